@@ -1,0 +1,41 @@
+# Every target installs what it needs first (scripts/setup) and is silent where nothing is missing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+export HOME ?= $(shell getent passwd "$$(id -u)" | cut -d: -f6)
+# rustup installs here; a cargo of the distribution must not win over it.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+target_dir := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: help run test check bench sqlx-data
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+run: ## build the server and start it on http://127.0.0.1:8080
+	@scripts/setup run
+	@cargo build --release --locked
+	@source scripts/dotenv; exec $(target_dir)/release/telemetry-server serve
+
+test: ## run the whole test suite
+	@scripts/setup test
+	@cargo test --workspace --locked
+
+check: ## formatting, lints, documentation, unused dependencies
+	@scripts/setup check
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --locked -- -D warnings
+	@RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked
+	@cargo machete
+
+bench: ## measure the ingest path and print the table of ratios
+	@scripts/setup bench
+	@cargo build --release --locked
+	@cargo run --release --locked -p telemetry-load-tests --bin bench-ingest
+
+sqlx-data: ## renew .sqlx, the data of the queries that are checked at compile time
+	@scripts/setup sqlx-data
+	@scripts/sqlx-data

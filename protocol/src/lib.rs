@@ -1,0 +1,10 @@
+//! What server and client share about the wire: the words of a run, the exit codes and what they
+//! mean, the limits. No I/O.
+
+pub mod generation;
+pub mod status;
+pub mod wire;
+pub mod exit_code;
+
+pub use generation::Generation;
+pub use status::{Outcome, Status};

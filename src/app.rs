@@ -1,0 +1,148 @@
+//! A running server: everything wired together, started and stopped in order.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use anyhow::Context;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection, PgPool};
+use tokio::task::JoinHandle;
+use tracing_actix_web::TracingLogger;
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::http::observe::{RouteSpan, measure};
+use crate::http::routes::routes;
+use crate::ingest::identity::IdKey;
+use crate::metrics::Metrics;
+use crate::state::AppState;
+use crate::store::writer::writer;
+use crate::store::{database, recount, rollup};
+
+/// Seconds that requests in flight have to end when the server stops.
+const DRAIN_SECONDS: u64 = 4;
+/// How long the writer has to commit what is queued when the server stops.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(4);
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 4096;
+/// Setting that names what the rollups were made with.
+const DEFINITION: &str = "rollup_definition";
+/// Setting that holds the secret behind run keys.
+const ID_KEY: &str = "id_key";
+
+/// A server that takes requests.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    handle: ServerHandle,
+    server: JoinHandle<std::io::Result<()>>,
+    writer: JoinHandle<()>,
+    pools: [PgPool; 2],
+}
+
+/// Prepares the database, then listens.
+///
+/// # Errors
+/// Everything that keeps a server from starting, in words for the operator.
+pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Result<Running> {
+    let ids = prepare(config, options).await?;
+    let metrics = Arc::new(Metrics::new().context("cannot register the metrics")?);
+    let (read_pool, write_pool) = (database::read_pool(options), database::write_pool(options));
+    let (queue, writer) = writer(write_pool.clone(), config.queue_events, Arc::clone(&metrics));
+    let state = AppState {
+        ids,
+        queue,
+        read_pool: read_pool.clone(),
+        write_pool: write_pool.clone(),
+        metrics,
+        unfinished_after: config.unfinished_after,
+        max_body_bytes: config.max_body_bytes,
+    };
+    let listener = TcpListener::bind(config.listen_addr)
+        .with_context(|| format!("cannot listen on {} (LISTEN_ADDR)", config.listen_addr))?;
+    let address = listener.local_addr()?;
+    let max_body_bytes = config.max_body_bytes;
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(web::Data::new(state.clone()))
+            .app_data(web::PayloadConfig::new(max_body_bytes))
+            .wrap(from_fn(measure))
+            .wrap(TracingLogger::<RouteSpan>::new())
+            .configure(routes)
+    })
+    .backlog(BACKLOG)
+    .shutdown_timeout(DRAIN_SECONDS)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    Ok(Running {
+        address,
+        handle: server.handle(),
+        server: tokio::spawn(server),
+        writer: tokio::spawn(writer.run()),
+        pools: [read_pool, write_pool],
+    })
+}
+
+impl Running {
+    /// Takes no new connections, answers what is in flight, commits what is queued, and closes
+    /// the connections to the database.
+    ///
+    /// # Errors
+    /// If something queued could not be committed in time: then its request was not answered.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.handle.stop(true).await;
+        self.server.await.context("the server panicked")??;
+        tokio::time::timeout(COMMIT_PATIENCE, self.writer)
+            .await
+            .context("the writer did not finish in time")?
+            .context("the writer panicked")?;
+        for pool in self.pools {
+            pool.close().await;
+        }
+        Ok(())
+    }
+
+    /// Returns when the server ends by itself, which it does only in trouble.
+    pub async fn ended(&mut self) -> anyhow::Error {
+        match (&mut self.server).await {
+            Ok(Err(error)) => anyhow::Error::new(error).context("the server ended"),
+            Ok(Ok(())) => anyhow::anyhow!("the server ended"),
+            Err(error) => anyhow::Error::new(error).context("the server panicked"),
+        }
+    }
+}
+
+/// Connects, migrates, learns the secret of the run ids, and remakes rollups that were made by
+/// another definition.
+async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<IdKey> {
+    let mut connection = database::connect(options, database::CONNECT_PATIENCE).await?;
+    database::migrate(&mut connection).await?;
+    let ids = match &config.id_key {
+        Some(key) => IdKey::new(key.as_bytes()),
+        None => {
+            let fresh = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
+            IdKey::new(&database::remember(&mut connection, ID_KEY, &fresh).await?)
+        }
+    };
+    renew_rollups(&mut connection).await?;
+    connection.close().await?;
+    Ok(ids)
+}
+
+async fn renew_rollups(connection: &mut PgConnection) -> anyhow::Result<()> {
+    let definition = rollup::definition();
+    let made_with = database::remember(connection, DEFINITION, definition.as_bytes()).await?;
+    if made_with != definition.as_bytes() {
+        tracing::info!("the rollups were made by another version; making them anew");
+        let days = recount::rebuild(connection).await.context("cannot rebuild the rollups")?;
+        database::overwrite(connection, DEFINITION, definition.as_bytes()).await?;
+        tracing::info!(days, "the rollups are made anew");
+    }
+    Ok(())
+}

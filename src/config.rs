@@ -1,0 +1,225 @@
+//! Everything that can be set: environment variables, each of them also a flag. All wrong values
+//! are reported at once, each with its name.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Args;
+use sqlx::postgres::PgConnectOptions;
+
+/// The variables as text, from the environment or from flags. An empty one is unset.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Variables {
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "LISTEN_ADDR", hide_env_values = true, global = true)]
+    pub listen_addr: Option<String>,
+    /// PostgreSQL 13 or newer, as postgres://user:password@host/database; unset: an embedded one
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
+    pub database_url: Option<String>,
+    /// Folder of the embedded PostgreSQL [default: ./data]
+    #[arg(long, env = "DATA_DIR", hide_env_values = true, global = true)]
+    pub data_dir: Option<String>,
+    /// Folder that holds the programs initdb and postgres; unset: searched
+    #[arg(long, env = "PG_BIN", hide_env_values = true, global = true)]
+    pub pg_bin: Option<String>,
+    /// Secret behind the stored run ids, at least 16 characters; unset: made at the first start
+    /// and kept in the database
+    #[arg(long, env = "ID_KEY", hide_env_values = true, global = true)]
+    pub id_key: Option<String>,
+    /// What is logged, as a tracing filter [default: info]
+    #[arg(long, env = "LOG", hide_env_values = true, global = true)]
+    pub log: Option<String>,
+    /// Longest body of one event, in bytes [default: 262144]
+    #[arg(long, env = "MAX_BODY_BYTES", hide_env_values = true, global = true)]
+    pub max_body_bytes: Option<String>,
+    /// Events that may wait for the database before clients are told to come back [default: 20000]
+    #[arg(long, env = "QUEUE_EVENTS", hide_env_values = true, global = true)]
+    pub queue_events: Option<String>,
+    /// Hours without an event after which a run without an end is unfinished [default: 24]
+    #[arg(long, env = "UNFINISHED_HOURS", hide_env_values = true, global = true)]
+    pub unfinished_hours: Option<String>,
+}
+
+/// Where the database is.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// A server of the operator's.
+    External(Box<PgConnectOptions>),
+    /// A private cluster on the PostgreSQL programs of this machine.
+    Embedded {
+        /// Where it lives.
+        data_dir: PathBuf,
+        /// Where the programs are, if that was said.
+        pg_bin: Option<PathBuf>,
+    },
+}
+
+/// The configuration of a server, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `LISTEN_ADDR`; port 0 picks a free one.
+    pub listen_addr: SocketAddr,
+    /// `DATABASE_URL`, or `DATA_DIR` and `PG_BIN`.
+    pub database: Database,
+    /// `ID_KEY`.
+    pub id_key: Option<String>,
+    /// `LOG`.
+    pub log: String,
+    /// `MAX_BODY_BYTES`.
+    pub max_body_bytes: usize,
+    /// `QUEUE_EVENTS`.
+    pub queue_events: usize,
+    /// `UNFINISHED_HOURS`.
+    pub unfinished_after: Duration,
+}
+
+/// Every variable that is wrong, with the reason. Secrets are not repeated.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError(pub Vec<String>);
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration is wrong:")?;
+        self.0.iter().try_for_each(|wrong| write!(f, "\n  {wrong}"))
+    }
+}
+
+impl Variables {
+    /// Checks all variables.
+    ///
+    /// # Errors
+    /// All that are wrong.
+    pub fn check(self) -> Result<Config, ConfigError> {
+        let mut wrong = Vec::new();
+        let listen_addr = parse(&mut wrong, "LISTEN_ADDR", self.listen_addr, "127.0.0.1:8080", |text| {
+            SocketAddr::from_str(text).map_err(|_| "must be an address and a port, like 127.0.0.1:8080")
+        });
+        let database = match set(self.database_url) {
+            Some(url) => match PgConnectOptions::from_str(&url) {
+                Ok(options) if url.starts_with("postgres") => Some(Database::External(Box::new(options))),
+                _ => {
+                    wrong.push("DATABASE_URL must be like postgres://user:password@host/database".to_owned());
+                    None
+                }
+            },
+            None => Some(Database::Embedded {
+                data_dir: set(self.data_dir).unwrap_or_else(|| "data".to_owned()).into(),
+                pg_bin: set(self.pg_bin).map(PathBuf::from),
+            }),
+        };
+        let id_key = set(self.id_key);
+        if id_key.as_ref().is_some_and(|key| key.len() < 16) {
+            wrong.push("ID_KEY must have at least 16 characters".to_owned());
+        }
+        let log = parse(&mut wrong, "LOG", self.log, "info", |text| {
+            let filter = tracing_subscriber::EnvFilter::try_new(text);
+            filter.map(|_| text.to_owned()).map_err(|_| "must be a tracing filter, like info,sqlx=warn")
+        });
+        let max_body_bytes =
+            number(&mut wrong, "MAX_BODY_BYTES", self.max_body_bytes, 262_144, 1024, 16 << 20);
+        let queue_events = number(&mut wrong, "QUEUE_EVENTS", self.queue_events, 20_000, 1, 1_000_000);
+        let unfinished_hours = number(&mut wrong, "UNFINISHED_HOURS", self.unfinished_hours, 24, 1, 24 * 365);
+        match (listen_addr, database, log) {
+            (Some(listen_addr), Some(database), Some(log)) if wrong.is_empty() => Ok(Config {
+                listen_addr,
+                database,
+                id_key,
+                log,
+                max_body_bytes,
+                queue_events,
+                unfinished_after: Duration::from_secs(unfinished_hours as u64 * 3600),
+            }),
+            _ => Err(ConfigError(wrong)),
+        }
+    }
+}
+
+fn set(variable: Option<String>) -> Option<String> {
+    variable.filter(|text| !text.trim().is_empty())
+}
+
+fn parse<T>(
+    wrong: &mut Vec<String>,
+    name: &str,
+    variable: Option<String>,
+    default: &str,
+    read: impl FnOnce(&str) -> Result<T, &'static str>,
+) -> Option<T> {
+    let text = set(variable).unwrap_or_else(|| default.to_owned());
+    read(text.trim()).map_err(|reason| wrong.push(format!("{name} {reason}, not `{text}`"))).ok()
+}
+
+fn number(
+    wrong: &mut Vec<String>,
+    name: &str,
+    variable: Option<String>,
+    default: usize,
+    min: usize,
+    max: usize,
+) -> usize {
+    let Some(text) = set(variable) else { return default };
+    match text.trim().parse() {
+        Ok(number) if (min..=max).contains(&number) => number,
+        _ => {
+            wrong.push(format!("{name} must be a whole number from {min} to {max}, not `{text}`"));
+            default
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_variables_everything_has_its_documented_default() {
+        let config = Variables::default().check().expect("defaults are right");
+        assert_eq!(config.listen_addr.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.max_body_bytes, 262_144);
+        assert_eq!(config.queue_events, 20_000);
+        assert_eq!(config.unfinished_after, Duration::from_secs(86_400));
+        assert!(
+            matches!(config.database, Database::Embedded { data_dir, pg_bin: None } if data_dir == PathBuf::from("data"))
+        );
+    }
+
+    #[test]
+    fn all_wrong_variables_are_named_at_once_and_secrets_are_not_repeated() {
+        let variables = Variables {
+            listen_addr: Some("here".to_owned()),
+            database_url: Some("mysql://user:hunter2@host/x".to_owned()),
+            id_key: Some("short-secret".to_owned()),
+            max_body_bytes: Some("-1".to_owned()),
+            queue_events: Some("many".to_owned()),
+            unfinished_hours: Some("0".to_owned()),
+            log: Some("info,x=y=z".to_owned()),
+            ..Variables::default()
+        };
+        let ConfigError(wrong) = variables.check().expect_err("all wrong");
+        let names: Vec<_> = wrong.iter().map(|line| line.split(' ').next().unwrap_or_default()).collect();
+        assert_eq!(
+            names,
+            [
+                "LISTEN_ADDR",
+                "DATABASE_URL",
+                "ID_KEY",
+                "LOG",
+                "MAX_BODY_BYTES",
+                "QUEUE_EVENTS",
+                "UNFINISHED_HOURS"
+            ]
+        );
+        assert!(!format!("{wrong:?}").contains("hunter2") && !format!("{wrong:?}").contains("short-secret"));
+    }
+
+    #[test]
+    fn an_empty_variable_is_unset() {
+        let variables = Variables { listen_addr: Some(" ".to_owned()), ..Variables::default() };
+        assert_eq!(variables.check().expect("unset").listen_addr.port(), 8080);
+    }
+}

@@ -1,0 +1,155 @@
+//! One execution as the API shows it.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
+use telemetry_protocol::exit_code::explain;
+use telemetry_protocol::{Generation, Outcome, Status};
+
+use crate::ingest::execution::{Execution, Told};
+
+/// Everything that is stored about a run but its ids. `null` for what was never sent.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are those of the contract")]
+pub struct ExecutionView {
+    pub app: Option<String>,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub status: Status,
+    /// `null` while the run may still go on.
+    pub outcome: Option<&'static str>,
+    pub exit_code: Option<i32>,
+    pub exit_code_explanation: Option<String>,
+    pub error: Option<String>,
+    pub error_category: Option<&'static str>,
+    pub signature: Option<String>,
+    pub os_type: Option<String>,
+    pub os_version: Option<String>,
+    pub pve_version: Option<String>,
+    pub ct_type: Option<i32>,
+    pub disk_size: Option<i32>,
+    pub core_count: Option<i32>,
+    pub ram_size: Option<i32>,
+    pub method: Option<String>,
+    pub install_duration: Option<i32>,
+    pub cpu_vendor: Option<String>,
+    pub cpu_model: Option<String>,
+    pub gpu_vendor: Option<String>,
+    pub gpu_model: Option<String>,
+    pub gpu_passthrough: Option<String>,
+    pub ram_speed: Option<String>,
+    pub arch: Option<String>,
+    pub platform: Option<String>,
+    pub has_arm: Option<bool>,
+    pub kernel_version: Option<String>,
+    pub app_version: Option<String>,
+    pub failed_command: Option<String>,
+    pub failed_line: Option<i32>,
+    pub repo_source: Option<String>,
+    pub repo_slug: Option<String>,
+    pub generation: Generation,
+    #[serde(serialize_with = "rfc3339")]
+    pub first_seen: DateTime<Utc>,
+    #[serde(serialize_with = "rfc3339")]
+    pub last_seen: DateTime<Utc>,
+    #[serde(serialize_with = "rfc3339_or_null")]
+    pub finished_at: Option<DateTime<Utc>>,
+    pub steps: Vec<Step>,
+}
+
+/// A status and when it was first reported.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    /// The status.
+    pub status: Status,
+    /// Its first arrival.
+    #[serde(serialize_with = "rfc3339")]
+    pub at: DateTime<Utc>,
+}
+
+/// Times go out as RFC 3339 in UTC, to the millisecond.
+///
+/// # Errors
+/// What the serializer says.
+pub fn rfc3339<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+fn rfc3339_or_null<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => rfc3339(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// The outcome as it is published: a run without an end is unfinished when its last event came
+/// before the full hour `running_since`, or when its end says nothing. `None` while it may still
+/// go on.
+#[must_use]
+pub fn published_outcome(execution: &Execution, running_since: DateTime<Utc>) -> Option<&'static str> {
+    match execution.outcome() {
+        Outcome::Open => {
+            let is_running = execution.open_hour().is_some_and(|hour| hour >= running_since);
+            (!is_running).then_some("unfinished")
+        }
+        outcome => Some(outcome.as_str()),
+    }
+}
+
+impl ExecutionView {
+    /// Shows an execution as of a time at which runs without an event since `running_since` are
+    /// unfinished.
+    #[must_use]
+    pub fn of(execution: &Execution, running_since: DateTime<Utc>) -> Self {
+        let facts = &execution.facts;
+        let text = |told: &Told<String>| told.get().cloned();
+        let number = |told: &Told<i32>| told.get().copied();
+        let failure = |told: &Told<String>| execution.failure_text(told).map(str::to_owned);
+        let exit_code = execution.exit_code();
+        let steps =
+            Status::ALL.into_iter().filter_map(|status| Some(Step { status, at: execution.step(status)? }));
+        let mut steps: Vec<_> = steps.collect();
+        steps.sort_by_key(|step| (step.at, step.status));
+        Self {
+            app: text(&facts.app),
+            kind: text(&facts.kind),
+            status: execution.status(),
+            outcome: published_outcome(execution, running_since),
+            exit_code,
+            exit_code_explanation: exit_code
+                .filter(|code| *code != 0)
+                .map(|code| explain(execution.generation, code).title.into_owned()),
+            error: failure(&facts.error),
+            error_category: execution.category().map(|category| category.as_str()),
+            signature: None,
+            os_type: text(&facts.os_type),
+            os_version: text(&facts.os_version),
+            pve_version: text(&facts.pve_version),
+            ct_type: number(&facts.ct_type),
+            disk_size: number(&facts.disk_size),
+            core_count: number(&facts.core_count),
+            ram_size: number(&facts.ram_size),
+            method: text(&facts.method),
+            install_duration: number(&facts.install_duration),
+            cpu_vendor: text(&facts.cpu_vendor),
+            cpu_model: text(&facts.cpu_model),
+            gpu_vendor: text(&facts.gpu_vendor),
+            gpu_model: text(&facts.gpu_model),
+            gpu_passthrough: text(&facts.gpu_passthrough),
+            ram_speed: text(&facts.ram_speed),
+            arch: text(&facts.arch),
+            platform: text(&facts.platform),
+            has_arm: facts.has_arm.get().copied(),
+            kernel_version: text(&facts.kernel_version),
+            app_version: text(&facts.app_version),
+            failed_command: failure(&facts.failed_command),
+            failed_line: facts.failed_line.told_at(execution.status()).copied(),
+            repo_source: text(&facts.repo_source),
+            repo_slug: text(&facts.repo_slug),
+            generation: execution.generation,
+            first_seen: execution.first_seen,
+            last_seen: execution.last_seen,
+            finished_at: execution.finished_at(),
+            steps,
+        }
+    }
+}

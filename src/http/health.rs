@@ -1,0 +1,54 @@
+//! Whether the server lives, whether it is of use, and what it measures.
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use sqlx::PgPool;
+
+use crate::http::error::ApiError;
+use crate::state::AppState;
+use crate::store::read;
+
+/// Longest time that the database may take to answer a probe.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
+/// The process answers.
+pub async fn healthy() -> HttpResponse {
+    HttpResponse::Ok().json(Health { status: "ok", reason: None })
+}
+
+/// The database answers: 200, else 503 with the reason.
+pub async fn ready(state: web::Data<AppState>) -> HttpResponse {
+    let reason = match tokio::time::timeout(PROBE_TIMEOUT, read::ping(&state.read_pool)).await {
+        Ok(Ok(())) => return HttpResponse::Ok().json(Health { status: "ready", reason: None }),
+        Ok(Err(_)) => "the database is unavailable",
+        Err(_) => "the database does not answer in time",
+    };
+    HttpResponse::ServiceUnavailable().json(Health { status: "unready", reason: Some(reason) })
+}
+
+/// Everything that is measured, in the Prometheus text format.
+///
+/// # Errors
+/// [`ApiError::Internal`].
+pub async fn metrics(state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
+    observe_pool(&state, "read", &state.read_pool);
+    observe_pool(&state, "write", &state.write_pool);
+    let text = state.metrics.render().map_err(|_| ApiError::Internal)?;
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
+}
+
+fn observe_pool(state: &AppState, name: &str, pool: &PgPool) {
+    let idle = i64::try_from(pool.num_idle()).unwrap_or(i64::MAX);
+    let connections = &state.metrics.database_connections;
+    connections.with_label_values(&[name, "idle"]).set(idle);
+    connections.with_label_values(&[name, "busy"]).set((i64::from(pool.size()) - idle).max(0));
+}

@@ -1,0 +1,150 @@
+//! The parameters that all aggregates share.
+
+use chrono::{Days, NaiveDate};
+use serde::Deserialize;
+
+use crate::http::error::ApiError;
+use crate::store::read::Filter;
+
+/// Days shown without `days`, `from` or `to`.
+const DEFAULT_DAYS: u64 = 30;
+/// Longest period in days.
+const MAX_DAYS: u64 = 3660;
+
+/// As they stand in the query. Unknown parameters are ignored.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct FilterParameters {
+    days: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    repo: Option<String>,
+    slug: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    platform: Option<String>,
+}
+
+impl FilterParameters {
+    /// Reads them, `today` being the current day in UTC. An empty parameter is not set.
+    ///
+    /// # Errors
+    /// [`ApiError::BadParameter`] for the first one that has no meaning.
+    pub fn check(self, today: NaiveDate) -> Result<Filter, ApiError> {
+        let (days, from, to) = (set(self.days), set(self.from), set(self.to));
+        let (from, to) = match (days, from, to) {
+            (days, None, None) => period(days.as_deref(), today)?,
+            (_, from, to) => (date("from", from)?, date("to", to)?),
+        };
+        if let (Some(from), Some(to)) = (from, to)
+            && from > to
+        {
+            return Err(ApiError::BadParameter { name: "from", reason: "must not be later than `to`" });
+        }
+        Ok(Filter {
+            from,
+            to,
+            repo: repo(set(self.repo).as_deref())?.map(str::to_owned),
+            slug: set(self.slug),
+            kind: kind(set(self.kind).as_deref())?.map(str::to_owned),
+            platform: set(self.platform),
+        })
+    }
+}
+
+fn set(parameter: Option<String>) -> Option<String> {
+    parameter.filter(|text| !text.is_empty())
+}
+
+/// `days=1` is today, `days=0` is all time.
+fn period(days: Option<&str>, today: NaiveDate) -> Result<(Option<NaiveDate>, Option<NaiveDate>), ApiError> {
+    let bad =
+        ApiError::BadParameter { name: "days", reason: "must be a whole number from 0 (all time) to 3660" };
+    let days = days.map_or(Ok(DEFAULT_DAYS), |days| days.parse().map_err(|_| bad))?;
+    match days {
+        0 => Ok((None, None)),
+        1..=MAX_DAYS => Ok((today.checked_sub_days(Days::new(days - 1)), Some(today))),
+        _ => Err(bad),
+    }
+}
+
+fn date(name: &'static str, text: Option<String>) -> Result<Option<NaiveDate>, ApiError> {
+    let years = NaiveDate::MIN.max(NaiveDate::from_ymd_opt(2000, 1, 1).unwrap_or(NaiveDate::MIN))
+        ..NaiveDate::from_ymd_opt(2200, 1, 1).unwrap_or(NaiveDate::MAX);
+    text.map(|text| {
+        let date = text.parse().ok().filter(|date| years.contains(date));
+        date.ok_or(ApiError::BadParameter { name, reason: "must be a date like 2026-01-31" })
+    })
+    .transpose()
+}
+
+fn repo(name: Option<&str>) -> Result<Option<&'static str>, ApiError> {
+    match name {
+        None | Some("ProxmoxVE") => Ok(Some("ProxmoxVE")),
+        Some("ProxmoxVED") => Ok(Some("ProxmoxVED")),
+        Some("external") => Ok(Some("external")),
+        Some("all") => Ok(None),
+        Some(_) => Err(ApiError::BadParameter {
+            name: "repo",
+            reason: "must be ProxmoxVE, ProxmoxVED, external or all",
+        }),
+    }
+}
+
+fn kind(name: Option<&str>) -> Result<Option<&'static str>, ApiError> {
+    match name {
+        None | Some("all") => Ok(None),
+        Some("lxc") => Ok(Some("lxc")),
+        Some("vm") => Ok(Some("vm")),
+        Some("addon") => Ok(Some("addon")),
+        Some("pve") => Ok(Some("pve")),
+        Some("turnkey") => Ok(Some("turnkey")),
+        Some(_) => Err(ApiError::BadParameter {
+            name: "type",
+            reason: "must be lxc, vm, addon, pve, turnkey or all",
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(query: &str) -> Result<Filter, ApiError> {
+        let today = NaiveDate::from_ymd_opt(2026, 3, 10).expect("a day");
+        let parameters = actix_web::web::Query::<FilterParameters>::from_query(query).expect("a query");
+        parameters.into_inner().check(today)
+    }
+
+    fn day(text: &str) -> Option<NaiveDate> {
+        text.parse().ok()
+    }
+
+    #[test]
+    fn one_day_is_today_and_none_is_all_time() {
+        let filter = check("days=1&unknown=x").expect("right");
+        assert_eq!((filter.from, filter.to), (day("2026-03-10"), day("2026-03-10")));
+        assert_eq!(filter.repo.as_deref(), Some("ProxmoxVE"));
+        let filter = check("days=0&repo=all").expect("right");
+        assert_eq!((filter.from, filter.to, filter.repo), (None, None, None));
+        assert_eq!(check("").expect("right").from, day("2026-02-09"));
+        assert_eq!(check("from=2026-01-01").expect("right").to, None);
+    }
+
+    #[test]
+    fn what_has_no_meaning_is_named() {
+        for (query, name) in [
+            ("days=-1", "days"),
+            ("days=4000", "days"),
+            ("days=x", "days"),
+            ("from=yesterday", "from"),
+            ("to=2026-02-30", "to"),
+            ("from=+262142-01-01", "from"),
+            ("from=2026-02-02&to=2026-02-01", "from"),
+            ("repo=proxmox", "repo"),
+            ("type=docker", "type"),
+        ] {
+            let error = check(query).expect_err(query);
+            assert!(matches!(error, ApiError::BadParameter { name: field, .. } if field == name), "{query}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! One's own run.
+
+use actix_web::{HttpResponse, web};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::expose::execution::{ExecutionView, rfc3339};
+use crate::http::error::ApiError;
+use crate::state::AppState;
+use crate::store::read;
+
+#[derive(Serialize)]
+struct Runs {
+    #[serde(serialize_with = "rfc3339")]
+    as_of: DateTime<Utc>,
+    executions: Vec<ExecutionView>,
+}
+
+/// What is stored about a `random_id` or `execution_id`. Whoever knows it may see it.
+///
+/// # Errors
+/// [`ApiError::UnknownRun`].
+pub async fn show(id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
+    let as_of = Utc::now();
+    let executions = read::runs(&state.read_pool, state.ids.run_key(id.trim())).await?;
+    if executions.is_empty() {
+        return Err(ApiError::UnknownRun);
+    }
+    let running_since = state.running_since(as_of);
+    let executions = executions.iter().map(|run| ExecutionView::of(run, running_since)).collect();
+    Ok(HttpResponse::Ok().json(Runs { as_of, executions }))
+}

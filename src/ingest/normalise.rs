@@ -1,0 +1,263 @@
+//! Every generation to one [`Event`]: words are folded, fillers (`0`, `""`, `none`) become what
+//! they mean, namely nothing, and a field that makes no sense is dropped without its event.
+
+use chrono::{DateTime, Utc};
+use telemetry_protocol::exit_code::code_from_text;
+use telemetry_protocol::wire::{RawEvent, Scalar};
+use telemetry_protocol::{Generation, Status};
+
+use crate::ingest::decode::Decoded;
+use crate::ingest::execution::{Facts, Told};
+use crate::ingest::rejection::Rejection;
+use crate::ingest::rescue::{Rescue, Rescues};
+
+/// Longest text of one word or line, in bytes.
+pub const MAX_SHORT_TEXT_BYTES: usize = 160;
+/// Longest failed command, in bytes.
+pub const MAX_COMMAND_BYTES: usize = 2 * 1024;
+/// Longest error text, in bytes. The end is kept: it says why.
+pub const MAX_ERROR_BYTES: usize = 16 * 1024;
+
+/// The path an event came by: it decides generation and repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// `/upload`: generation 1, a start.
+    Upload,
+    /// `/dev/upload`: the same from the development repository.
+    DevUpload,
+    /// `/upload/updatestatus`: generation 1, an end.
+    UpdateStatus,
+    /// `/dev/upload/updatestatus`: the same from the development repository.
+    DevUpdateStatus,
+    /// `/telemetry`: generations 2 and 3, every event.
+    Telemetry,
+}
+
+impl Route {
+    const fn is_start(self) -> bool {
+        matches!(self, Self::Upload | Self::DevUpload)
+    }
+    const fn is_development(self) -> bool {
+        matches!(self, Self::DevUpload | Self::DevUpdateStatus)
+    }
+}
+
+/// One report in the words that all generations share.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Id of the session.
+    pub random_id: Option<String>,
+    /// Id of the attempt.
+    pub execution_id: Option<String>,
+    /// Who speaks.
+    pub generation: Generation,
+    /// What is reported.
+    pub status: Status,
+    /// When it arrived.
+    pub at: DateTime<Utc>,
+    /// What else it tells.
+    pub facts: Facts,
+}
+
+/// Makes one event of the fields of any generation; `now` is when it arrived. Returns also what
+/// was dropped or mended on the way, added to what decoding noted.
+///
+/// # Errors
+/// [`Rejection::InvalidField`] for a status that we do not know, [`Rejection::MissingField`] if
+/// there is neither a status nor an application.
+pub fn normalise(
+    decoded: Decoded<'_>,
+    route: Route,
+    now: DateTime<Utc>,
+) -> Result<(Event, Rescues), Rejection> {
+    let raw = decoded.event;
+    let mut read = Reading { rescues: decoded.rescues };
+    let random_id = line(raw.random_id.clone());
+    let execution_id = line(raw.execution_id.clone());
+    let generation = generation(&raw, route, random_id.is_some() || execution_id.is_some());
+    let app = line(raw.nsapp).or_else(|| line(raw.vm_app)).map(|app| app.to_lowercase());
+    let status = status(raw.status, route, app.is_some(), random_id.is_some() || execution_id.is_some())?;
+    let ends = status.is_end();
+    let ends_badly = ends && status != Status::Success;
+
+    let told_ct_type = read.integer(raw.ct_type, 2);
+    let kind = match line(raw.kind) {
+        Some(word) => {
+            let kind = kind(&word);
+            if kind.is_none() {
+                read.rescues.add(Rescue::UnknownWord);
+            }
+            kind
+        }
+        None => told_ct_type.map(|ct_type| if ct_type == 2 { "vm" } else { "lxc" }),
+    };
+    // The end of a VM says 1 where its start says 2.
+    let ct_type = if kind == Some("vm") { told_ct_type.map(|_| 2) } else { told_ct_type };
+
+    let error_text = text(raw.error).or_else(|| text(raw.error_explanation)).filter(|text| text != "none");
+    let exit_code = read.integer(raw.exit_code, 255).or_else(|| {
+        let text = error_text.as_deref().filter(|_| generation <= Generation::One);
+        text.and_then(code_from_text)
+    });
+    let duration = [raw.install_duration, raw.duration];
+    let repo_source = line(raw.repo_source)
+        .map(|word| repo_source(&word))
+        .or_else(|| route.is_development().then_some("ProxmoxVED"));
+
+    let short = |value: Scalar<'_>| Told::by(status, line(value));
+    let facts = Facts {
+        app: Told::by(status, app),
+        kind: Told::by(status, kind.map(str::to_owned)),
+        ct_type: Told::by(status, ct_type),
+        disk_size: Told::by(status, read.either(raw.disk_size, raw.vm_disk, 1 << 20)),
+        core_count: Told::by(status, read.either(raw.core_count, raw.vm_cores, 1 << 14)),
+        ram_size: Told::by(status, read.either(raw.ram_size, raw.vm_ram, 1 << 30)),
+        os_type: Told::by(status, line(raw.os_type).or_else(|| line(raw.vm_os)).map(|word| os(&word))),
+        os_version: Told::by(status, line(raw.os_version).or_else(|| line(raw.vm_version))),
+        pve_version: short(raw.pve_version),
+        method: short(raw.method),
+        disable_ipv6: Told::by(status, raw.disableip6.to_bool()),
+        exit_code: Told::by(status, exit_code.filter(|_| ends)),
+        error: Told::by(status, error_text.filter(|_| ends_badly).map(|text| tail(text, MAX_ERROR_BYTES))),
+        error_category: Told::by(status, line(raw.error_category).filter(|_| ends_badly)),
+        install_duration: Told::by(
+            status,
+            duration.into_iter().find_map(|value| read.integer(value, 31 * 86_400)).filter(|_| ends),
+        ),
+        failed_command: Told::by(
+            status,
+            text(raw.failed_command).filter(|_| ends_badly).map(|text| head(text, MAX_COMMAND_BYTES)),
+        ),
+        failed_line: Told::by(
+            status,
+            read.integer(raw.failed_line, i32::MAX).filter(|number| ends_badly && *number > 0),
+        ),
+        cpu_vendor: short(raw.cpu_vendor),
+        cpu_model: short(raw.cpu_model),
+        gpu_vendor: short(raw.gpu_vendor),
+        gpu_model: short(raw.gpu_model),
+        gpu_passthrough: short(raw.gpu_passthrough),
+        ram_speed: short(raw.ram_speed),
+        arch: short(raw.arch),
+        platform: short(raw.platform),
+        has_arm: Told::by(status, raw.has_arm.to_bool()),
+        kernel_version: short(raw.kernel_version),
+        app_version: short(raw.app_version),
+        repo_source: Told::by(status, repo_source.map(str::to_owned)),
+        repo_slug: short(raw.repo_slug),
+    };
+    Ok((Event { random_id, execution_id, generation, status, at: now, facts }, read.rescues))
+}
+
+fn generation(raw: &RawEvent<'_>, route: Route, has_id: bool) -> Generation {
+    if route != Route::Telemetry {
+        return if has_id { Generation::One } else { Generation::Zero };
+    }
+    // The version itself is sometimes empty; the fields that came with it are not left out.
+    let newest = [&raw.payload_version, &raw.failed_command, &raw.failed_line, &raw.kernel_version];
+    if newest.into_iter().any(|field| *field != Scalar::Absent) { Generation::Three } else { Generation::Two }
+}
+
+fn status(value: Scalar<'_>, route: Route, has_app: bool, has_id: bool) -> Result<Status, Rejection> {
+    let Some(word) = line(value) else {
+        return match (has_app && !matches!(route, Route::UpdateStatus | Route::DevUpdateStatus), has_id) {
+            (true, _) => Ok(Status::Installing),
+            (false, true) => Err(Rejection::MissingField("status")),
+            (false, false) => Err(Rejection::MissingField("random_id")),
+        };
+    };
+    let status = Status::from_wire(&word).ok_or(Rejection::InvalidField {
+        field: "status",
+        reason: "is not a status that a client reports",
+    })?;
+    // The very first client said `failed` when it started.
+    Ok(if route.is_start() && status == Status::Failed { Status::Installing } else { status })
+}
+
+/// Folds the type of a run. `None` for a word of no client.
+fn kind(word: &str) -> Option<&'static str> {
+    const KINDS: [(&str, &str); 7] = [
+        ("lxc", "lxc"),
+        ("vm", "vm"),
+        ("qemu", "vm"),
+        ("addon", "addon"),
+        ("pve", "pve"),
+        ("tool", "pve"),
+        ("turnkey", "turnkey"),
+    ];
+    KINDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, kind)| *kind)
+}
+
+/// Folds the names of operating systems. One never heard of is kept.
+fn os(word: &str) -> String {
+    match word.to_lowercase().as_str() {
+        "rockylinux" => "rocky".to_owned(),
+        "almalinux" => "alma".to_owned(),
+        "archlinux" | "arch" => "arch-linux".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn repo_source(word: &str) -> &'static str {
+    match word.to_lowercase().as_str() {
+        "proxmoxve" => "ProxmoxVE",
+        "proxmoxved" => "ProxmoxVED",
+        _ => "external",
+    }
+}
+
+/// Text without control characters but newline and tab.
+fn text(value: Scalar<'_>) -> Option<String> {
+    let text = value.into_text()?;
+    if !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
+        return Some(text.into_owned());
+    }
+    let kept: String = text.chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t').collect();
+    (!kept.trim().is_empty()).then_some(kept)
+}
+
+/// Text on one line, cut at [`MAX_SHORT_TEXT_BYTES`].
+fn line(value: Scalar<'_>) -> Option<String> {
+    let text = text(value)?;
+    let text = if text.contains(['\n', '\t']) { text.replace(['\n', '\t'], " ") } else { text };
+    Some(head(text, MAX_SHORT_TEXT_BYTES))
+}
+
+fn head(mut text: String, bytes: usize) -> String {
+    text.truncate(text.floor_char_boundary(bytes));
+    text
+}
+
+fn tail(text: String, bytes: usize) -> String {
+    let start = text.ceil_char_boundary(text.len().saturating_sub(bytes));
+    if start == 0 { text } else { text[start..].to_owned() }
+}
+
+/// Reads numbers and notes what was wrong with them.
+struct Reading {
+    rescues: Rescues,
+}
+
+impl Reading {
+    /// A whole number from 0 to `max`; anything else is absent.
+    fn integer(&mut self, value: Scalar<'_>, max: i32) -> Option<i32> {
+        match &value {
+            Scalar::Absent | Scalar::Bool(_) => return None,
+            Scalar::Text(text) if text.trim().is_empty() => return None,
+            Scalar::Text(_) => self.rescues.add(Rescue::NumberAsText),
+            Scalar::Integer(_) | Scalar::Float(_) => {}
+        }
+        let number = value.to_integer().filter(|number| (0..=max).contains(number));
+        if number.is_none() {
+            self.rescues.add(Rescue::NumberOutOfRange);
+        }
+        number
+    }
+
+    fn either(&mut self, value: Scalar<'_>, documented: Scalar<'_>, max: i32) -> Option<i32> {
+        self.integer(value, max).or_else(|| self.integer(documented, max))
+    }
+}
+
+#[cfg(test)]
+mod tests;

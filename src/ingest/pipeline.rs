@@ -1,0 +1,31 @@
+//! The stages in a row, from bytes to an event that may be stored.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::ingest::decode::decode;
+use crate::ingest::identity::IdKey;
+use crate::ingest::normalise::{Route, normalise};
+use crate::ingest::rejection::Rejection;
+use crate::ingest::rescue::Rescues;
+use crate::ingest::validate::{CleanEvent, validate};
+
+/// An event that may be stored, and what had to be mended to get it.
+#[derive(Debug)]
+pub struct Accepted {
+    /// What goes to the writer.
+    pub event: CleanEvent,
+    /// For the metric.
+    pub rescues: Rescues,
+}
+
+/// Reads one body that arrived by `route` at `now`.
+///
+/// # Errors
+/// The [`Rejection`] of the first stage that refuses.
+pub fn read_event(body: &[u8], route: Route, now: DateTime<Utc>, ids: &IdKey) -> Result<Accepted, Rejection> {
+    let decoded = decode(body)?;
+    let (event, rescues) = normalise(decoded, route, now)?;
+    let event = validate(event, ids, Uuid::new_v4)?;
+    Ok(Accepted { event, rescues })
+}

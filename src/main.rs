@@ -1,0 +1,185 @@
+//! The command `telemetry-server`.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use sqlx::Connection;
+use sqlx::postgres::PgConnectOptions;
+use telemetry_protocol::Generation;
+use telemetry_protocol::exit_code::entries;
+use telemetry_server::app;
+use telemetry_server::config::{Config, Database, Variables};
+use telemetry_server::store::embedded::{Cluster, Embedded, Settings, start_or_attach};
+use telemetry_server::store::{database, recount};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Exit status for a wrong configuration, as clap uses it for wrong flags.
+const WRONG_CONFIGURATION: u8 = 2;
+/// Differences that `verify` prints in full.
+const PRINTED_MISMATCHES: usize = 100;
+
+/// Takes what the Proxmox VE helper scripts report, keeps one row per run, and counts.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    variables: Variables,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand, Clone, Copy, PartialEq)]
+enum Command {
+    /// Start the server (the default): PostgreSQL if none is given, migrations, then listen
+    Serve,
+    /// Bring the database to the schema of this version and exit
+    Migrate,
+    /// Recount every rollup from the executions, print what differs; exit 1 if anything does.
+    /// Changes nothing; also beside a running server
+    Verify,
+    /// Make all rollups anew from the executions, day by day; also beside a running server
+    Rebuild,
+    /// Print the catalogue of exit codes: generation, code, category, title
+    ExitCodes,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let config = match cli.variables.check() {
+        Ok(config) => config,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::from(WRONG_CONFIGURATION);
+        }
+    };
+    let command = cli.command.unwrap_or(Command::Serve);
+    log_to_stderr(&config.log);
+    match run(command, &config) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn complain(error: &dyn std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "telemetry-server: {error}");
+}
+
+fn log_to_stderr(filter: &str) {
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
+
+fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
+    if command == Command::ExitCodes {
+        print_exit_codes()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (options, own_cluster) = match &config.database {
+        Database::External(options) => (options.as_ref().clone(), None),
+        Database::Embedded { data_dir, pg_bin } => {
+            let settings = Settings { data_dir: data_dir.clone(), pg_bin: pg_bin.clone() };
+            let cluster = match command {
+                Command::Serve => Cluster::Own(Embedded::start(&settings)?),
+                _ => start_or_attach(&settings)?,
+            };
+            match cluster {
+                Cluster::Own(own) => (database::embedded_options(own.endpoint()), Some(own)),
+                Cluster::Running(endpoint) => (database::embedded_options(&endpoint), None),
+            }
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let result = runtime.block_on(async {
+        match command {
+            Command::Serve => serve(config, &options).await,
+            Command::Migrate => migrate(&options).await,
+            Command::Verify => verify(&options).await,
+            Command::Rebuild => rebuild(&options).await,
+            Command::ExitCodes => Ok(ExitCode::SUCCESS),
+        }
+    });
+    drop(runtime);
+    if let Some(cluster) = own_cluster {
+        cluster.stop().context("cannot stop the embedded PostgreSQL")?;
+    }
+    result
+}
+
+async fn serve(config: &Config, options: &PgConnectOptions) -> anyhow::Result<ExitCode> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut running = tokio::select! {
+        running = app::start(config, options) => running?,
+        _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
+        _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
+    };
+    let url = format!("http://{}", running.address);
+    writeln!(
+        std::io::stdout(),
+        "telemetry-server listens on {url}\nTry: curl -s {url}/telemetry -d \
+         '{{\"random_id\":\"test-1\",\"nsapp\":\"jellyfin\",\"type\":\"lxc\",\"status\":\"success\"}}'; \
+         curl -s {url}/api/runs/test-1"
+    )?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        trouble = running.ended() => return Err(trouble),
+    }
+    tracing::info!("stopping: answering what is in flight");
+    running.stop().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn migrate(options: &PgConnectOptions) -> anyhow::Result<ExitCode> {
+    let mut connection = database::connect(options, database::CONNECT_PATIENCE).await?;
+    database::migrate(&mut connection).await?;
+    connection.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn verify(options: &PgConnectOptions) -> anyhow::Result<ExitCode> {
+    let mut connection = database::connect(options, database::CONNECT_PATIENCE).await?;
+    let seen = recount::verify(&mut connection).await.context("cannot recount")?;
+    connection.close().await?;
+    let mut out = std::io::stdout().lock();
+    for mismatch in seen.mismatches.iter().take(PRINTED_MISMATCHES) {
+        writeln!(out, "differs: {} by {:?}", mismatch.row, mismatch.excess)?;
+    }
+    writeln!(
+        out,
+        "{} executions on {} days recounted: {} rollup rows differ",
+        seen.executions,
+        seen.days,
+        seen.mismatches.len()
+    )?;
+    Ok(if seen.mismatches.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn rebuild(options: &PgConnectOptions) -> anyhow::Result<ExitCode> {
+    let mut connection = database::connect(options, database::CONNECT_PATIENCE).await?;
+    let days = recount::rebuild(&mut connection).await.context("cannot rebuild")?;
+    connection.close().await?;
+    writeln!(std::io::stdout(), "the rollups of {days} days are made anew")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_exit_codes() -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for generation in [Generation::One, Generation::Two, Generation::Three] {
+        for entry in entries(generation) {
+            let (code, category, title) = (entry.code, entry.category.as_str(), entry.title);
+            writeln!(out, "{}\t{code}\t{category}\t{title}", generation.number())?;
+        }
+    }
+    Ok(())
+}

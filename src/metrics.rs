@@ -1,0 +1,125 @@
+//! Every metric, with meaning, unit and labels. Label values come from closed sets only.
+
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder, exponential_buckets,
+};
+
+/// The metrics of one server.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Requests answered, by matched route and status code.
+    pub http_requests: IntCounterVec,
+    /// Seconds from the head of a request to its answer, by matched route.
+    pub http_request_seconds: HistogramVec,
+    /// Events answered 2xx, by client generation.
+    pub events_accepted: IntCounterVec,
+    /// Bodies that had to be mended, by what was broken.
+    pub events_rescued: IntCounterVec,
+    /// Bodies refused or not taken, by reason.
+    pub events_rejected: IntCounterVec,
+    /// Events that wait for the writer.
+    pub queue_events: IntGauge,
+    /// Events in a committed transaction.
+    pub batch_events: Histogram,
+    /// Seconds that a committed transaction took, joins included.
+    pub commit_seconds: Histogram,
+    /// Batches begun again because another writer was faster.
+    pub batch_retries: IntCounter,
+    /// Failed tries to commit a batch, by kind.
+    pub batch_failures: IntCounterVec,
+    /// Connections to the database, by pool (`write`, `read`) and state (`idle`, `busy`).
+    pub database_connections: IntGaugeVec,
+}
+
+impl Metrics {
+    /// Makes and registers all metrics.
+    ///
+    /// # Errors
+    /// A name or label that is not valid or stands twice: a mistake in this file.
+    pub fn new() -> prometheus::Result<Self> {
+        let metrics = Self {
+            registry: Registry::new(),
+            http_requests: IntCounterVec::new(
+                Opts::new("telemetry_http_requests_total", "Requests answered, by matched route and status."),
+                &["route", "status"],
+            )?,
+            http_request_seconds: HistogramVec::new(
+                HistogramOpts::new(
+                    "telemetry_http_request_duration_seconds",
+                    "Time from the head of a request to its answer in seconds, by matched route.",
+                )
+                .buckets(exponential_buckets(0.0005, 2.0, 15)?),
+                &["route"],
+            )?,
+            events_accepted: IntCounterVec::new(
+                Opts::new(
+                    "telemetry_events_accepted_total",
+                    "Events stored and acknowledged, by client generation.",
+                ),
+                &["generation"],
+            )?,
+            events_rescued: IntCounterVec::new(
+                Opts::new(
+                    "telemetry_events_rescued_total",
+                    "Bodies that had to be mended, by what was broken.",
+                ),
+                &["kind"],
+            )?,
+            events_rejected: IntCounterVec::new(
+                Opts::new("telemetry_events_rejected_total", "Bodies refused or not taken, by reason."),
+                &["reason"],
+            )?,
+            queue_events: IntGauge::new("telemetry_queue_events", "Events that wait for the writer.")?,
+            batch_events: Histogram::with_opts(
+                HistogramOpts::new("telemetry_batch_events", "Events in a committed transaction.")
+                    .buckets(exponential_buckets(1.0, 2.0, 13)?),
+            )?,
+            commit_seconds: Histogram::with_opts(
+                HistogramOpts::new(
+                    "telemetry_commit_duration_seconds",
+                    "Time to join and commit a batch in seconds.",
+                )
+                .buckets(exponential_buckets(0.0005, 2.0, 15)?),
+            )?,
+            batch_retries: IntCounter::new(
+                "telemetry_batch_retries_total",
+                "Batches begun again because another writer changed one of their rows.",
+            )?,
+            batch_failures: IntCounterVec::new(
+                Opts::new("telemetry_batch_failures_total", "Failed tries to commit a batch, by kind."),
+                &["kind"],
+            )?,
+            database_connections: IntGaugeVec::new(
+                Opts::new(
+                    "telemetry_database_connections",
+                    "Connections to the database, by pool and state.",
+                ),
+                &["pool", "state"],
+            )?,
+        };
+        let registry = &metrics.registry;
+        registry.register(Box::new(metrics.http_requests.clone()))?;
+        registry.register(Box::new(metrics.http_request_seconds.clone()))?;
+        registry.register(Box::new(metrics.events_accepted.clone()))?;
+        registry.register(Box::new(metrics.events_rescued.clone()))?;
+        registry.register(Box::new(metrics.events_rejected.clone()))?;
+        registry.register(Box::new(metrics.queue_events.clone()))?;
+        registry.register(Box::new(metrics.batch_events.clone()))?;
+        registry.register(Box::new(metrics.commit_seconds.clone()))?;
+        registry.register(Box::new(metrics.batch_retries.clone()))?;
+        registry.register(Box::new(metrics.batch_failures.clone()))?;
+        registry.register(Box::new(metrics.database_connections.clone()))?;
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(metrics)
+    }
+
+    /// Everything in the Prometheus text format.
+    ///
+    /// # Errors
+    /// A metric without a value type: cannot come from outside.
+    pub fn render(&self) -> prometheus::Result<String> {
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}

@@ -1,0 +1,166 @@
+//! The way to the database: connecting with patience, migrating, and what the database remembers
+//! for the server.
+
+use std::time::{Duration, Instant};
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection, PgPool};
+
+use crate::store::embedded::Endpoint;
+
+/// The schema. A migration that was once released never changes.
+pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// How long a start waits for an external database.
+pub const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
+/// Longest time that a query of the read side may take.
+const READ_TIMEOUT: &str = "10s";
+/// Longest time that a statement of the writer may take: a rebuild of one day is waited for.
+const WRITE_TIMEOUT: &str = "30s";
+/// Connections of the read side; small, so that reads never starve ingest.
+const READ_CONNECTIONS: u32 = 6;
+/// One writer, one connection.
+const WRITE_CONNECTIONS: u32 = 1;
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// It did not answer within the time that a start waits.
+    #[error("cannot connect to the database within {} s: {source}", patience.as_secs())]
+    Unreachable {
+        /// How long was waited.
+        patience: Duration,
+        /// What the last try said.
+        source: sqlx::Error,
+    },
+    /// It is older than what we use.
+    #[error("the database is PostgreSQL {found}; 13 or newer is needed")]
+    TooOld {
+        /// Its version, as it says.
+        found: String,
+    },
+    /// A migration did not go through, or the schema is newer than this program.
+    #[error("cannot migrate the database: {0}")]
+    Migration(#[from] MigrateError),
+    /// A query failed.
+    #[error("the database refuses: {0}")]
+    Query(#[from] sqlx::Error),
+}
+
+/// Connection options of the embedded cluster.
+#[must_use]
+pub fn embedded_options(endpoint: &Endpoint) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass()
+        .socket(&endpoint.socket_dir)
+        .username(&endpoint.user)
+        .database(&endpoint.database)
+}
+
+/// Waits until the database answers, at most for `patience`.
+///
+/// # Errors
+/// [`DatabaseError::Unreachable`], or [`DatabaseError::TooOld`].
+pub async fn connect(options: &PgConnectOptions, patience: Duration) -> Result<PgConnection, DatabaseError> {
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(100);
+    loop {
+        let left = patience.saturating_sub(started.elapsed());
+        let attempt =
+            tokio::time::timeout(left.max(Duration::from_secs(1)), PgConnection::connect_with(options));
+        let error = match attempt.await {
+            Ok(Ok(mut connection)) => {
+                check_version(&mut connection).await?;
+                return Ok(connection);
+            }
+            Ok(Err(error)) => error,
+            Err(_) => sqlx::Error::PoolTimedOut,
+        };
+        if started.elapsed() + pause >= patience || !may_pass(&error) {
+            return Err(DatabaseError::Unreachable { patience, source: error });
+        }
+        tracing::warn!("the database does not answer yet");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(3));
+    }
+}
+
+/// Whether waiting can help: not against a wrong password or an unknown database.
+fn may_pass(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(database) => {
+            // 57P03: starting up; 53300: too many connections.
+            database.code().is_some_and(|code| code.starts_with("57") || code.starts_with("53"))
+        }
+        sqlx::Error::Configuration(_) | sqlx::Error::Tls(_) => false,
+        _ => true,
+    }
+}
+
+async fn check_version(connection: &mut PgConnection) -> Result<(), DatabaseError> {
+    const OLDEST: i32 = 130_000;
+    let number = sqlx::query_scalar!("select current_setting('server_version_num')::integer as \"number!\"")
+        .fetch_one(connection)
+        .await?;
+    if number < OLDEST {
+        return Err(DatabaseError::TooOld { found: (number / 10_000).to_string() });
+    }
+    Ok(())
+}
+
+/// Brings the schema to what this program needs. Several instances may do so at once.
+///
+/// # Errors
+/// [`DatabaseError::Migration`], also when the schema is newer than this program.
+pub async fn migrate(connection: &mut PgConnection) -> Result<(), DatabaseError> {
+    Ok(MIGRATIONS.run(connection).await?)
+}
+
+/// Connections for the writer.
+#[must_use]
+pub fn write_pool(options: &PgConnectOptions) -> PgPool {
+    // Plans for the first batch are as good as any later, and making them costs CPU every time.
+    let options = options.clone().options([("plan_cache_mode", "force_generic_plan")]);
+    pool(options, WRITE_CONNECTIONS, WRITE_TIMEOUT, "telemetry write")
+}
+
+/// Connections for everything that only reads.
+#[must_use]
+pub fn read_pool(options: &PgConnectOptions) -> PgPool {
+    pool(options.clone(), READ_CONNECTIONS, READ_TIMEOUT, "telemetry read")
+}
+
+fn pool(options: PgConnectOptions, connections: u32, statement_timeout: &str, name: &str) -> PgPool {
+    let options = options.application_name(name).options([("statement_timeout", statement_timeout)]);
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(3))
+        // A round trip a batch; a dead connection is noticed by the query itself.
+        .test_before_acquire(false)
+        .connect_lazy_with(options)
+}
+
+/// A value that the server remembers in the database; the first one to come is kept.
+///
+/// # Errors
+/// What the database says.
+pub async fn remember(
+    connection: &mut PgConnection,
+    name: &str,
+    value: &[u8],
+) -> Result<Vec<u8>, DatabaseError> {
+    sqlx::query!("insert into setting (name, value) values ($1, $2) on conflict do nothing", name, value)
+        .execute(&mut *connection)
+        .await?;
+    let kept = sqlx::query_scalar!("select value from setting where name = $1", name);
+    Ok(kept.fetch_one(connection).await?)
+}
+
+/// Replaces a value that the server remembers.
+///
+/// # Errors
+/// What the database says.
+pub async fn overwrite(connection: &mut PgConnection, name: &str, value: &[u8]) -> Result<(), DatabaseError> {
+    sqlx::query!("update setting set value = $2 where name = $1", name, value).execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,261 @@
+//! Runs `postgres` as a child of this process, restarts it when it dies, and ends it.
+//!
+//! It is a direct child (pg_ctl would detach it) so that it can be told to shut down when this
+//! process dies, even by kill -9. The kernel ties that signal to the *thread* that forked, so
+//! one thread starts every postmaster and lives until the last one has ended.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::process::ChildStderr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{self, Signal};
+use nix::sys::wait::{self, Id, WaitPidFlag};
+use nix::unistd::Pid;
+
+use super::error::EmbeddedError;
+use super::launch::Launch;
+use super::leftovers::{self, PidFile};
+
+/// How long a start may take; recovery from a crash reads up to `max_wal_size` of log.
+const READY_LIMIT: Duration = Duration::from_secs(600);
+/// How often a long start is mentioned.
+const READY_NOTE: Duration = Duration::from_secs(60);
+const READY_POLL: Duration = Duration::from_millis(20);
+/// A fast shutdown ends every connection and writes a checkpoint.
+const FAST_LIMIT: Duration = Duration::from_secs(8);
+/// An immediate shutdown; PostgreSQL itself kills its backends after 5 s of it.
+const IMMEDIATE_LIMIT: Duration = Duration::from_secs(7);
+/// Between two restarts; doubled each time, reset when one has run for `STEADY`.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+const LONGEST_DELAY: Duration = Duration::from_secs(10);
+const STEADY: Duration = Duration::from_secs(60);
+/// Lines of the log that an error shows.
+const KEPT_LINES: usize = 6;
+/// Bytes of one line of the log; the rest counts as the next line.
+const LINE_LIMIT: u64 = 4096;
+
+/// The thread that keeps one cluster running.
+pub(super) struct Supervisor {
+    launch: Arc<Launch>,
+    shared: Arc<Shared>,
+    /// `None` once it has been joined.
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// The postmaster. It is not reaped before this is `None`, so a signal to it cannot hit a
+    /// stranger.
+    pid: Option<Pid>,
+    /// It has been ready once: from now on it is restarted.
+    restart: bool,
+    stopping: bool,
+    /// The thread is done: no postmaster runs and none will.
+    finished: bool,
+    /// How the last postmaster ended, or why it could not be started.
+    status: String,
+    log: VecDeque<String>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a change at most `limit`; returns at once if `done` already holds.
+    fn wait(&self, limit: Duration, done: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        let waited = self.changed.wait_timeout_while(self.lock(), limit, |state| !done(state));
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl Supervisor {
+    /// Starts PostgreSQL and returns when it accepts connections.
+    pub(super) fn start(launch: Arc<Launch>) -> Result<Self, EmbeddedError> {
+        let shared = Arc::new(Shared::default());
+        let cluster = &launch.folders.cluster;
+        let thread = {
+            let (launch, shared) = (Arc::clone(&launch), Arc::clone(&shared));
+            thread::Builder::new().name("pg-supervisor".to_owned()).spawn(move || supervise(&launch, &shared))
+        };
+        let thread = Some(thread.map_err(EmbeddedError::io("start a thread for", cluster))?);
+        let supervisor = Self { launch, shared, thread };
+        supervisor.wait_until_ready()?;
+        Ok(supervisor)
+    }
+
+    /// The postmaster's process id; `None` while it is down.
+    pub(super) fn pid(&self) -> Option<i32> {
+        self.shared.lock().pid.map(Pid::as_raw)
+    }
+
+    /// Shuts PostgreSQL down, ever harder, and returns when nothing of it is left.
+    pub(super) fn stop(&mut self) -> Result<(), EmbeddedError> {
+        let Some(thread) = self.thread.take() else {
+            return Ok(());
+        };
+        self.shared.lock().stopping = true;
+        self.shared.changed.notify_all();
+        let steps = [
+            (Signal::SIGINT, FAST_LIMIT),
+            (Signal::SIGQUIT, IMMEDIATE_LIMIT),
+            (Signal::SIGKILL, IMMEDIATE_LIMIT),
+        ];
+        let mut forced = false;
+        for (step, (signal, limit)) in steps.into_iter().enumerate() {
+            if let Some(pid) = self.shared.lock().pid {
+                forced = step > 0;
+                // It cannot be gone: it is not reaped while its id is in the state.
+                let _ = signal::kill(pid, signal);
+            }
+            if self.shared.wait(limit, |state| state.finished).finished {
+                break;
+            }
+        }
+        // A thread that panicked has nothing left to say either.
+        let _ = thread.join();
+        leftovers::end_orphans(&self.launch.folders);
+        self.launch.folders.tidy_socket_dir();
+        if forced {
+            return Err(EmbeddedError::Forced { folder: self.launch.folders.cluster.clone() });
+        }
+        Ok(())
+    }
+
+    fn wait_until_ready(&self) -> Result<(), EmbeddedError> {
+        let cluster = &self.launch.folders.cluster;
+        let begun = Instant::now();
+        let mut note = READY_NOTE;
+        loop {
+            let mut state = self.shared.wait(READY_POLL, |state| state.finished);
+            if state.finished {
+                let output = Vec::from(state.log.clone()).join("; ");
+                return Err(EmbeddedError::Ended {
+                    folder: cluster.clone(),
+                    status: state.status.clone(),
+                    output,
+                });
+            }
+            let file = PidFile::read(cluster).filter(|file| state.pid == Some(Pid::from_raw(file.pid)));
+            if file.is_some_and(|file| file.is_ready()) {
+                state.restart = true;
+                return Ok(());
+            }
+            drop(state);
+            if begun.elapsed() > READY_LIMIT {
+                let seconds = READY_LIMIT.as_secs();
+                return Err(EmbeddedError::NotReady { folder: cluster.clone(), seconds });
+            }
+            if begun.elapsed() > note {
+                tracing::info!("PostgreSQL is still starting after {} s", note.as_secs());
+                note += READY_NOTE;
+            }
+        }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        if let Err(error) = self.stop() {
+            tracing::warn!("{error}");
+        }
+    }
+}
+
+fn supervise(launch: &Launch, shared: &Arc<Shared>) {
+    let mut delay = FIRST_DELAY;
+    loop {
+        let begun = Instant::now();
+        let restart = run_once(launch, shared);
+        let state = shared.lock();
+        if !restart || state.stopping {
+            break;
+        }
+        tracing::error!("PostgreSQL ended unexpectedly ({}), it is started again", state.status);
+        drop(state);
+        if begun.elapsed() > STEADY {
+            delay = FIRST_DELAY;
+        }
+        if shared.wait(delay, |state| state.stopping).stopping {
+            break;
+        }
+        delay = (delay * 2).min(LONGEST_DELAY);
+        if let Err(error) = leftovers::settle(&launch.folders, || shared.lock().stopping) {
+            tracing::error!("{error}");
+        }
+    }
+    shared.lock().finished = true;
+    shared.changed.notify_all();
+}
+
+/// Runs one postmaster to its end. Returns whether the next one is wanted.
+fn run_once(launch: &Launch, shared: &Arc<Shared>) -> bool {
+    let mut state = shared.lock();
+    if state.stopping {
+        return false;
+    }
+    // Under the lock, so that a stop comes either before the start or knows the process.
+    let mut child = match launch.spawn_postmaster() {
+        Ok(child) => child,
+        Err(error) => {
+            state.status = error.to_string();
+            return state.restart;
+        }
+    };
+    let pid = Pid::from_raw(child.id().cast_signed());
+    state.pid = Some(pid);
+    state.log.clear();
+    drop(state);
+    let log = child.stderr.take().map(|stderr| {
+        let shared = Arc::clone(shared);
+        thread::Builder::new().name("pg-log".to_owned()).spawn(move || forward_log(stderr, &shared))
+    });
+    // Waits without reaping: as long as the process is not reaped its id is not given away.
+    while wait::waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(nix::Error::EINTR) {}
+    let (restart, failed) = {
+        let mut state = shared.lock();
+        state.pid = None;
+        state.status = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+        (state.restart, !state.restart && !state.stopping)
+    };
+    if let (true, Some(Ok(log))) = (failed, log) {
+        // The error message wants all of the log. It ends now: a postmaster that gives up has
+        // no backends that could hold it open.
+        let _ = log.join();
+    }
+    restart
+}
+
+/// Passes PostgreSQL's log on, line by line, and keeps the last lines for an error message.
+fn forward_log(stderr: ChildStderr, shared: &Shared) {
+    let mut reader = BufReader::new(stderr);
+    let mut bytes = Vec::new();
+    loop {
+        bytes.clear();
+        match reader.by_ref().take(LINE_LIMIT).read_until(b'\n', &mut bytes) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let line = String::from_utf8_lossy(bytes.trim_ascii()).into_owned();
+        let mut state = shared.lock();
+        // At a stop every connection that is still open is told so, as FATAL.
+        if !state.stopping && (line.starts_with("FATAL:") || line.starts_with("PANIC:")) {
+            tracing::warn!(target: "postgres", "{line}");
+        } else {
+            tracing::debug!(target: "postgres", "{line}");
+        }
+        if state.log.len() == KEPT_LINES {
+            state.log.pop_front();
+        }
+        state.log.push_back(line);
+    }
+}

@@ -1,0 +1,13 @@
+//! What is kept and how: the embedded PostgreSQL, the rows, what is counted over them, the one
+//! writer, and the queries of the read side.
+
+pub mod embedded;
+pub mod database;
+pub mod row;
+pub mod population;
+pub mod rollup;
+pub mod difference;
+pub mod merge;
+pub mod writer;
+pub mod recount;
+pub mod read;

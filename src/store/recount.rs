@@ -1,0 +1,198 @@
+//! The proof and the cure: every rollup counted again from the rows.
+//!
+//! Both go day by day, so that memory and locks stay small however long the history is.
+
+use std::collections::BTreeSet;
+
+use chrono::{Days, NaiveDate, NaiveTime};
+use futures_util::TryStreamExt;
+use sqlx::{Connection, PgConnection};
+
+use crate::ingest::execution::Execution;
+use crate::store::difference::Difference;
+use crate::store::population::Populations;
+use crate::store::rollup::{Key, Measures, PopulationKey, Slice};
+use crate::store::row::Row;
+
+/// A rollup row that does not equal its recount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The key of the row, in words.
+    pub row: String,
+    /// What the rollup holds less what the rows say.
+    pub excess: Measures,
+}
+
+/// What [`verify`] saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verification {
+    /// Days counted.
+    pub days: usize,
+    /// Executions counted.
+    pub executions: u64,
+    /// Everything that differs.
+    pub mismatches: Vec<Mismatch>,
+}
+
+/// Recounts all days in one snapshot of the database; writers go on meanwhile.
+///
+/// # Errors
+/// What the database says.
+pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification> {
+    let mut snapshot =
+        connection.begin_with("begin transaction isolation level repeatable read read only").await?;
+    let populations = Populations::all(&mut snapshot).await?;
+    let mut seen = Verification::default();
+    for day in days(&mut snapshot).await? {
+        let executions = executions_of(&mut snapshot, day).await?;
+        let rows = RollupRow::of(&mut snapshot, day).await?;
+        let mut difference = Difference::default();
+        for row in &rows {
+            difference.add(row.key(day), row.measures(), 1);
+        }
+        for (execution, _) in &executions {
+            // A population that is not in the table can only be one whose counts are missing.
+            let population = populations.id(PopulationKey::of(execution)).unwrap_or(-1);
+            difference.count(execution, population, -1);
+        }
+        seen.mismatches.extend(
+            difference
+                .into_rows()
+                .into_iter()
+                .map(|(key, excess)| Mismatch { row: format!("{} {:?}", key.day, key), excess }),
+        );
+        seen.executions += executions.len() as u64;
+        seen.days += 1;
+    }
+    snapshot.rollback().await?;
+    Ok(seen)
+}
+
+/// Makes the rollups anew from the rows while writers go on: they wait for the day that is being
+/// counted, and for no longer. Returns the number of days.
+///
+/// # Errors
+/// What the database says; the days done so far stay done.
+pub async fn rebuild(connection: &mut PgConnection) -> sqlx::Result<usize> {
+    let mut populations = Populations::default();
+    let days = days(connection).await?;
+    for day in &days {
+        rebuild_day(connection, &mut populations, *day).await?;
+    }
+    Ok(days.len())
+}
+
+async fn rebuild_day(
+    connection: &mut PgConnection,
+    populations: &mut Populations,
+    day: NaiveDate,
+) -> sqlx::Result<()> {
+    let mut transaction = connection.begin().await?;
+    // Waits for running batches and holds back new ones: what is counted next is all there is,
+    // and whoever comes later adds to what is written here.
+    sqlx::query!("lock table execution in share row exclusive mode").execute(&mut *transaction).await?;
+    let executions = executions_of(&mut transaction, day).await?;
+    let touched: Vec<_> = executions.iter().map(|(execution, _)| PopulationKey::of(execution)).collect();
+    populations.learn(&mut transaction, &touched).await?;
+    let mut difference = Difference::default();
+    let mut reread = Vec::new();
+    for (execution, outcome) in &executions {
+        let population = populations.id(PopulationKey::of(execution)).unwrap_or_default();
+        difference.count(execution, population, 1);
+        if execution.outcome().as_str() != outcome {
+            reread.push((execution.key.0, execution.outcome().as_str()));
+        }
+    }
+    let (keys, outcomes): (Vec<_>, Vec<_>) = reread.into_iter().unzip();
+    sqlx::query!(
+        "update execution set outcome = changed.outcome, revision = revision + 1
+         from unnest($1::uuid[], $2::text[]) as changed (run_key, outcome)
+         where execution.run_key = changed.run_key",
+        &keys as _,
+        &outcomes as _,
+    )
+    .execute(&mut *transaction)
+    .await?;
+    sqlx::query!("delete from rollup_script where day = $1", day).execute(&mut *transaction).await?;
+    sqlx::query!("delete from rollup_duration where day = $1", day).execute(&mut *transaction).await?;
+    sqlx::query!("delete from rollup_facet where day = $1", day).execute(&mut *transaction).await?;
+    sqlx::query!("delete from rollup_exit_code where day = $1", day).execute(&mut *transaction).await?;
+    difference.write(&mut transaction).await?;
+    transaction.commit().await
+}
+
+/// Every day that has rows or counts.
+async fn days(connection: &mut PgConnection) -> sqlx::Result<BTreeSet<NaiveDate>> {
+    let days = sqlx::query_scalar!(
+        "select distinct (first_seen at time zone 'UTC')::date as \"day!\" from execution
+         union select day from rollup_script union select day from rollup_duration
+         union select day from rollup_facet union select day from rollup_exit_code"
+    );
+    Ok(days.fetch_all(connection).await?.into_iter().collect())
+}
+
+/// The executions of a day with the outcome that stands in their row.
+async fn executions_of(
+    connection: &mut PgConnection,
+    day: NaiveDate,
+) -> sqlx::Result<Vec<(Execution, String)>> {
+    let start = day.and_time(NaiveTime::MIN).and_utc();
+    let end = start + Days::new(1);
+    sqlx::query_as!(
+        Row,
+        "select * from execution where first_seen >= $1 and first_seen < $2 order by run_key",
+        start,
+        end
+    )
+    .fetch(connection)
+    .map_ok(|mut row| {
+        let outcome = std::mem::take(&mut row.outcome);
+        (row.into_execution().0, outcome)
+    })
+    .try_collect()
+    .await
+}
+
+/// A row of any rollup.
+struct RollupRow {
+    rollup: String,
+    population: i32,
+    app: String,
+    outcome: String,
+    open_hour: chrono::DateTime<chrono::Utc>,
+    number: i16,
+    facet: String,
+    value: String,
+    detail: String,
+    generation: i16,
+    runs: i64,
+    duration_count: i64,
+    duration_sum: i64,
+}
+
+impl RollupRow {
+    async fn of(connection: &mut PgConnection, day: NaiveDate) -> sqlx::Result<Vec<Self>> {
+        sqlx::query_file_as!(Self, "src/store/sql/rollups_of_day.sql", day).fetch_all(connection).await
+    }
+
+    fn key(&self, day: NaiveDate) -> Key<'_> {
+        let (app, outcome) = (self.app.as_str(), self.outcome.as_str());
+        let slice = match self.rollup.as_str() {
+            "script" => Slice::Script { app, outcome, open_hour: self.open_hour },
+            "duration" => Slice::Duration { app, outcome, bucket: self.number },
+            "facet" => Slice::Facet { facet: &self.facet, value: &self.value, detail: &self.detail, outcome },
+            _ => Slice::ExitCode {
+                app,
+                outcome,
+                exit_code: self.number,
+                category: &self.value,
+                generation: self.generation,
+            },
+        };
+        Key { day, population: self.population, slice }
+    }
+
+    const fn measures(&self) -> Measures {
+        Measures { runs: self.runs, duration_count: self.duration_count, duration_sum: self.duration_sum }
+    }
+}

@@ -1,0 +1,255 @@
+//! What one run adds to the counts. [`contributions`] is the one definition of every aggregate:
+//! the writer, the recount and the rebuild all use it.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use telemetry_protocol::exit_code::classification_fingerprint;
+
+use crate::ingest::execution::Execution;
+
+/// Raised whenever [`contributions`] or [`PopulationKey::of`] counts something differently: a
+/// server that finds the rollups made by another definition rebuilds them when it starts.
+const DEFINITION: u32 = 1;
+
+/// What the rollups in the database were made with.
+#[must_use]
+pub fn definition() -> String {
+    format!("{DEFINITION}-{:016x}", classification_fingerprint())
+}
+
+/// The properties by which every count can be filtered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PopulationKey<'a> {
+    /// `ProxmoxVE`, `ProxmoxVED` or `external`; clients that told none are `ProxmoxVE`.
+    pub repo: &'a str,
+    /// `owner/name`, or empty.
+    pub slug: &'a str,
+    /// `lxc`, `vm`, …, or empty.
+    pub kind: &'a str,
+    /// `pve`, `incus`, or empty.
+    pub platform: &'a str,
+}
+
+impl<'a> PopulationKey<'a> {
+    /// The population to which a run belongs.
+    #[must_use]
+    pub fn of(execution: &'a Execution) -> Self {
+        let facts = &execution.facts;
+        Self {
+            repo: facts.repo_source.get().map_or("ProxmoxVE", String::as_str),
+            slug: or_empty(facts.repo_slug.get()),
+            kind: or_empty(facts.kind.get()),
+            platform: or_empty(facts.platform.get()),
+        }
+    }
+}
+
+fn or_empty(text: Option<&String>) -> &str {
+    text.map_or("", String::as_str)
+}
+
+/// A row of one of the rollups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key<'a> {
+    /// UTC day of the first event.
+    pub day: NaiveDate,
+    /// Id of the [`PopulationKey`].
+    pub population: i32,
+    /// Which rollup, and the rest of its key.
+    pub slice: Slice<'a>,
+}
+
+/// The part of a key that differs between the rollups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Slice<'a> {
+    /// `rollup_script`.
+    Script {
+        /// Application, or empty for a run whose start never arrived.
+        app: &'a str,
+        /// `success`, `failed`, `blocked`, `aborted`, `open`.
+        outcome: &'a str,
+        /// Full hour of the last event of an open run, else the epoch.
+        open_hour: DateTime<Utc>,
+    },
+    /// `rollup_duration`.
+    Duration {
+        /// Application.
+        app: &'a str,
+        /// As above.
+        outcome: &'a str,
+        /// See [`duration_bucket`].
+        bucket: i16,
+    },
+    /// `rollup_facet`.
+    Facet {
+        /// One of [`FACETS`].
+        facet: &'a str,
+        /// Value of the property, or empty.
+        value: &'a str,
+        /// What refines it, or empty.
+        detail: &'a str,
+        /// As above.
+        outcome: &'a str,
+    },
+    /// `rollup_exit_code`.
+    ExitCode {
+        /// Application.
+        app: &'a str,
+        /// As above.
+        outcome: &'a str,
+        /// 0 to 255, or -1 where none was told.
+        exit_code: i16,
+        /// Our category.
+        category: &'a str,
+        /// Generation of the client.
+        generation: i16,
+    },
+}
+
+/// What is added to a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measures {
+    /// Runs.
+    pub runs: i64,
+    /// Runs that told a duration; only in [`Slice::Script`].
+    pub duration_count: i64,
+    /// Their sum in seconds; only in [`Slice::Script`].
+    pub duration_sum: i64,
+}
+
+impl Measures {
+    /// Adds `other`, `sign` times.
+    pub const fn add(&mut self, other: Self, sign: i64) {
+        self.runs += sign * other.runs;
+        self.duration_count += sign * other.duration_count;
+        self.duration_sum += sign * other.duration_sum;
+    }
+}
+
+/// The properties in `rollup_facet`. Type, platform, repository and slug are in the population.
+pub const FACETS: [&str; 10] =
+    ["os", "pve_version", "method", "arch", "cpu_vendor", "gpu", "cores", "ram", "disk", "generation"];
+
+/// Hands every row to which a run contributes, and what it adds there, to `add`.
+pub fn contributions<'a>(execution: &'a Execution, population: i32, mut add: impl FnMut(Key<'a>, Measures)) {
+    let day = execution.first_seen.date_naive();
+    let outcome = execution.outcome().as_str();
+    let app = or_empty(execution.facts.app.get());
+    let duration = execution.facts.install_duration.get().filter(|seconds| !app.is_empty() && **seconds > 0);
+    let one = Measures { runs: 1, ..Measures::default() };
+    let mut count = |slice, measures| add(Key { day, population, slice }, measures);
+
+    count(
+        Slice::Script { app, outcome, open_hour: execution.open_hour().unwrap_or(DateTime::UNIX_EPOCH) },
+        Measures {
+            runs: 1,
+            duration_count: i64::from(duration.is_some()),
+            duration_sum: duration.map_or(0, |seconds| i64::from(*seconds)),
+        },
+    );
+    if app.is_empty() {
+        return;
+    }
+    if let Some(seconds) = duration {
+        count(Slice::Duration { app, outcome, bucket: duration_bucket(*seconds) }, one);
+    }
+    for (facet, value, detail) in facets(execution) {
+        count(Slice::Facet { facet, value, detail, outcome }, one);
+    }
+    if let Some(category) = execution.category() {
+        let exit_code = execution.exit_code().and_then(|code| i16::try_from(code).ok()).unwrap_or(-1);
+        let generation = i16::from(execution.generation.number());
+        let category = category.as_str();
+        count(Slice::ExitCode { app, outcome, exit_code, category, generation }, one);
+    }
+}
+
+/// Each of [`FACETS`] with its value and detail.
+fn facets(execution: &Execution) -> [(&'static str, &str, &str); FACETS.len()] {
+    let facts = &execution.facts;
+    let text = or_empty;
+    [
+        ("os", os_family(text(facts.os_type.get())), text(facts.os_version.get())),
+        ("pve_version", text(facts.pve_version.get()), ""),
+        ("method", text(facts.method.get()), ""),
+        ("arch", text(facts.arch.get()), ""),
+        ("cpu_vendor", text(facts.cpu_vendor.get()), ""),
+        ("gpu", text(facts.gpu_vendor.get()), text(facts.gpu_passthrough.get())),
+        ("cores", class(&CORE_CLASSES, facts.core_count.get()), ""),
+        ("ram", class(&RAM_CLASSES, facts.ram_size.get()), ""),
+        ("disk", class(&DISK_CLASSES, facts.disk_size.get()), ""),
+        ("generation", ["0", "1", "2", "3"][usize::from(execution.generation.number())], ""),
+    ]
+}
+
+/// Distributions that are counted together.
+fn os_family(os: &str) -> &str {
+    if os == "wolfi" { "chainguard" } else { os }
+}
+
+/// Upper bounds (inclusive) and their labels. Cores.
+const CORE_CLASSES: [(i32, &str); 7] =
+    [(0, "0"), (1, "1"), (2, "2"), (4, "3-4"), (8, "5-8"), (16, "9-16"), (i32::MAX, "17+")];
+/// MB.
+const RAM_CLASSES: [(i32, &str); 8] = [
+    (512, "0-512"),
+    (1024, "513-1024"),
+    (2048, "1025-2048"),
+    (4096, "2049-4096"),
+    (8192, "4097-8192"),
+    (16384, "8193-16384"),
+    (32768, "16385-32768"),
+    (i32::MAX, "32769+"),
+];
+/// GB.
+const DISK_CLASSES: [(i32, &str); 8] = [
+    (0, "0"),
+    (2, "1-2"),
+    (4, "3-4"),
+    (8, "5-8"),
+    (16, "9-16"),
+    (32, "17-32"),
+    (64, "33-64"),
+    (i32::MAX, "65+"),
+];
+
+fn class(classes: &[(i32, &'static str)], size: Option<&i32>) -> &'static str {
+    let class = size.and_then(|size| classes.iter().find(|(bound, _)| size <= bound));
+    class.map_or("", |(_, label)| label)
+}
+
+/// The bucket of a duration: `floor(8 · log2(seconds))`, from 0 (one second) up.
+#[must_use]
+pub fn duration_bucket(seconds: i32) -> i16 {
+    // At most 8 · 31: fits.
+    (8.0 * f64::from(seconds.max(1)).log2()).floor() as i16
+}
+
+/// The duration for which a bucket stands, in seconds: its geometric middle.
+#[must_use]
+pub fn bucket_seconds(bucket: i16) -> f64 {
+    ((f64::from(bucket) + 0.5) / 8.0).exp2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_at_most_four_and_a_half_percent_off() {
+        for seconds in (1..100_000).step_by(7) {
+            let error = bucket_seconds(duration_bucket(seconds)) / f64::from(seconds);
+            assert!((0.956..1.046).contains(&error), "{seconds}: {error}");
+        }
+        assert_eq!(duration_bucket(1), 0);
+        assert_eq!(duration_bucket(2), 8);
+        assert_eq!(duration_bucket(-5), 0);
+    }
+
+    #[test]
+    fn sizes_fall_into_the_class_that_names_them() {
+        assert_eq!(class(&RAM_CLASSES, Some(&2048)), "1025-2048");
+        assert_eq!(class(&CORE_CLASSES, Some(&3)), "3-4");
+        assert_eq!(class(&DISK_CLASSES, Some(&65)), "65+");
+        assert_eq!(class(&DISK_CLASSES, None), "");
+    }
+}

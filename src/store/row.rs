@@ -1,0 +1,207 @@
+//! An execution as a row of the database, one way and the other.
+
+use chrono::{DateTime, Utc};
+use telemetry_protocol::{Generation, Status};
+use uuid::Uuid;
+
+use crate::ingest::execution::{Execution, Facts, Told, with_facts};
+use crate::ingest::identity::RunKey;
+
+/// A fact as an element of an array parameter.
+trait Element {
+    type Borrowed<'a>
+    where
+        Self: 'a;
+    fn element(&self) -> Self::Borrowed<'_>;
+}
+
+impl Element for String {
+    type Borrowed<'a> = &'a str;
+    fn element(&self) -> &str {
+        self
+    }
+}
+
+impl Element for i32 {
+    type Borrowed<'a> = Self;
+    fn element(&self) -> Self {
+        *self
+    }
+}
+
+impl Element for bool {
+    type Borrowed<'a> = Self;
+    fn element(&self) -> Self {
+        *self
+    }
+}
+
+macro_rules! row {
+    ($($(#[$doc:meta])* $field:ident: $type:ty),+ $(,)?) => {
+        /// A row of `execution`, as the queries return it.
+        #[derive(Debug, sqlx::FromRow)]
+        #[allow(missing_docs, reason = "every column is explained in the migration")]
+        pub struct Row {
+            pub run_key: Uuid,
+            pub session_key: Option<Uuid>,
+            pub revision: i32,
+            pub generation: i16,
+            pub first_seen: DateTime<Utc>,
+            pub last_seen: DateTime<Utc>,
+            pub installing_at: Option<DateTime<Utc>>,
+            pub validation_at: Option<DateTime<Utc>>,
+            pub configuring_at: Option<DateTime<Utc>>,
+            pub unknown_at: Option<DateTime<Utc>>,
+            pub aborted_at: Option<DateTime<Utc>>,
+            pub failed_at: Option<DateTime<Utc>>,
+            pub success_at: Option<DateTime<Utc>>,
+            pub status: String,
+            pub outcome: String,
+            $(pub $field: Option<$type>,)+
+            pub evidence: Vec<u8>,
+        }
+
+        impl Row {
+            fn facts(self) -> Facts {
+                let evidence = self.evidence;
+                let mut position = 0..;
+                $(let $field = match told_status(&evidence, position.next().unwrap_or_default()) {
+                    Some(status) => Told::by(status, self.$field),
+                    None => Told::default(),
+                };)+
+                Facts { $($field),+ }
+            }
+        }
+
+        /// Executions turned into columns: one array parameter each.
+        #[derive(Debug, Default)]
+        pub(super) struct Columns<'a> {
+            run_key: Vec<Uuid>,
+            session_key: Vec<Option<Uuid>>,
+            revision: Vec<i32>,
+            generation: Vec<i16>,
+            first_seen: Vec<DateTime<Utc>>,
+            last_seen: Vec<DateTime<Utc>>,
+            steps: [Vec<Option<DateTime<Utc>>>; Status::ALL.len()],
+            status: Vec<&'static str>,
+            outcome: Vec<&'static str>,
+            $($field: Vec<Option<<$type as Element>::Borrowed<'a>>>,)+
+            evidence: Vec<[u8; EVIDENCE_BYTES]>,
+        }
+
+        impl<'a> Columns<'a> {
+            /// Adds a row that is to be written as this revision.
+            pub(super) fn push(&mut self, execution: &'a Execution, revision: i32) {
+                self.run_key.push(execution.key.0);
+                self.session_key.push(execution.session.map(|key| key.0));
+                self.revision.push(revision);
+                self.generation.push(i16::from(execution.generation.number()));
+                self.first_seen.push(execution.first_seen);
+                self.last_seen.push(execution.last_seen);
+                for (column, step) in self.steps.iter_mut().zip(execution.steps) {
+                    column.push(step);
+                }
+                self.status.push(execution.status().as_str());
+                self.outcome.push(execution.outcome().as_str());
+                $(self.$field.push(execution.facts.$field.get().map(Element::element));)+
+                self.evidence.push(evidence(&execution.facts));
+            }
+
+            /// Writes all rows. Returns how many were written: fewer than were added if another
+            /// writer changed one of them since it was read.
+            pub(super) async fn write(self, connection: &mut sqlx::PgConnection) -> sqlx::Result<u64> {
+                let [installing, validation, configuring, unknown, aborted, failed, success] = self.steps;
+                let evidence: Vec<&[u8]> = self.evidence.iter().map(<[u8; _]>::as_slice).collect();
+                let done = sqlx::query_file!(
+                    "src/store/sql/write_executions.sql",
+                    &self.run_key as _,
+                    &self.session_key as _,
+                    &self.revision as _,
+                    &self.generation as _,
+                    &self.first_seen as _,
+                    &self.last_seen as _,
+                    &installing as _,
+                    &validation as _,
+                    &configuring as _,
+                    &unknown as _,
+                    &aborted as _,
+                    &failed as _,
+                    &success as _,
+                    &self.status as _,
+                    &self.outcome as _,
+                    $(&self.$field as _,)+
+                    &evidence as _,
+                );
+                Ok(done.execute(connection).await?.rows_affected())
+            }
+        }
+    };
+}
+
+with_facts!(row);
+
+impl Row {
+    /// The execution and the revision under which it was read.
+    #[must_use]
+    pub fn into_execution(self) -> (Execution, i32) {
+        let revision = self.revision;
+        let execution = Execution {
+            key: RunKey(self.run_key),
+            session: self.session_key.map(RunKey),
+            generation: u8::try_from(self.generation)
+                .ok()
+                .and_then(|number| Generation::try_from(number).ok())
+                .unwrap_or(Generation::NEWEST),
+            first_seen: self.first_seen,
+            last_seen: self.last_seen,
+            steps: [
+                self.installing_at,
+                self.validation_at,
+                self.configuring_at,
+                self.unknown_at,
+                self.aborted_at,
+                self.failed_at,
+                self.success_at,
+            ],
+            facts: self.facts(),
+        };
+        (execution, revision)
+    }
+}
+
+const EVIDENCE_BYTES: usize = Facts::COUNT.div_ceil(2);
+
+/// Packs who told what, four bits a fact.
+fn evidence(facts: &Facts) -> [u8; EVIDENCE_BYTES] {
+    let mut packed = [0; EVIDENCE_BYTES];
+    for (position, status) in facts.statuses().into_iter().enumerate() {
+        let half = status.map_or(0, |status| status.rank() + 1);
+        packed[position / 2] |= if position % 2 == 0 { half << 4 } else { half };
+    }
+    packed
+}
+
+fn told_status(evidence: &[u8], position: usize) -> Option<Status> {
+    let byte = evidence.get(position / 2)?;
+    let half = if position.is_multiple_of(2) { byte >> 4 } else { byte & 0xf };
+    Status::ALL.get(usize::from(half).checked_sub(1)?).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_survives_the_way_in_and_out() {
+        let facts = Facts {
+            app: Told::by(Status::Installing, Some("x".to_owned())),
+            kind: Told::by(Status::Success, Some("lxc".to_owned())),
+            repo_slug: Told::by(Status::Failed, Some("a/b".to_owned())),
+            ..Facts::default()
+        };
+        let packed = evidence(&facts);
+        let read: Vec<_> = (0..Facts::COUNT).map(|position| told_status(&packed, position)).collect();
+        assert_eq!(read, facts.statuses());
+        assert_eq!(told_status(&[], 3), None);
+    }
+}

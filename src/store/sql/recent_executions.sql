@@ -1,0 +1,12 @@
+-- $1 first day, $2 last day, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict.
+-- $7: at most so many.
+select * from execution
+where app is not null
+    and ($1::date is null or first_seen >= $1::timestamp at time zone 'UTC')
+    and ($2::date is null or first_seen < ($2::date + 1)::timestamp at time zone 'UTC')
+    and ($3::text is null or coalesce(repo_source, 'ProxmoxVE') = $3)
+    and ($4::text is null or repo_slug = $4)
+    and ($5::text is null or kind = $5)
+    and ($6::text is null or platform = $6)
+order by first_seen desc, run_key desc
+limit $7

@@ -1,0 +1,231 @@
+//! The queue in front of the database and the one task that empties it.
+//!
+//! The writer takes whatever has queued and commits it at once: the transaction that is running
+//! is the window in which the next batch gathers. Only then are the waiting requests answered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::PgPool;
+use sqlx::postgres::PgConnection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::ingest::execution::Execution;
+use crate::ingest::validate::CleanEvent;
+use crate::metrics::Metrics;
+use crate::store::merge::{Merged, join_events, merge};
+use crate::store::population::Populations;
+
+/// Most events in one transaction.
+const MAX_BATCH_EVENTS: usize = 4096;
+/// Most bytes of text that may wait in the queue.
+const MAX_QUEUED_BYTES: usize = 32 << 20;
+/// How often a batch is tried against other writers and a restarting database.
+const MAX_ATTEMPTS: u32 = 8;
+/// Longest pause between two attempts.
+const MAX_PAUSE: Duration = Duration::from_millis(200);
+
+/// Why an event was not committed. The client may send it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// More waits than may wait.
+    #[error("the queue is full")]
+    QueueFull,
+    /// The database does not take it now.
+    #[error("the database is unavailable")]
+    Unavailable,
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+impl WriteError {
+    /// Stable code of the reason: in the reply and as label of the metric.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::Unavailable => "database_unavailable",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
+/// An event with the request that waits for it.
+struct Queued {
+    event: CleanEvent,
+    bytes: usize,
+    answer: oneshot::Sender<Result<(), WriteError>>,
+}
+
+/// The way into the writer; cheap to clone. The writer ends when the last one is dropped.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    sender: mpsc::Sender<Queued>,
+    waiting_bytes: Arc<AtomicUsize>,
+    metrics: Arc<Metrics>,
+}
+
+impl Queue {
+    /// Hands an event to the writer and waits until it is committed.
+    ///
+    /// # Errors
+    /// [`WriteError`]; then the event may not be stored.
+    pub async fn write(&self, event: CleanEvent) -> Result<(), WriteError> {
+        let bytes = event.execution().facts.error.get().map_or(0, String::len);
+        let (answer, answered) = oneshot::channel();
+        if self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > MAX_QUEUED_BYTES {
+            self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(WriteError::QueueFull);
+        }
+        if let Err(refused) = self.sender.try_send(Queued { event, bytes, answer }) {
+            self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(match refused {
+                mpsc::error::TrySendError::Full(_) => WriteError::QueueFull,
+                mpsc::error::TrySendError::Closed(_) => WriteError::Stopping,
+            });
+        }
+        self.metrics.queue_events.inc();
+        answered.await.unwrap_or(Err(WriteError::Stopping))
+    }
+}
+
+/// The task that empties the queue.
+#[derive(Debug)]
+pub struct Writer {
+    receiver: mpsc::Receiver<Queued>,
+    waiting_bytes: Arc<AtomicUsize>,
+    pool: PgPool,
+    populations: Populations,
+    metrics: Arc<Metrics>,
+}
+
+/// Makes a queue for at most `capacity_events` and its writer.
+#[must_use]
+pub fn writer(pool: PgPool, capacity_events: usize, metrics: Arc<Metrics>) -> (Queue, Writer) {
+    let (sender, receiver) = mpsc::channel(capacity_events);
+    let waiting_bytes = Arc::new(AtomicUsize::new(0));
+    let queue = Queue { sender, waiting_bytes: Arc::clone(&waiting_bytes), metrics: Arc::clone(&metrics) };
+    (queue, Writer { receiver, waiting_bytes, pool, populations: Populations::default(), metrics })
+}
+
+impl Writer {
+    /// Commits until every [`Queue`] is dropped and everything queued is answered.
+    pub async fn run(mut self) {
+        let mut queued = Vec::with_capacity(MAX_BATCH_EVENTS);
+        while self.receiver.recv_many(&mut queued, MAX_BATCH_EVENTS).await > 0 {
+            self.metrics.queue_events.sub(i64::try_from(queued.len()).unwrap_or(i64::MAX));
+            let bytes = queued.iter().map(|queued| queued.bytes).sum();
+            self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            let mut events = Vec::with_capacity(queued.len());
+            let mut answers = Vec::with_capacity(queued.len());
+            for Queued { event, answer, .. } in queued.drain(..) {
+                events.push(event.into_execution());
+                answers.push(answer);
+            }
+            self.write(events, answers).await;
+        }
+    }
+
+    /// Commits a batch and answers its requests. A batch that the database refuses for what is in
+    /// it is halved until the event that it refuses stands alone, so that no other one suffers.
+    async fn write(&mut self, events: Vec<Execution>, answers: Vec<oneshot::Sender<Result<(), WriteError>>>) {
+        let mut work = vec![(events, answers)];
+        while let Some((events, mut answers)) = work.pop() {
+            let mut halved = if events.len() > 1 { events.clone() } else { Vec::new() };
+            match self.commit(events).await {
+                Err(Failure::Refused) if !halved.is_empty() => {
+                    let half = halved.len() / 2;
+                    let (late_events, late_answers) = (halved.split_off(half), answers.split_off(half));
+                    work.push((late_events, late_answers));
+                    work.push((halved, answers));
+                }
+                result => {
+                    let result = result.map_err(|_| WriteError::Unavailable);
+                    for answer in answers {
+                        // Nobody waits any more where the client has gone; the event is stored.
+                        let _ = answer.send(result);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn commit(&mut self, events: Vec<Execution>) -> Result<(), Failure> {
+        let count = events.len();
+        let runs = join_events(events);
+        let mut pause = Duration::from_millis(5);
+        for attempt in 1..=MAX_ATTEMPTS {
+            let started = Instant::now();
+            let result = async {
+                let mut connection = self.pool.acquire().await?;
+                let connection: &mut PgConnection = &mut connection;
+                merge(connection, &mut self.populations, &runs).await
+            };
+            match result.await {
+                Ok(Merged::Committed) => {
+                    self.metrics.batch_events.observe(count as f64);
+                    self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+                    return Ok(());
+                }
+                Ok(Merged::Outrun) => self.metrics.batch_retries.inc(),
+                Err(error) => {
+                    let failure = Failure::of(&error);
+                    self.metrics.batch_failures.with_label_values(&[failure.code()]).inc();
+                    tracing::warn!(events = count, attempt, reason = failure.code(), "batch not committed");
+                    // An id that was read may be gone with its database.
+                    self.populations = Populations::default();
+                    if failure != Failure::Again {
+                        return Err(failure);
+                    }
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(MAX_PAUSE);
+        }
+        Err(Failure::Again)
+    }
+}
+
+/// What to do about an error of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    /// It has nothing to do with what is in the batch and may pass: try the same again.
+    Again,
+    /// The database cannot be reached: tell the clients to come back.
+    Away,
+    /// Something in the batch is to blame.
+    Refused,
+}
+
+impl Failure {
+    fn of(error: &sqlx::Error) -> Self {
+        let sqlx::Error::Database(database) = error else {
+            return match error {
+                // A connection that died while idle; the next one may be good.
+                sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => Self::Again,
+                sqlx::Error::Encode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+                    Self::Refused
+                }
+                _ => Self::Away,
+            };
+        };
+        // Classes of SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
+        match database.code().as_deref().map(|code| (code.get(..2).unwrap_or(code), code)) {
+            // Serialization failure, deadlock; administrator command, crash, not yet started.
+            Some(("40", _) | (_, "57P01" | "57P02" | "57P03")) => Self::Again,
+            // Data exception, constraint violation, a value too large for an index row.
+            Some(("22" | "23", _) | (_, "54000")) => Self::Refused,
+            _ => Self::Away,
+        }
+    }
+
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Again => "transient",
+            Self::Away => "away",
+            Self::Refused => "refused",
+        }
+    }
+}
