@@ -11,22 +11,22 @@ use anyhow::Context;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::task::JoinHandle;
-use tracing_actix_web::TracingLogger;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::http::observe::{RouteSpan, measure};
+use crate::http::error::ApiError;
+use crate::http::observe::measure;
 use crate::http::routes::routes;
 use crate::ingest::identity::IdKey;
 use crate::metrics::Metrics;
 use crate::state::AppState;
-use crate::store::writer::writer;
+use crate::store::writer::{WRITERS, writers};
 use crate::store::{database, recount, rollup};
 
 /// Seconds that requests in flight have to end when the server stops.
-const DRAIN_SECONDS: u64 = 4;
-/// How long the writer has to commit what is queued when the server stops.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(4);
+const DRAIN_SECONDS: u64 = 2;
+/// How long the writers have to commit what is queued when the server stops.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
 /// Setting that names what the rollups were made with.
@@ -41,7 +41,7 @@ pub struct Running {
     pub address: SocketAddr,
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
-    writer: JoinHandle<()>,
+    writers: Vec<JoinHandle<()>>,
     pools: [PgPool; 2],
 }
 
@@ -52,8 +52,8 @@ pub struct Running {
 pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Result<Running> {
     let ids = prepare(config, options).await?;
     let metrics = Arc::new(Metrics::new().context("cannot register the metrics")?);
-    let (read_pool, write_pool) = (database::read_pool(options), database::write_pool(options));
-    let (queue, writer) = writer(write_pool.clone(), config.queue_events, Arc::clone(&metrics));
+    let (read_pool, write_pool) = (database::read_pool(options), database::write_pool(options, WRITERS));
+    let (queue, writers) = writers(&write_pool, config.queue_events, &metrics);
     let state = AppState {
         ids,
         queue,
@@ -71,8 +71,9 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         App::new()
             .app_data(web::Data::new(state.clone()))
             .app_data(web::PayloadConfig::new(max_body_bytes))
+            .app_data(web::QueryConfig::default().error_handler(|_, _| ApiError::UnreadableQuery.into()))
+            .app_data(web::PathConfig::default().error_handler(|_, _| ApiError::NoSuchPath.into()))
             .wrap(from_fn(measure))
-            .wrap(TracingLogger::<RouteSpan>::new())
             .configure(routes)
     })
     .backlog(BACKLOG)
@@ -84,7 +85,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         address,
         handle: server.handle(),
         server: tokio::spawn(server),
-        writer: tokio::spawn(writer.run()),
+        writers: writers.into_iter().map(|writer| tokio::spawn(writer.run())).collect(),
         pools: [read_pool, write_pool],
     })
 }
@@ -98,10 +99,8 @@ impl Running {
     pub async fn stop(self) -> anyhow::Result<()> {
         self.handle.stop(true).await;
         self.server.await.context("the server panicked")??;
-        tokio::time::timeout(COMMIT_PATIENCE, self.writer)
-            .await
-            .context("the writer did not finish in time")?
-            .context("the writer panicked")?;
+        let ended = tokio::time::timeout(COMMIT_PATIENCE, futures_util::future::try_join_all(self.writers));
+        ended.await.context("the writers did not finish in time")?.context("a writer panicked")?;
         for pool in self.pools {
             pool.close().await;
         }
@@ -121,7 +120,7 @@ impl Running {
 /// Connects, migrates, learns the secret of the run ids, and remakes rollups that were made by
 /// another definition.
 async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<IdKey> {
-    let mut connection = database::connect(options, database::CONNECT_PATIENCE).await?;
+    let mut connection = database::connect(options, config.connect_patience).await?;
     database::migrate(&mut connection).await?;
     let ids = match &config.id_key {
         Some(key) => IdKey::new(key.as_bytes()),

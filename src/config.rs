@@ -25,6 +25,9 @@ pub struct Variables {
     /// Folder that holds the programs initdb and postgres; unset: searched
     #[arg(long, env = "PG_BIN", hide_env_values = true, global = true)]
     pub pg_bin: Option<String>,
+    /// Seconds that a start waits for the database to answer [default: 30]
+    #[arg(long, env = "CONNECT_SECONDS", hide_env_values = true, global = true)]
+    pub connect_seconds: Option<String>,
     /// Secret behind the stored run ids, at least 16 characters; unset: made at the first start
     /// and kept in the database
     #[arg(long, env = "ID_KEY", hide_env_values = true, global = true)]
@@ -64,6 +67,8 @@ pub struct Config {
     pub listen_addr: SocketAddr,
     /// `DATABASE_URL`, or `DATA_DIR` and `PG_BIN`.
     pub database: Database,
+    /// `CONNECT_SECONDS`.
+    pub connect_patience: Duration,
     /// `ID_KEY`.
     pub id_key: Option<String>,
     /// `LOG`.
@@ -112,6 +117,7 @@ impl Variables {
                 pg_bin: set(self.pg_bin).map(PathBuf::from),
             }),
         };
+        let connect_seconds = number(&mut wrong, "CONNECT_SECONDS", self.connect_seconds, 30, 1, 3600);
         let id_key = set(self.id_key);
         if id_key.as_ref().is_some_and(|key| key.len() < 16) {
             wrong.push("ID_KEY must have at least 16 characters".to_owned());
@@ -128,6 +134,7 @@ impl Variables {
             (Some(listen_addr), Some(database), Some(log)) if wrong.is_empty() => Ok(Config {
                 listen_addr,
                 database,
+                connect_patience: Duration::from_secs(connect_seconds as u64),
                 id_key,
                 log,
                 max_body_bytes,

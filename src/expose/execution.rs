@@ -129,7 +129,7 @@ impl ExecutionView {
             core_count: number(&facts.core_count),
             ram_size: number(&facts.ram_size),
             method: text(&facts.method),
-            install_duration: number(&facts.install_duration),
+            install_duration: execution.facts.install_duration.told_at(execution.status()).copied(),
             cpu_vendor: text(&facts.cpu_vendor),
             cpu_model: text(&facts.cpu_model),
             gpu_vendor: text(&facts.gpu_vendor),

@@ -83,6 +83,6 @@ mod tests {
 
     #[test]
     fn an_unknown_code_is_an_unknown_error() {
-        assert_eq!(one(Generation::Three, 77).title, "Unknown error");
+        assert_eq!(one(Generation::Three, 99).title, "Unknown error");
     }
 }

@@ -41,6 +41,9 @@ pub enum ApiError {
         /// What is wrong, as the end of a sentence.
         reason: &'static str,
     },
+    /// The query is not one, or has a parameter twice.
+    #[error("the query cannot be read, or has a parameter twice")]
+    UnreadableQuery,
     /// Nothing is stored under this id.
     #[error("nothing is known about this id")]
     UnknownRun,
@@ -79,7 +82,7 @@ impl ApiError {
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::BodyBroken => "body_broken",
             Self::UnsupportedEncoding => "unsupported_encoding",
-            Self::BadParameter { .. } => "bad_parameter",
+            Self::BadParameter { .. } | Self::UnreadableQuery => "bad_parameter",
             Self::UnknownRun | Self::NoSuchPath => "not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::DatabaseUnavailable => "database_unavailable",
@@ -113,7 +116,9 @@ impl From<sqlx::Error> for ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Rejected(_) | Self::BadParameter { .. } | Self::BodyBroken => StatusCode::BAD_REQUEST,
+            Self::Rejected(_) | Self::BadParameter { .. } | Self::UnreadableQuery | Self::BodyBroken => {
+                StatusCode::BAD_REQUEST
+            }
             Self::UnknownRun | Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,

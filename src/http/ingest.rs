@@ -50,9 +50,9 @@ async fn take(
     for kind in rescues.iter() {
         state.metrics.events_rescued.with_label_values(&[kind.code()]).inc();
     }
-    let generation = event.execution().generation;
+    let generation = ["0", "1", "2", "3"][usize::from(event.execution().generation.number())];
     state.queue.write(event).await?;
-    state.metrics.events_accepted.with_label_values(&[&generation.number().to_string()]).inc();
+    state.metrics.events_accepted.with_label_values(&[generation]).inc();
     Ok(())
 }
 

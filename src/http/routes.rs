@@ -1,6 +1,9 @@
 //! The route table.
 
-use actix_web::http::Method;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
+use actix_web::middleware::DefaultHeaders;
 use actix_web::{HttpRequest, HttpResponse, Resource, Responder, web};
 use serde_json::json;
 
@@ -40,14 +43,21 @@ fn events(path: &'static str, route: Route) -> Resource {
         .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "POST, HEAD" } }))
 }
 
-/// A path that only answers GET.
-fn get(path: &'static str) -> Resource {
-    web::resource(path).default_service(web::to(|request: HttpRequest| async move {
-        if request.method() == Method::OPTIONS {
-            return Ok(HttpResponse::NoContent().insert_header(("allow", "GET")).finish());
-        }
-        Err(ApiError::MethodNotAllowed { allowed: "GET" })
-    }))
+/// A path that only answers GET, also to pages of other origins.
+fn get(
+    path: &'static str,
+) -> Resource<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    web::resource(path)
+        .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "GET" } }))
+        .wrap(DefaultHeaders::new().add((ACCESS_CONTROL_ALLOW_ORIGIN, "*")))
 }
 
 /// What there is, until there is a page.

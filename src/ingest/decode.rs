@@ -1,19 +1,8 @@
 //! Bytes to fields: strict JSON first, the tolerant reader where that fails.
 
-use telemetry_protocol::wire::RawEvent;
-
 use crate::ingest::rejection::Rejection;
 use crate::ingest::repair::repair;
-use crate::ingest::rescue::Rescues;
-
-/// The fields of a body and what had to be mended to read them.
-#[derive(Debug, PartialEq)]
-pub struct Decoded<'a> {
-    /// The fields as sent.
-    pub event: RawEvent<'a>,
-    /// What was mended.
-    pub rescues: Rescues,
-}
+use crate::ingest::rescue::{Decoded, Rescues};
 
 /// Reads one body. The content type does not matter: curl's default says form.
 ///
@@ -36,6 +25,7 @@ pub fn decode(body: &[u8]) -> Result<Decoded<'_>, Rejection> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use telemetry_protocol::wire::RawEvent;
 
     #[test]
     fn what_is_no_object_is_named() {

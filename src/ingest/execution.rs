@@ -75,15 +75,19 @@ impl<T> Told<T> {
     }
 }
 
-impl<T: Preference> Told<T> {
-    fn join(&mut self, other: Self) {
-        let Some((status, value)) = &other.0 else { return };
-        let wins = match &self.0 {
-            None => true,
-            Some((own, kept)) => status > own || (status == own && value.beats(kept)),
-        };
-        if wins {
-            *self = other;
+impl<T: Preference + Clone> Told<T> {
+    fn join(&mut self, other: &Self) {
+        match (&mut self.0, &other.0) {
+            (_, None) => {}
+            // Told again, mostly: nothing to copy.
+            (Some((own, kept)), Some((status, value))) if kept == value => *own = (*own).max(*status),
+            (Some((own, kept)), Some((status, value))) => {
+                if status > own || (status == own && value.beats(kept)) {
+                    *own = *status;
+                    kept.clone_from(value);
+                }
+            }
+            (None, Some(_)) => self.clone_from(other),
         }
     }
 }
@@ -100,8 +104,8 @@ macro_rules! facts {
             /// Number of facts.
             pub const COUNT: usize = [$(stringify!($field)),+].len();
 
-            fn join(&mut self, other: Self) {
-                $(self.$field.join(other.$field);)+
+            fn join(&mut self, other: &Self) {
+                $(self.$field.join(&other.$field);)+
             }
 
             /// For each fact the status of the event that told it, in declaration order.
@@ -206,7 +210,7 @@ pub struct Execution {
 
 impl Execution {
     /// Adds what another half of the knowledge about the same run says.
-    pub fn join(&mut self, other: Self) {
+    pub fn join(&mut self, other: &Self) {
         self.session = self.session.max(other.session);
         self.generation = self.generation.max(other.generation);
         self.first_seen = self.first_seen.min(other.first_seen);
@@ -217,7 +221,7 @@ impl Execution {
                 (one, another) => one.or(another),
             };
         }
-        self.facts.join(other.facts);
+        self.facts.join(&other.facts);
     }
 
     /// The strongest status reported.
@@ -248,6 +252,13 @@ impl Execution {
         let status = self.status();
         let told = self.facts.exit_code.told_at(status).copied();
         told.or_else(|| (status == Status::Success).then_some(0))
+    }
+
+    /// Seconds that the run took, by the report that counts; see [`Execution::exit_code`]. Clients
+    /// that did not measure send zero, which is no duration.
+    #[must_use]
+    pub fn install_duration(&self) -> Option<i32> {
+        self.facts.install_duration.told_at(self.status()).copied().filter(|seconds| *seconds > 0)
     }
 
     /// A text about the failure that belongs to the status; see [`Execution::exit_code`].

@@ -6,10 +6,9 @@ use telemetry_protocol::exit_code::code_from_text;
 use telemetry_protocol::wire::{RawEvent, Scalar};
 use telemetry_protocol::{Generation, Status};
 
-use crate::ingest::decode::Decoded;
 use crate::ingest::execution::{Facts, Told};
 use crate::ingest::rejection::Rejection;
-use crate::ingest::rescue::{Rescue, Rescues};
+use crate::ingest::rescue::{Decoded, Rescue, Rescues};
 
 /// Longest text of one word or line, in bytes.
 pub const MAX_SHORT_TEXT_BYTES: usize = 160;
@@ -72,10 +71,10 @@ pub fn normalise(
 ) -> Result<(Event, Rescues), Rejection> {
     let raw = decoded.event;
     let mut read = Reading { rescues: decoded.rescues };
-    let random_id = line(raw.random_id.clone());
-    let execution_id = line(raw.execution_id.clone());
+    let random_id = text(raw.random_id.clone());
+    let execution_id = text(raw.execution_id.clone());
     let generation = generation(&raw, route, random_id.is_some() || execution_id.is_some());
-    let app = line(raw.nsapp).or_else(|| line(raw.vm_app)).map(|app| app.to_lowercase());
+    let app = text(raw.nsapp).or_else(|| text(raw.vm_app)).map(|app| one_line(app).to_lowercase());
     let status = status(raw.status, route, app.is_some(), random_id.is_some() || execution_id.is_some())?;
     let ends = status.is_end();
     let ends_badly = ends && status != Status::Success;
@@ -96,7 +95,7 @@ pub fn normalise(
 
     let error_text = text(raw.error).or_else(|| text(raw.error_explanation)).filter(|text| text != "none");
     let exit_code = read.integer(raw.exit_code, 255).or_else(|| {
-        let text = error_text.as_deref().filter(|_| generation <= Generation::One);
+        let text = error_text.as_deref().filter(|_| ends_badly && generation <= Generation::One);
         text.and_then(code_from_text)
     });
     let duration = [raw.install_duration, raw.duration];
@@ -190,11 +189,13 @@ fn kind(word: &str) -> Option<&'static str> {
 
 /// Folds the names of operating systems. One never heard of is kept.
 fn os(word: &str) -> String {
-    match word.to_lowercase().as_str() {
+    let word = word.to_lowercase();
+    match word.as_str() {
         "rockylinux" => "rocky".to_owned(),
         "almalinux" => "alma".to_owned(),
         "archlinux" | "arch" => "arch-linux".to_owned(),
-        other => other.to_owned(),
+        // Lower case can be longer.
+        _ => head(word, MAX_SHORT_TEXT_BYTES),
     }
 }
 
@@ -209,28 +210,35 @@ fn repo_source(word: &str) -> &'static str {
 /// Text without control characters but newline and tab.
 fn text(value: Scalar<'_>) -> Option<String> {
     let text = value.into_text()?;
-    if !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
+    let dropped = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if !text.contains(dropped) {
         return Some(text.into_owned());
     }
-    let kept: String = text.chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t').collect();
-    (!kept.trim().is_empty()).then_some(kept)
+    let kept = text.replace(dropped, "");
+    let kept = kept.trim();
+    (!kept.is_empty()).then(|| kept.to_owned())
+}
+
+fn one_line(text: String) -> String {
+    if text.contains(['\n', '\t']) { text.replace(['\n', '\t'], " ") } else { text }
 }
 
 /// Text on one line, cut at [`MAX_SHORT_TEXT_BYTES`].
 fn line(value: Scalar<'_>) -> Option<String> {
-    let text = text(value)?;
-    let text = if text.contains(['\n', '\t']) { text.replace(['\n', '\t'], " ") } else { text };
-    Some(head(text, MAX_SHORT_TEXT_BYTES))
+    text(value).map(|text| head(one_line(text), MAX_SHORT_TEXT_BYTES))
 }
 
 fn head(mut text: String, bytes: usize) -> String {
-    text.truncate(text.floor_char_boundary(bytes));
+    if text.len() > bytes {
+        text.truncate(text.floor_char_boundary(bytes));
+        text.truncate(text.trim_end().len());
+    }
     text
 }
 
 fn tail(text: String, bytes: usize) -> String {
     let start = text.ceil_char_boundary(text.len().saturating_sub(bytes));
-    if start == 0 { text } else { text[start..].to_owned() }
+    if start == 0 { text } else { text[start..].trim_start().to_owned() }
 }
 
 /// Reads numbers and notes what was wrong with them.

@@ -8,9 +8,8 @@ use std::borrow::Cow;
 
 use telemetry_protocol::wire::{FIELDS, RawEvent, Scalar};
 
-use crate::ingest::decode::Decoded;
 use crate::ingest::rejection::Rejection;
-use crate::ingest::rescue::{Rescue, Rescues};
+use crate::ingest::rescue::{Decoded, Rescue, Rescues};
 
 /// Fields of the first clients that we do not keep, but that still end the field before them.
 const DROPPED_FIELDS: [&str; 6] = ["hn", "ssh", "tags", "verbose", "vm_id", "disableip4"];
@@ -226,7 +225,9 @@ fn ends_value(body: &[u8], at: usize) -> bool {
         None => true,
         Some(b'}') => after_white_space(body, at + 1) == body.len(),
         Some(b',') => {
-            let name = name_at(body, after_white_space(body, at + 1));
+            let comma_or_space = |byte: &u8| *byte == b',' || byte.is_ascii_whitespace();
+            let skipped = body[at..].iter().take_while(|byte| comma_or_space(byte)).count();
+            let name = name_at(body, at + skipped);
             name.is_some_and(|(name, _)| {
                 FIELDS.iter().chain(&DROPPED_FIELDS).any(|field| field.as_bytes() == name)
             })

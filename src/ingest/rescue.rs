@@ -1,5 +1,7 @@
 //! What had to be mended in a body so that it could be read: a small set, counted by kind.
 
+use telemetry_protocol::wire::RawEvent;
+
 /// One kind of damage that real clients send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rescue {
@@ -88,4 +90,13 @@ impl Rescues {
     pub fn iter(self) -> impl Iterator<Item = Rescue> {
         Rescue::ALL.into_iter().filter(move |kind| self.has(*kind))
     }
+}
+
+/// The fields of a body and what had to be mended to read them.
+#[derive(Debug, PartialEq)]
+pub struct Decoded<'a> {
+    /// The fields as sent.
+    pub event: RawEvent<'a>,
+    /// What was mended.
+    pub rescues: Rescues,
 }

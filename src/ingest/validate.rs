@@ -11,18 +11,18 @@ use crate::ingest::rejection::Rejection;
 
 /// An event that may be stored: a run seen once. Only [`validate`] makes one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CleanEvent(Execution);
+pub struct CleanEvent(Box<Execution>);
 
 impl CleanEvent {
     /// What the event says about its run.
     #[must_use]
-    pub fn into_execution(self) -> Execution {
+    pub fn into_execution(self) -> Box<Execution> {
         self.0
     }
 
     /// Read access for metrics and accounting.
     #[must_use]
-    pub const fn execution(&self) -> &Execution {
+    pub fn execution(&self) -> &Execution {
         &self.0
     }
 }
@@ -70,7 +70,7 @@ pub fn validate(event: Event, ids: &IdKey, fresh: impl FnOnce() -> Uuid) -> Resu
     };
     let mut steps = [None; 7];
     steps[usize::from(event.status.rank())] = Some(event.at);
-    Ok(CleanEvent(Execution {
+    Ok(CleanEvent(Box::new(Execution {
         key,
         session: session.filter(|session| *session != key),
         generation,
@@ -78,7 +78,7 @@ pub fn validate(event: Event, ids: &IdKey, fresh: impl FnOnce() -> Uuid) -> Resu
         last_seen: event.at,
         steps,
         facts: event.facts,
-    }))
+    })))
 }
 
 fn first(errors: &validator::ValidationErrors) -> Rejection {

@@ -12,16 +12,12 @@ use crate::store::embedded::Endpoint;
 /// The schema. A migration that was once released never changes.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// How long a start waits for an external database.
-pub const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
 /// Longest time that a query of the read side may take.
 const READ_TIMEOUT: &str = "10s";
 /// Longest time that a statement of the writer may take: a rebuild of one day is waited for.
 const WRITE_TIMEOUT: &str = "30s";
 /// Connections of the read side; small, so that reads never starve ingest.
 const READ_CONNECTIONS: u32 = 6;
-/// One writer, one connection.
-const WRITE_CONNECTIONS: u32 = 1;
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -116,12 +112,14 @@ pub async fn migrate(connection: &mut PgConnection) -> Result<(), DatabaseError>
     Ok(MIGRATIONS.run(connection).await?)
 }
 
-/// Connections for the writer.
+/// One connection for each of so many writers.
 #[must_use]
-pub fn write_pool(options: &PgConnectOptions) -> PgPool {
-    // Plans for the first batch are as good as any later, and making them costs CPU every time.
-    let options = options.clone().options([("plan_cache_mode", "force_generic_plan")]);
-    pool(options, WRITE_CONNECTIONS, WRITE_TIMEOUT, "telemetry write")
+pub fn write_pool(options: &PgConnectOptions, writers: u32) -> PgPool {
+    // Every statement of the writer finds its rows by primary key, whatever the statistics of a
+    // young table say, and making the same plan for every batch costs CPU.
+    let options =
+        options.clone().options([("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off")]);
+    pool(options, writers, WRITE_TIMEOUT, "telemetry write")
 }
 
 /// Connections for everything that only reads.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use foldhash::quality::RandomState;
 use sqlx::PgConnection;
 
 use crate::ingest::execution::Execution;
@@ -10,7 +11,7 @@ use crate::store::rollup::{Key, Measures, Slice, contributions};
 
 /// Sums by rollup row. Rows that cancel out are not written.
 #[derive(Debug, Default)]
-pub struct Difference<'a>(HashMap<Key<'a>, Measures>);
+pub struct Difference<'a>(HashMap<Key<'a>, Measures, RandomState>);
 
 impl<'a> Difference<'a> {
     /// Adds what a run contributes, `sign` times (1 or -1).

@@ -1,16 +1,16 @@
 //! One batch of events into the database, in one transaction: read the rows of their runs, join,
 //! write them back and add the difference to the rollups.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
 
+use futures_util::TryStreamExt;
 use sqlx::{Connection, PgConnection};
 
 use crate::ingest::execution::Execution;
-use crate::ingest::identity::RunKey;
 use crate::store::difference::Difference;
 use crate::store::population::Populations;
 use crate::store::rollup::PopulationKey;
-use crate::store::row::{Columns, Row};
+use crate::store::row::{Row, Written, write};
 
 /// How a batch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,46 +21,46 @@ pub enum Merged {
     Outrun,
 }
 
-/// Joins events of the same run, so that each run is written once. Sorted by key: every writer
-/// locks rows in this order.
+/// Joins events of the same run, so that each run is written once. Sorted by key: the order in
+/// which every writer locks rows.
 #[must_use]
-pub fn join_events(events: impl IntoIterator<Item = Execution>) -> BTreeMap<RunKey, Execution> {
-    let mut runs = BTreeMap::<RunKey, Execution>::new();
-    for event in events {
-        match runs.entry(event.key) {
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(event);
-            }
-            std::collections::btree_map::Entry::Occupied(mut entry) => entry.get_mut().join(event),
-        }
-    }
-    runs
+pub fn join_events<'a>(events: impl IntoIterator<Item = &'a Execution>) -> Vec<Cow<'a, Execution>> {
+    let mut events: Vec<_> = events.into_iter().collect();
+    events.sort_by_key(|event| event.key);
+    let same_run = |a: &&Execution, b: &&Execution| a.key == b.key;
+    let join = |events: &[&'a Execution]| {
+        let mut run = Cow::Borrowed(events[0]);
+        events[1..].iter().for_each(|event| run.to_mut().join(event));
+        run
+    };
+    events.chunk_by(same_run).map(join).collect()
 }
 
 /// A run as it stands and as it will stand.
-struct Change {
-    old: Option<(Execution, i32)>,
-    new: Execution,
+struct Change<'a> {
+    old: Option<(&'a Execution, i32)>,
+    new: Cow<'a, Execution>,
 }
 
-/// Merges runs into the database. `connection` is in no transaction.
+/// Merges runs, as [`join_events`] returns them, into the database. `connection` is in no
+/// transaction.
 ///
 /// # Errors
 /// What the database says; then nothing is written.
 pub async fn merge(
     connection: &mut PgConnection,
     populations: &mut Populations,
-    runs: &BTreeMap<RunKey, Execution>,
+    runs: &[Cow<'_, Execution>],
 ) -> sqlx::Result<Merged> {
-    let stored = read_rows(connection, runs.keys().copied()).await?;
-    let changes = changes(runs, stored);
+    let stored = read_rows(connection, runs).await?;
+    let changes = changes(runs, &stored);
     if changes.is_empty() {
         return Ok(Merged::Committed);
     }
     populations.learn(connection, &touched(&changes)).await?;
 
     let mut difference = Difference::default();
-    let mut rows = Columns::default();
+    let mut rows = Vec::with_capacity(changes.len());
     for Change { old, new } in &changes {
         // A population that was just learnt has an id.
         let id = |execution| populations.id(PopulationKey::of(execution)).unwrap_or_default();
@@ -68,11 +68,12 @@ pub async fn merge(
         if let Some((old, _)) = old {
             difference.count(old, id(old), -1);
         }
-        rows.push(new, old.as_ref().map_or(1, |(_, revision)| revision + 1));
+        let revision = old.map_or(1, |(_, revision)| revision + 1);
+        rows.push(Written { execution: new, revision });
     }
 
     let mut transaction = connection.begin().await?;
-    if rows.write(&mut transaction).await? < changes.len() as u64 {
+    if write(&mut transaction, &rows).await? < rows.len() as u64 {
         transaction.rollback().await?;
         return Ok(Merged::Outrun);
     }
@@ -81,32 +82,43 @@ pub async fn merge(
     Ok(Merged::Committed)
 }
 
+/// The runs that are stored, with their revisions, sorted by key.
 async fn read_rows(
     connection: &mut PgConnection,
-    keys: impl Iterator<Item = RunKey>,
-) -> sqlx::Result<HashMap<RunKey, (Execution, i32)>> {
-    let keys: Vec<_> = keys.map(|key| key.0).collect();
-    let rows = sqlx::query_as!(Row, "select * from execution where run_key = any($1)", &keys)
-        .fetch_all(connection)
-        .await?;
-    Ok(rows.into_iter().map(Row::into_execution).map(|read| (read.0.key, read)).collect())
-}
-
-/// The populations to which the runs belong and belonged.
-fn touched(changes: &[Change]) -> Vec<PopulationKey<'_>> {
-    let old = changes.iter().filter_map(|change| change.old.as_ref().map(|(old, _)| old));
-    changes.iter().map(|change| &change.new).chain(old).map(PopulationKey::of).collect()
+    runs: &[Cow<'_, Execution>],
+) -> sqlx::Result<Vec<(Execution, i32)>> {
+    let keys: Vec<_> = runs.iter().map(|run| run.key.0).collect();
+    let rows = sqlx::query_as!(Row, "select * from execution where run_key = any($1)", &keys);
+    let mut stored = Vec::new();
+    let mut rows = rows.fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        stored.push(row.into_execution());
+    }
+    stored.sort_unstable_by_key(|(execution, _)| execution.key);
+    Ok(stored)
 }
 
 /// What is to be written: runs that are new or that the events change.
-fn changes(runs: &BTreeMap<RunKey, Execution>, mut stored: HashMap<RunKey, (Execution, i32)>) -> Vec<Change> {
-    let change = |(key, run): (&RunKey, &Execution)| match stored.remove(key) {
-        None => Some(Change { old: None, new: run.clone() }),
-        Some((old, revision)) => {
-            let mut new = old.clone();
-            new.join(run.clone());
-            (new != old).then_some(Change { old: Some((old, revision)), new })
+fn changes<'a>(runs: &'a [Cow<'_, Execution>], stored: &'a [(Execution, i32)]) -> Vec<Change<'a>> {
+    let mut stored = stored.iter().peekable();
+    let mut changes = Vec::with_capacity(runs.len());
+    for run in runs {
+        match stored.next_if(|(old, _)| old.key == run.key) {
+            None => changes.push(Change { old: None, new: Cow::Borrowed(run.as_ref()) }),
+            Some((old, revision)) => {
+                let mut new = old.clone();
+                new.join(run);
+                if new != *old {
+                    changes.push(Change { old: Some((old, *revision)), new: Cow::Owned(new) });
+                }
+            }
         }
-    };
-    runs.iter().filter_map(change).collect()
+    }
+    changes
+}
+
+/// The populations to which the runs belong and belonged.
+fn touched<'a>(changes: &'a [Change<'_>]) -> Vec<PopulationKey<'a>> {
+    let old = changes.iter().filter_map(|change| change.old.map(|(old, _)| old));
+    changes.iter().map(|change| change.new.as_ref()).chain(old).map(PopulationKey::of).collect()
 }

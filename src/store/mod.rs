@@ -4,8 +4,8 @@
 pub mod embedded;
 pub mod database;
 pub mod row;
-pub mod population;
 pub mod rollup;
+pub mod population;
 pub mod difference;
 pub mod merge;
 pub mod writer;

@@ -1,4 +1,4 @@
-//! The proof and the cure: every rollup counted again from the rows.
+//! The proof and the cure: everything that is derived, made again from the rows.
 //!
 //! Both go day by day, so that memory and locks stay small however long the history is.
 
@@ -14,13 +14,25 @@ use crate::store::population::Populations;
 use crate::store::rollup::{Key, Measures, PopulationKey, Slice};
 use crate::store::row::Row;
 
-/// A rollup row that does not equal its recount.
+/// Something that does not equal its recount.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mismatch {
-    /// The key of the row, in words.
-    pub row: String,
-    /// What the rollup holds less what the rows say.
-    pub excess: Measures,
+pub enum Mismatch {
+    /// A rollup row.
+    Rollup {
+        /// The key of the row, in words.
+        row: String,
+        /// What the rollup holds less what the executions say.
+        excess: Measures,
+    },
+    /// The `outcome` that stands in an execution.
+    Outcome {
+        /// UTC day of its first event.
+        day: NaiveDate,
+        /// What stands there.
+        stored: String,
+        /// What its events say.
+        derived: &'static str,
+    },
 }
 
 /// What [`verify`] saw.
@@ -55,12 +67,15 @@ pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification>
             let population = populations.id(PopulationKey::of(execution)).unwrap_or(-1);
             difference.count(execution, population, -1);
         }
-        seen.mismatches.extend(
-            difference
-                .into_rows()
-                .into_iter()
-                .map(|(key, excess)| Mismatch { row: format!("{} {:?}", key.day, key), excess }),
-        );
+        for (execution, stored) in &executions {
+            let derived = execution.outcome().as_str();
+            if derived != stored {
+                seen.mismatches.push(Mismatch::Outcome { day, stored: stored.clone(), derived });
+            }
+        }
+        let differing = difference.into_rows().into_iter();
+        seen.mismatches
+            .extend(differing.map(|(key, excess)| Mismatch::Rollup { row: format!("{key:?}"), excess }));
         seen.executions += executions.len() as u64;
         seen.days += 1;
     }

@@ -134,7 +134,7 @@ pub fn contributions<'a>(execution: &'a Execution, population: i32, mut add: imp
     let day = execution.first_seen.date_naive();
     let outcome = execution.outcome().as_str();
     let app = or_empty(execution.facts.app.get());
-    let duration = execution.facts.install_duration.get().filter(|seconds| !app.is_empty() && **seconds > 0);
+    let duration = execution.install_duration().filter(|_| !app.is_empty());
     let one = Measures { runs: 1, ..Measures::default() };
     let mut count = |slice, measures| add(Key { day, population, slice }, measures);
 
@@ -143,14 +143,14 @@ pub fn contributions<'a>(execution: &'a Execution, population: i32, mut add: imp
         Measures {
             runs: 1,
             duration_count: i64::from(duration.is_some()),
-            duration_sum: duration.map_or(0, |seconds| i64::from(*seconds)),
+            duration_sum: duration.map_or(0, i64::from),
         },
     );
     if app.is_empty() {
         return;
     }
     if let Some(seconds) = duration {
-        count(Slice::Duration { app, outcome, bucket: duration_bucket(*seconds) }, one);
+        count(Slice::Duration { app, outcome, bucket: duration_bucket(seconds) }, one);
     }
     for (facet, value, detail) in facets(execution) {
         count(Slice::Facet { facet, value, detail, outcome }, one);

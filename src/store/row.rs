@@ -1,13 +1,18 @@
 //! An execution as a row of the database, one way and the other.
 
 use chrono::{DateTime, Utc};
+use sqlx::encode::{Encode, IsNull};
+use sqlx::error::BoxDynError;
+use sqlx::postgres::types::PgRecordEncoder;
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo};
+use sqlx::{PgConnection, Postgres, Type};
 use telemetry_protocol::{Generation, Status};
 use uuid::Uuid;
 
 use crate::ingest::execution::{Execution, Facts, Told, with_facts};
 use crate::ingest::identity::RunKey;
 
-/// A fact as an element of an array parameter.
+/// A fact as it is sent to the database: borrowed.
 trait Element {
     type Borrowed<'a>
     where
@@ -73,72 +78,65 @@ macro_rules! row {
             }
         }
 
-        /// Executions turned into columns: one array parameter each.
-        #[derive(Debug, Default)]
-        pub(super) struct Columns<'a> {
-            run_key: Vec<Uuid>,
-            session_key: Vec<Option<Uuid>>,
-            revision: Vec<i32>,
-            generation: Vec<i16>,
-            first_seen: Vec<DateTime<Utc>>,
-            last_seen: Vec<DateTime<Utc>>,
-            steps: [Vec<Option<DateTime<Utc>>>; Status::ALL.len()],
-            status: Vec<&'static str>,
-            outcome: Vec<&'static str>,
-            $($field: Vec<Option<<$type as Element>::Borrowed<'a>>>,)+
-            evidence: Vec<[u8; EVIDENCE_BYTES]>,
-        }
-
-        impl<'a> Columns<'a> {
-            /// Adds a row that is to be written as this revision.
-            pub(super) fn push(&mut self, execution: &'a Execution, revision: i32) {
-                self.run_key.push(execution.key.0);
-                self.session_key.push(execution.session.map(|key| key.0));
-                self.revision.push(revision);
-                self.generation.push(i16::from(execution.generation.number()));
-                self.first_seen.push(execution.first_seen);
-                self.last_seen.push(execution.last_seen);
-                for (column, step) in self.steps.iter_mut().zip(execution.steps) {
-                    column.push(step);
+        impl Encode<'_, Postgres> for Written<'_> {
+            fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+                let Self { execution, revision } = self;
+                let mut record = PgRecordEncoder::new(buffer);
+                record
+                    .encode(execution.key.0)?
+                    .encode(execution.session.map(|key| key.0))?
+                    .encode(*revision)?
+                    .encode(i16::from(execution.generation.number()))?
+                    .encode(execution.first_seen)?
+                    .encode(execution.last_seen)?;
+                for step in execution.steps {
+                    record.encode(step)?;
                 }
-                self.status.push(execution.status().as_str());
-                self.outcome.push(execution.outcome().as_str());
-                $(self.$field.push(execution.facts.$field.get().map(Element::element));)+
-                self.evidence.push(evidence(&execution.facts));
-            }
-
-            /// Writes all rows. Returns how many were written: fewer than were added if another
-            /// writer changed one of them since it was read.
-            pub(super) async fn write(self, connection: &mut sqlx::PgConnection) -> sqlx::Result<u64> {
-                let [installing, validation, configuring, unknown, aborted, failed, success] = self.steps;
-                let evidence: Vec<&[u8]> = self.evidence.iter().map(<[u8; _]>::as_slice).collect();
-                let done = sqlx::query_file!(
-                    "src/store/sql/write_executions.sql",
-                    &self.run_key as _,
-                    &self.session_key as _,
-                    &self.revision as _,
-                    &self.generation as _,
-                    &self.first_seen as _,
-                    &self.last_seen as _,
-                    &installing as _,
-                    &validation as _,
-                    &configuring as _,
-                    &unknown as _,
-                    &aborted as _,
-                    &failed as _,
-                    &success as _,
-                    &self.status as _,
-                    &self.outcome as _,
-                    $(&self.$field as _,)+
-                    &evidence as _,
-                );
-                Ok(done.execute(connection).await?.rows_affected())
+                record.encode(execution.status().as_str())?.encode(execution.outcome().as_str())?;
+                $(record.encode(execution.facts.$field.get().map(Element::element))?;)+
+                record.encode(&evidence(&execution.facts)[..])?;
+                record.finish();
+                Ok(IsNull::No)
             }
         }
     };
 }
 
 with_facts!(row);
+
+/// A row that is to be written, as a value of the row type of `execution`: its columns in order.
+///
+/// An array of these costs the database half of what an array for each of the 46 columns costs,
+/// which `unnest` turns into as many intermediate tables.
+#[derive(Debug)]
+pub(super) struct Written<'a> {
+    /// What is written.
+    pub(super) execution: &'a Execution,
+    /// The revision that it becomes.
+    pub(super) revision: i32,
+}
+
+impl Type<Postgres> for Written<'_> {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_name("execution")
+    }
+}
+
+impl PgHasArrayType for Written<'_> {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::array_of("execution")
+    }
+}
+
+/// Writes all rows, which are sorted by key. Returns how many were written: fewer if another
+/// writer changed one of them since it was read.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn write(connection: &mut PgConnection, rows: &[Written<'_>]) -> sqlx::Result<u64> {
+    let done = sqlx::query_file!("src/store/sql/write_executions.sql", rows as _).execute(connection).await?;
+    Ok(done.rows_affected())
+}
 
 impl Row {
     /// The execution and the revision under which it was read.

@@ -1,7 +1,9 @@
-//! The queue in front of the database and the one task that empties it.
+//! The queue in front of the database and the tasks that empty it.
 //!
-//! The writer takes whatever has queued and commits it at once: the transaction that is running
-//! is the window in which the next batch gathers. Only then are the waiting requests answered.
+//! A writer takes whatever has queued and commits it at once: the transaction that is running is
+//! the window in which the next batch gathers. Only then are the waiting requests answered. There
+//! are two writers, so that one can compute while the other waits for the database; the events of
+//! a run always go to the same one, so that they never outrun each other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +19,8 @@ use crate::metrics::Metrics;
 use crate::store::merge::{Merged, join_events, merge};
 use crate::store::population::Populations;
 
+/// Writers, each with a connection of its own.
+pub const WRITERS: u32 = 2;
 /// Most events in one transaction.
 const MAX_BATCH_EVENTS: usize = 4096;
 /// Most bytes of text that may wait in the queue.
@@ -56,19 +60,21 @@ impl WriteError {
 struct Queued {
     event: CleanEvent,
     bytes: usize,
-    answer: oneshot::Sender<Result<(), WriteError>>,
+    answer: Answer,
 }
 
-/// The way into the writer; cheap to clone. The writer ends when the last one is dropped.
+type Answer = oneshot::Sender<Result<(), WriteError>>;
+
+/// The way to the writers. They end when the last one is dropped.
 #[derive(Clone, Debug)]
 pub struct Queue {
-    sender: mpsc::Sender<Queued>,
+    senders: Vec<mpsc::Sender<Queued>>,
     waiting_bytes: Arc<AtomicUsize>,
     metrics: Arc<Metrics>,
 }
 
 impl Queue {
-    /// Hands an event to the writer and waits until it is committed.
+    /// Hands an event to a writer and waits until it is committed.
     ///
     /// # Errors
     /// [`WriteError`]; then the event may not be stored.
@@ -79,7 +85,8 @@ impl Queue {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return Err(WriteError::QueueFull);
         }
-        if let Err(refused) = self.sender.try_send(Queued { event, bytes, answer }) {
+        let shard = event.execution().key.0.as_u128() % self.senders.len() as u128;
+        if let Err(refused) = self.senders[shard as usize].try_send(Queued { event, bytes, answer }) {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return Err(match refused {
                 mpsc::error::TrySendError::Full(_) => WriteError::QueueFull,
@@ -91,7 +98,7 @@ impl Queue {
     }
 }
 
-/// The task that empties the queue.
+/// A task that empties its part of the queue.
 #[derive(Debug)]
 pub struct Writer {
     receiver: mpsc::Receiver<Queued>,
@@ -101,13 +108,24 @@ pub struct Writer {
     metrics: Arc<Metrics>,
 }
 
-/// Makes a queue for at most `capacity_events` and its writer.
+/// Makes a queue for at most `capacity_events` and its writers.
 #[must_use]
-pub fn writer(pool: PgPool, capacity_events: usize, metrics: Arc<Metrics>) -> (Queue, Writer) {
-    let (sender, receiver) = mpsc::channel(capacity_events);
+pub fn writers(pool: &PgPool, capacity_events: usize, metrics: &Arc<Metrics>) -> (Queue, Vec<Writer>) {
     let waiting_bytes = Arc::new(AtomicUsize::new(0));
-    let queue = Queue { sender, waiting_bytes: Arc::clone(&waiting_bytes), metrics: Arc::clone(&metrics) };
-    (queue, Writer { receiver, waiting_bytes, pool, populations: Populations::default(), metrics })
+    let (senders, writers) = (0..WRITERS)
+        .map(|_| {
+            let (sender, receiver) = mpsc::channel(capacity_events.div_ceil(WRITERS as usize));
+            let writer = Writer {
+                receiver,
+                waiting_bytes: Arc::clone(&waiting_bytes),
+                pool: pool.clone(),
+                populations: Populations::default(),
+                metrics: Arc::clone(metrics),
+            };
+            (sender, writer)
+        })
+        .unzip();
+    (Queue { senders, waiting_bytes, metrics: Arc::clone(metrics) }, writers)
 }
 
 impl Writer {
@@ -124,37 +142,33 @@ impl Writer {
                 events.push(event.into_execution());
                 answers.push(answer);
             }
-            self.write(events, answers).await;
+            self.write(&events, answers).await;
         }
     }
 
     /// Commits a batch and answers its requests. A batch that the database refuses for what is in
     /// it is halved until the event that it refuses stands alone, so that no other one suffers.
-    async fn write(&mut self, events: Vec<Execution>, answers: Vec<oneshot::Sender<Result<(), WriteError>>>) {
-        let mut work = vec![(events, answers)];
-        while let Some((events, mut answers)) = work.pop() {
-            let mut halved = if events.len() > 1 { events.clone() } else { Vec::new() };
-            match self.commit(events).await {
-                Err(Failure::Refused) if !halved.is_empty() => {
-                    let half = halved.len() / 2;
-                    let (late_events, late_answers) = (halved.split_off(half), answers.split_off(half));
-                    work.push((late_events, late_answers));
-                    work.push((halved, answers));
+    async fn write(&mut self, events: &[Box<Execution>], mut answers: Vec<Answer>) {
+        let mut work = vec![events];
+        while let Some(events) = work.pop() {
+            let result = match self.commit(events).await {
+                Err(Failure::Refused) if events.len() > 1 => {
+                    let (early, late) = events.split_at(events.len() / 2);
+                    work.extend([late, early]);
+                    continue;
                 }
-                result => {
-                    let result = result.map_err(|_| WriteError::Unavailable);
-                    for answer in answers {
-                        // Nobody waits any more where the client has gone; the event is stored.
-                        let _ = answer.send(result);
-                    }
-                }
+                result => result.map_err(|_| WriteError::Unavailable),
+            };
+            for answer in answers.drain(..events.len()) {
+                // Nobody waits any more where the client has gone; the event is stored.
+                let _ = answer.send(result);
             }
         }
     }
 
-    async fn commit(&mut self, events: Vec<Execution>) -> Result<(), Failure> {
+    async fn commit(&mut self, events: &[Box<Execution>]) -> Result<(), Failure> {
         let count = events.len();
-        let runs = join_events(events);
+        let runs = join_events(events.iter().map(Box::as_ref));
         let mut pause = Duration::from_millis(5);
         for attempt in 1..=MAX_ATTEMPTS {
             let started = Instant::now();

@@ -24,10 +24,10 @@ const READY_LIMIT: Duration = Duration::from_secs(600);
 /// How often a long start is mentioned.
 const READY_NOTE: Duration = Duration::from_secs(60);
 const READY_POLL: Duration = Duration::from_millis(20);
-/// A fast shutdown ends every connection and writes a checkpoint.
-const FAST_LIMIT: Duration = Duration::from_secs(8);
+/// A fast shutdown ends every connection and writes a checkpoint. The whole server is to end within 10 s.
+const FAST_LIMIT: Duration = Duration::from_secs(5);
 /// An immediate shutdown; PostgreSQL itself kills its backends after 5 s of it.
-const IMMEDIATE_LIMIT: Duration = Duration::from_secs(7);
+const IMMEDIATE_LIMIT: Duration = Duration::from_secs(1);
 /// Between two restarts; doubled each time, reset when one has run for `STEADY`.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(10);

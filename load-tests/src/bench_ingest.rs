@@ -1,0 +1,154 @@
+//! What durable ingest costs: the server against two others that share its HTTP stack, all in one
+//! run, on one PostgreSQL with fsync on.
+//!
+//! - `decode`: decodes the body and answers. The ceiling.
+//! - `durable`: the real server; it answers when the event is merged, counted and committed.
+//! - `naive`: one INSERT a request through a pool, into one row a run; what one would write first.
+//!   It keeps neither what contradicts itself nor counts anything.
+//!
+//! `wrk` sends start and end events of fresh runs. Every server is a process of its own.
+
+mod servers;
+mod wrk;
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use telemetry_server::store::embedded::{Embedded, Settings};
+use wrk::Measured;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const CONNECTIONS: [u32; 2] = [64, 1024];
+const ROUNDS: usize = 1;
+const SECONDS: u32 = 8;
+const WARM_UP_SECONDS: u32 = 2;
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["decode"] => servers::decode(),
+        ["naive", database] => servers::naive(database),
+        _ => bench(),
+    }
+}
+
+fn bench() -> anyhow::Result<()> {
+    let folder = tempfile::Builder::new().prefix("telemetry-bench").tempdir()?;
+    open_to_all(folder.path())?;
+    let cluster = Embedded::start(&Settings { data_dir: folder.path().join("data"), pg_bin: None })?;
+    let endpoint = cluster.endpoint();
+    let url = |database: &str| {
+        let socket = endpoint.socket_dir.display().to_string().replace('/', "%2F");
+        format!("postgres://{}@localhost/{database}?host={socket}", endpoint.user)
+    };
+    servers::create_database(&url(&endpoint.database), "naive")?;
+
+    let own = std::env::current_exe()?;
+    let server = own.with_file_name("telemetry-server");
+    let mut decode = Server::start(Command::new(&own).arg("decode"))?;
+    let mut naive = Server::start(Command::new(&own).arg("naive").arg(url("naive")))?;
+    let mut durable = Server::start(
+        Command::new(&server)
+            .arg("serve")
+            .env("DATABASE_URL", url(&endpoint.database))
+            .env("LISTEN_ADDR", "127.0.0.1:0")
+            .env("LOG", "warn"),
+    )
+    .with_context(|| format!("cannot start {}: build it first", server.display()))?;
+
+    let mut out = std::io::stdout();
+    writeln!(out, "{ROUNDS} rounds of {SECONDS} s each; the median round counts\n")?;
+    writeln!(out, "connections  server   requests/s  p50 ms  p99 ms  refused")?;
+    for connections in CONNECTIONS {
+        let targets = [("decode", &decode), ("durable", &durable), ("naive", &naive)];
+        let mut rounds: [Vec<Measured>; 3] = Default::default();
+        for _ in 0..ROUNDS {
+            for ((_, target), measured) in targets.iter().zip(&mut rounds) {
+                wrk::run(&target.address, connections, WARM_UP_SECONDS)?;
+                measured.push(wrk::run(&target.address, connections, SECONDS)?);
+            }
+        }
+        let [ceiling, real, first] = rounds.map(median);
+        for ((name, _), measured) in targets.iter().zip([ceiling, real, first]) {
+            let Measured { per_second, p50_ms, p99_ms, refused } = measured;
+            writeln!(
+                out,
+                "{connections:>11}  {name:<8} {per_second:>10.0}  {p50_ms:>6.1}  {p99_ms:>6.1}  {refused:>7}"
+            )?;
+        }
+        writeln!(
+            out,
+            "{connections:>11}  durable is {:.2} of decode and {:.1} times naive\n",
+            real.per_second / ceiling.per_second,
+            real.per_second / first.per_second
+        )?;
+    }
+    writeln!(out, "peak RSS of the server: {:.0} MB", durable.peak_rss_mb()?)?;
+    for server in [&mut decode, &mut naive, &mut durable] {
+        server.stop()?;
+    }
+    cluster.stop()?;
+    Ok(())
+}
+
+/// The round with the median throughput.
+fn median(mut rounds: Vec<Measured>) -> Measured {
+    rounds.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
+    rounds[rounds.len() / 2]
+}
+
+/// As root PostgreSQL runs as another user, who must reach the folder.
+fn open_to_all(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
+}
+
+/// A server in a process of its own, which prints its URL first.
+struct Server {
+    process: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(command: &mut Command) -> anyhow::Result<Self> {
+        let mut process = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn()?;
+        let output = process.stdout.take().context("no output")?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        let address = line.split("http://").nth(1).map(|url| url.trim().to_owned());
+        let address = address.with_context(|| format!("no URL in the first line: {line}"))?;
+        Ok(Self { process, address })
+    }
+
+    fn peak_rss_mb(&self) -> anyhow::Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+        let kilobytes: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
+        Ok(kilobytes / 1024.0)
+    }
+
+    fn stop(&mut self) -> anyhow::Result<()> {
+        let done = Command::new("kill").arg(self.process.id().to_string()).status()?;
+        ensure!(done.success(), "cannot stop a server");
+        for _ in 0..100 {
+            if self.process.try_wait()?.is_some() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        self.process.kill()?;
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

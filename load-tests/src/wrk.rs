@@ -1,0 +1,79 @@
+//! Running `wrk` and reading what it prints.
+
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+
+/// Bodies and order of the requests.
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/events.lua");
+/// As many as the server has workers here.
+const THREADS: u32 = 2;
+
+/// What one run showed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measured {
+    /// Answers a second.
+    pub(crate) per_second: f64,
+    /// Median time to an answer in milliseconds.
+    pub(crate) p50_ms: f64,
+    /// 99 % of the answers came within so many milliseconds.
+    pub(crate) p99_ms: f64,
+    /// Answers other than 2xx or 3xx, and time-outs.
+    pub(crate) refused: u64,
+}
+
+/// Sends events for so many seconds.
+///
+/// # Errors
+/// When `wrk` is missing or prints something else than expected.
+pub(crate) fn run(address: &str, connections: u32, seconds: u32) -> anyhow::Result<Measured> {
+    let output = Command::new("wrk")
+        .args(["--latency", "--timeout", "10s", "-s", SCRIPT])
+        .arg(format!("-t{THREADS}"))
+        .arg(format!("-c{connections}"))
+        .arg(format!("-d{seconds}s"))
+        .arg(format!("http://{address}/telemetry"))
+        .output()
+        .context("cannot run wrk; `make bench` installs it")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "wrk failed: {text}");
+    parse(&text).with_context(|| format!("wrk printed something unexpected:\n{text}"))
+}
+
+fn parse(text: &str) -> Option<Measured> {
+    let after = |label: &str| text.lines().find_map(|line| line.trim().strip_prefix(label)).map(str::trim);
+    let timeouts = after("Socket errors:").map_or("0", |line| line.rsplit(' ').next().unwrap_or("0"));
+    let refused = after("Non-2xx or 3xx responses:").unwrap_or("0");
+    Some(Measured {
+        per_second: after("Requests/sec:")?.parse().ok()?,
+        p50_ms: milliseconds(after("50%")?)?,
+        p99_ms: milliseconds(after("99%")?)?,
+        refused: refused.parse::<u64>().ok()? + timeouts.parse::<u64>().ok()?,
+    })
+}
+
+fn milliseconds(text: &str) -> Option<f64> {
+    let number = text.trim_end_matches(char::is_alphabetic);
+    let factor = match &text[number.len()..] {
+        "us" => 0.001,
+        "ms" => 1.0,
+        "s" => 1000.0,
+        _ => return None,
+    };
+    number.parse::<f64>().ok().map(|value| value * factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_of_wrk_is_understood() {
+        let text = "  Latency Distribution\n     50%  900.00us\n     99%    1.20s \n  Requests/sec:  12.50\n  \
+                    Socket errors: connect 0, read 0, write 0, timeout 3\n  Non-2xx or 3xx responses: 2\n";
+        let measured = parse(text).expect("understood");
+        assert_eq!((measured.per_second, measured.refused), (12.5, 5));
+        assert_eq!((measured.p50_ms, measured.p99_ms), (0.9, 1200.0));
+        assert!(parse("wrk: error").is_none());
+    }
+}

@@ -1,0 +1,147 @@
+//! A server in this process: on a free port, with a database of its own on the one cluster of the
+//! test program.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use reqwest::{Client, Method, Response, StatusCode};
+use serde_json::Value;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use telemetry_server::app::{Running, start};
+use telemetry_server::config::Variables;
+use telemetry_server::store::database::embedded_options;
+use telemetry_server::store::embedded::Embedded;
+use telemetry_server::store::recount;
+
+use super::DataDir;
+
+/// The cluster that all tests of a program share. It ends with the last test that uses it, and
+/// with the program, however that ends.
+pub(crate) struct Cluster {
+    embedded: Embedded,
+    _folder: DataDir,
+}
+
+impl Cluster {
+    /// The running one, else a new one. Blocks while it starts.
+    pub(crate) fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cluster) = shared.upgrade() {
+            return cluster;
+        }
+        let folder = DataDir::new();
+        let embedded = Embedded::start(&folder.settings()).expect("PostgreSQL starts");
+        let cluster = Arc::new(Self { embedded, _folder: folder });
+        *shared = Arc::downgrade(&cluster);
+        cluster
+    }
+
+    /// A new, empty database.
+    pub(crate) async fn database(&self) -> PgConnectOptions {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let options = embedded_options(self.embedded.endpoint());
+        let mut connection = PgConnection::connect_with(&options).await.expect("it runs");
+        let create = AssertSqlSafe(format!("create database {name}"));
+        sqlx::query(create).execute(&mut connection).await.expect("the name is free");
+        connection.close().await.expect("it runs");
+        options.database(&name)
+    }
+}
+
+/// A server that takes requests, and a test's way to it.
+pub(crate) struct TestApp {
+    /// `http://127.0.0.1:port`, without a final slash.
+    pub(crate) url: String,
+    running: Running,
+    client: Client,
+    options: PgConnectOptions,
+    pool: PgPool,
+    _cluster: Option<Arc<Cluster>>,
+}
+
+/// Starts a server with the defaults and an empty database.
+pub(crate) async fn spawn_app() -> TestApp {
+    let cluster = tokio::task::block_in_place(Cluster::shared);
+    let options = cluster.database().await;
+    let mut app = spawn_app_on(options).await;
+    app._cluster = Some(cluster);
+    app
+}
+
+/// Starts a server with the defaults on a database that the test brings.
+pub(crate) async fn spawn_app_on(options: PgConnectOptions) -> TestApp {
+    let variables = Variables { listen_addr: Some("127.0.0.1:0".to_owned()), ..Variables::default() };
+    let config = variables.check().expect("the defaults are right");
+    let running = start(&config, &options).await.expect("the server starts");
+    TestApp {
+        url: format!("http://{}", running.address),
+        running,
+        client: Client::builder().no_proxy().build().expect("a client"),
+        pool: PgPool::connect_lazy_with(options.clone()),
+        options,
+        _cluster: None,
+    }
+}
+
+impl TestApp {
+    /// A request that the test completes.
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    /// Posts a body as clients do.
+    pub(crate) async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> Response {
+        let request = self.request(Method::POST, path).header("content-type", "application/json");
+        request.body(body).send().await.expect("an answer")
+    }
+
+    /// Posts what must be accepted.
+    pub(crate) async fn report(&self, path: &str, event: &Value) {
+        let response = self.post(path, event.to_string()).await;
+        assert_eq!(response.status(), StatusCode::OK, "{event}");
+    }
+
+    /// What a path answers with 200.
+    pub(crate) async fn get_json(&self, path: &str) -> Value {
+        let (status, body) = self.get(path).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {body}");
+        body
+    }
+
+    /// What a path answers.
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
+        let response = self.request(Method::GET, path).send().await.expect("an answer");
+        let status = response.status();
+        (status, response.json().await.expect("a JSON answer"))
+    }
+
+    /// The test's own way to the database.
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Rows in `execution`.
+    pub(crate) async fn executions(&self) -> i64 {
+        let count = sqlx::query_scalar("select count(*) from execution").fetch_one(&self.pool);
+        count.await.expect("it runs")
+    }
+
+    /// Asserts that every rollup equals its recount.
+    pub(crate) async fn verify(&self) {
+        let mut connection = PgConnection::connect_with(&self.options).await.expect("it runs");
+        let seen = recount::verify(&mut connection).await.expect("it runs");
+        assert!(seen.mismatches.is_empty(), "rollups differ from their recount: {:#?}", seen.mismatches);
+        assert_eq!(i64::try_from(seen.executions).ok(), Some(self.executions().await), "all are counted");
+    }
+
+    /// Stops the server and lets go of the database.
+    pub(crate) async fn stop(self) {
+        self.pool.close().await;
+        self.running.stop().await.expect("a clean stop");
+        // The last one stops PostgreSQL, which takes a moment.
+        tokio::task::block_in_place(|| drop(self._cluster));
+    }
+}
