@@ -15,7 +15,8 @@ use common::app::Cluster;
 use common::http;
 use common::load::{Load, answers, assert_stored, fresh_starts, recorded};
 use common::server::{Finished, Server, run, run_on, until};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -29,9 +30,9 @@ const CONNECTIONS: usize = 8;
 
 #[test]
 fn nothing_answered_is_lost_when_the_server_is_killed() {
-    let (data, requests) = (DataDir::new(), recorded());
+    let data = DataDir::new();
     let mut answered = Vec::new();
-    for answers in [300, 50] {
+    for (requests, answers) in [(recorded(), 300), (fresh_starts("kill"), 700)] {
         let server = Server::start(&data);
         let load = Load::start(server.address, &requests, CONNECTIONS);
         load.wait_for(answers);
@@ -45,15 +46,15 @@ fn nothing_answered_is_lost_when_the_server_is_killed() {
 
 #[test]
 fn nothing_answered_is_lost_when_postgres_is_killed() {
-    let (data, requests) = (DataDir::new(), recorded());
+    let data = DataDir::new();
     let server = Server::start(&data);
-    let load = Load::start(server.address, &requests, CONNECTIONS);
+    let load = Load::start(server.address, &fresh_starts("kill"), CONNECTIONS);
     load.wait_for(200);
-    nix::sys::signal::kill(postmaster(&data), Signal::SIGKILL).expect("it runs");
+    kill(postmaster(&data), Signal::SIGKILL).expect("it runs");
     // It goes on after PostgreSQL is back.
     load.wait_for(3000);
     let sent = load.finish();
-    assert!(sent.iter().all(|sent| matches!(sent.answer, Ok(200 | 400 | 503))), "{:?}", answers(&sent));
+    assert!(sent.iter().all(|sent| matches!(sent.answer, Ok(200 | 503))), "{:?}", answers(&sent));
     assert_stored(server.address, &sent);
     assert_verified(&run_on(&data, "verify"));
 }
@@ -67,7 +68,7 @@ fn a_stop_answers_every_request_that_it_took_and_ends_postgres() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let mut server = Server::start(&data);
         let postgres = postmaster(&data);
-        let load = Load::start(server.address, &fresh_starts(&signal.to_string()), CONNECTIONS);
+        let load = Load::start(server.address, &fresh_starts(signal.as_str()), CONNECTIONS);
         load.wait_for(300);
         // An idle connection does not hold the stop up.
         let idle = http::open(server.address).expect("it listens");
@@ -303,18 +304,17 @@ fn the_finest_log_holds_nothing_of_a_request() {
 
 fn assert_verified(ended: &Finished) {
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.stdout.contains(": 0 rollup rows differ"), "{ended:?}");
-    assert!(!ended.stdout.starts_with("0 executions"), "{ended:?}");
+    assert!(ended.stdout.contains(" executions") && !ended.stdout.starts_with("0 "), "{ended:?}");
 }
 
-fn postmaster(data: &DataDir) -> nix::unistd::Pid {
+fn postmaster(data: &DataDir) -> Pid {
     let file = fs::read_to_string(data.path().join("postgres/postmaster.pid")).expect("it runs");
     let pid = file.lines().next().and_then(|line| line.parse().ok());
-    nix::unistd::Pid::from_raw(pid.expect("a process id"))
+    Pid::from_raw(pid.expect("a process id"))
 }
 
 /// Whether a process runs; one that has ended and is not reaped does not.
-fn runs(pid: nix::unistd::Pid) -> bool {
+fn runs(pid: Pid) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     status.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }

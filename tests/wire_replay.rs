@@ -65,20 +65,16 @@ async fn replay(name: &str, corpus: &Corpus, requests: Vec<&Request>, in_flight:
     send(&app, &requests, in_flight).await;
 
     let comparison = Comparison::of(&app, corpus).await;
-    println!(
-        "{name}: {} requests, {} executions, {} values",
-        requests.len(),
-        comparison.executions,
-        comparison.values
-    );
-    comparison.assert_clean();
+    comparison.assert_clean(name);
+    let executions = corpus.truth.iter().flat_map(executions).count();
+    assert_eq!(comparison.executions, executions, "{name}: all are compared");
 
     let rows = expected_rows(corpus);
-    assert_eq!(app.executions().await, rows);
+    assert_eq!(app.executions().await, rows, "{name}");
     app.verify().await;
     let dashboard = app.get_json("/api/dashboard?days=0&repo=all").await;
     let counted = |field: &str| dashboard[field].as_i64().expect("a count");
-    assert_eq!(counted("total_installs") + counted("unattributed_count"), rows);
+    assert_eq!(counted("total_installs") + counted("unattributed_count"), rows, "{name}");
     app.stop().await;
     without_times(dashboard)
 }

@@ -9,6 +9,7 @@
 //! `wrk` sends start and end events of fresh runs. Every server is a process of its own.
 
 mod servers;
+mod stages;
 mod wrk;
 
 use std::io::{BufRead, BufReader, Write};
@@ -31,6 +32,7 @@ const WARM_UP_SECONDS: u32 = 2;
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["stages"] => stages::print(),
         ["decode"] => servers::decode(),
         ["naive", database] => servers::naive(database),
         _ => bench(),

@@ -41,7 +41,7 @@ const OWN_CATEGORIES: [(i64, &str, &str); 1] = [(1, "network", "shell")];
 #[derive(Default)]
 pub(crate) struct Comparison {
     pub(crate) executions: usize,
-    pub(crate) values: usize,
+    values: usize,
     mismatches: Vec<(&'static str, String)>,
 }
 
@@ -96,13 +96,19 @@ impl Comparison {
     }
 
     /// Fails with a report unless everything agreed.
-    pub(crate) fn assert_clean(&self) {
+    pub(crate) fn assert_clean(&self, replay: &str) {
         let mut counts = BTreeMap::<_, usize>::new();
         for (field, _) in &self.mismatches {
             *counts.entry(field).or_default() += 1;
         }
         let shown: Vec<_> = self.mismatches.iter().take(SHOWN).map(|(_, line)| line.as_str()).collect();
-        assert!(shown.is_empty(), "{} mismatches, {counts:?}:\n{}", self.mismatches.len(), shown.join("\n"));
+        assert!(
+            shown.is_empty(),
+            "{replay}: {} mismatches in {} values, {counts:?}:\n{}",
+            self.mismatches.len(),
+            self.values,
+            shown.join("\n")
+        );
     }
 }
 

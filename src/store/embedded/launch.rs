@@ -20,7 +20,6 @@ const PARAMETERS: &[&str] = &[
     "fsync=on",
     "full_page_writes=on",
     "synchronous_commit=on",
-    "shared_buffers=128MB",
     "max_connections=60",
     "max_wal_size=2GB",
     "checkpoint_timeout=15min",
@@ -58,10 +57,19 @@ impl Launch {
         for parameter in PARAMETERS {
             command.arg("-c").arg(parameter);
         }
+        command.arg("-c").arg(format!("shared_buffers={}MB", shared_buffers_mb()));
         command.arg("-c").arg(format!("cluster_name={}", self.folders.tag));
         command.arg("-c").arg(socket_parameter(&self.folders));
         command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
     }
+}
+
+/// A quarter of the memory, as PostgreSQL's manual advises, from 128 MB to 1 GB.
+fn shared_buffers_mb() -> u64 {
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kilobytes = memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
+    let kilobytes = kilobytes.and_then(|number| number.trim().parse::<u64>().ok()).unwrap_or(0);
+    (kilobytes / 1024 / 4).clamp(128, 1024)
 }
 
 /// The parameter is a list; quoted, the folder may have spaces at its ends.
