@@ -25,8 +25,8 @@ use wrk::Measured;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const CONNECTIONS: [u32; 2] = [64, 1024];
-const ROUNDS: usize = 1;
-const SECONDS: u32 = 8;
+const ROUNDS: usize = 3;
+const SECONDS: u32 = 6;
 const WARM_UP_SECONDS: u32 = 2;
 
 fn main() -> anyhow::Result<()> {

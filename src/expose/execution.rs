@@ -6,6 +6,7 @@ use telemetry_protocol::exit_code::explain;
 use telemetry_protocol::{Generation, Outcome, Status};
 
 use crate::ingest::execution::{Execution, Told};
+use crate::ingest::text::Text;
 
 /// Everything that is stored about a run but its ids. `null` for what was never sent.
 #[derive(Clone, Debug, Serialize)]
@@ -101,9 +102,9 @@ impl ExecutionView {
     #[must_use]
     pub fn of(execution: &Execution, running_since: DateTime<Utc>) -> Self {
         let facts = &execution.facts;
-        let text = |told: &Told<String>| told.get().cloned();
+        let text = |told: &Told<Text>| told.get().map(|text| text.as_str().to_owned());
         let number = |told: &Told<i32>| told.get().copied();
-        let failure = |told: &Told<String>| execution.failure_text(told).map(str::to_owned);
+        let failure = |told: &Told<Text>| execution.failure_text(told).map(str::to_owned);
         let exit_code = execution.exit_code();
         let steps =
             Status::ALL.into_iter().filter_map(|status| Some(Step { status, at: execution.step(status)? }));

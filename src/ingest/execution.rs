@@ -9,6 +9,7 @@ use telemetry_protocol::exit_code::{Category, Fault, explain};
 use telemetry_protocol::{Generation, Outcome, Status};
 
 use crate::ingest::identity::RunKey;
+use crate::ingest::text::Text;
 
 /// What an event told about one field, with the status of the event that told it.
 ///
@@ -28,7 +29,7 @@ pub trait Preference: Eq {
     fn beats(&self, other: &Self) -> bool;
 }
 
-impl Preference for String {
+impl Preference for Text {
     fn beats(&self, other: &Self) -> bool {
         (self.len(), self) > (other.len(), other)
     }
@@ -123,9 +124,9 @@ macro_rules! with_facts {
     ($callback:ident) => {
         $callback! {
         /// Application, lower case.
-        app: String,
+        app: Text,
         /// `lxc`, `vm`, `addon`, `pve` or `turnkey`.
-        kind: String,
+        kind: Text,
         /// 1 unprivileged, 0 privileged container, 2 virtual machine.
         ct_type: i32,
         /// GB.
@@ -135,53 +136,53 @@ macro_rules! with_facts {
         /// MB.
         ram_size: i32,
         /// Operating system of the guest, folded.
-        os_type: String,
+        os_type: Text,
         /// Its version.
-        os_version: String,
+        os_version: Text,
         /// Version of Proxmox VE (or `incus-…`).
-        pve_version: String,
+        pve_version: Text,
         /// How the settings were chosen.
-        method: String,
+        method: Text,
         /// Whether IPv6 was disabled; generation 1 only.
         disable_ipv6: bool,
         /// Exit code, 0 to 255. Only ends tell one.
         exit_code: i32,
         /// What went wrong, the end of it. Only bad ends tell one.
-        error: String,
+        error: Text,
         /// The client's own category.
-        error_category: String,
+        error_category: Text,
         /// Seconds. Only ends tell one.
         install_duration: i32,
         /// The command that failed.
-        failed_command: String,
+        failed_command: Text,
         /// Its line in the script, from 1.
         failed_line: i32,
         /// CPU vendor.
-        cpu_vendor: String,
+        cpu_vendor: Text,
         /// CPU model.
-        cpu_model: String,
+        cpu_model: Text,
         /// GPU vendor.
-        gpu_vendor: String,
+        gpu_vendor: Text,
         /// GPU model.
-        gpu_model: String,
+        gpu_model: Text,
         /// `yes`, `no`; earlier clients `igpu`, `dgpu`, `unknown`.
-        gpu_passthrough: String,
+        gpu_passthrough: Text,
         /// MT/s, as sent.
-        ram_speed: String,
+        ram_speed: Text,
         /// CPU architecture.
-        arch: String,
+        arch: Text,
         /// `pve` or `incus`.
-        platform: String,
+        platform: Text,
         /// Whether the script supports ARM.
         has_arm: bool,
         /// Kernel of the host.
-        kernel_version: String,
+        kernel_version: Text,
         /// Version of the application.
-        app_version: String,
+        app_version: Text,
         /// `ProxmoxVE`, `ProxmoxVED` or `external`.
-        repo_source: String,
+        repo_source: Text,
         /// `owner/name` of the repository.
-        repo_slug: String,
+        repo_slug: Text,
             }
     };
 }
@@ -263,8 +264,8 @@ impl Execution {
 
     /// A text about the failure that belongs to the status; see [`Execution::exit_code`].
     #[must_use]
-    pub fn failure_text<'a>(&self, fact: &'a Told<String>) -> Option<&'a str> {
-        fact.told_at(self.status()).map(String::as_str)
+    pub fn failure_text<'a>(&self, fact: &'a Told<Text>) -> Option<&'a str> {
+        fact.told_at(self.status()).map(Text::as_str)
     }
 
     /// Our reading of status and exit code.

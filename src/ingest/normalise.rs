@@ -9,6 +9,7 @@ use telemetry_protocol::{Generation, Status};
 use crate::ingest::execution::{Facts, Told};
 use crate::ingest::rejection::Rejection;
 use crate::ingest::rescue::{Decoded, Rescue, Rescues};
+use crate::ingest::text::Text;
 
 /// Longest text of one word or line, in bytes.
 pub const MAX_SHORT_TEXT_BYTES: usize = 160;
@@ -103,27 +104,27 @@ pub fn normalise(
         .map(|word| repo_source(&word))
         .or_else(|| route.is_development().then_some("ProxmoxVED"));
 
-    let short = |value: Scalar<'_>| Told::by(status, line(value));
+    let short = |value: Scalar<'_>| told(status, line(value));
     let facts = Facts {
-        app: Told::by(status, app),
-        kind: Told::by(status, kind.map(str::to_owned)),
+        app: told(status, app),
+        kind: told(status, kind),
         ct_type: Told::by(status, ct_type),
         disk_size: Told::by(status, read.either(raw.disk_size, raw.vm_disk, 1 << 20)),
         core_count: Told::by(status, read.either(raw.core_count, raw.vm_cores, 1 << 14)),
         ram_size: Told::by(status, read.either(raw.ram_size, raw.vm_ram, 1 << 30)),
-        os_type: Told::by(status, line(raw.os_type).or_else(|| line(raw.vm_os)).map(|word| os(&word))),
-        os_version: Told::by(status, line(raw.os_version).or_else(|| line(raw.vm_version))),
+        os_type: told(status, line(raw.os_type).or_else(|| line(raw.vm_os)).map(|word| os(&word))),
+        os_version: told(status, line(raw.os_version).or_else(|| line(raw.vm_version))),
         pve_version: short(raw.pve_version),
         method: short(raw.method),
         disable_ipv6: Told::by(status, raw.disableip6.to_bool()),
         exit_code: Told::by(status, exit_code.filter(|_| ends)),
-        error: Told::by(status, error_text.filter(|_| ends_badly).map(|text| tail(text, MAX_ERROR_BYTES))),
-        error_category: Told::by(status, line(raw.error_category).filter(|_| ends_badly)),
+        error: told(status, error_text.filter(|_| ends_badly).map(|text| tail(text, MAX_ERROR_BYTES))),
+        error_category: told(status, line(raw.error_category).filter(|_| ends_badly)),
         install_duration: Told::by(
             status,
             duration.into_iter().find_map(|value| read.integer(value, 31 * 86_400)).filter(|_| ends),
         ),
-        failed_command: Told::by(
+        failed_command: told(
             status,
             text(raw.failed_command).filter(|_| ends_badly).map(|text| head(text, MAX_COMMAND_BYTES)),
         ),
@@ -142,10 +143,14 @@ pub fn normalise(
         has_arm: Told::by(status, raw.has_arm.to_bool()),
         kernel_version: short(raw.kernel_version),
         app_version: short(raw.app_version),
-        repo_source: Told::by(status, repo_source.map(str::to_owned)),
+        repo_source: told(status, repo_source),
         repo_slug: short(raw.repo_slug),
     };
     Ok((Event { random_id, execution_id, generation, status, at: now, facts }, read.rescues))
+}
+
+fn told(status: Status, text: Option<impl Into<Text>>) -> Told<Text> {
+    Told::by(status, text.map(Into::into))
 }
 
 fn generation(raw: &RawEvent<'_>, route: Route, has_id: bool) -> Generation {

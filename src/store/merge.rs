@@ -3,14 +3,13 @@
 
 use std::borrow::Cow;
 
-use futures_util::TryStreamExt;
 use sqlx::{Connection, PgConnection};
 
 use crate::ingest::execution::Execution;
 use crate::store::difference::Difference;
 use crate::store::population::Populations;
 use crate::store::rollup::PopulationKey;
-use crate::store::row::{Row, Written, write};
+use crate::store::row::{Stored, Written, write};
 
 /// How a batch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,29 +82,25 @@ pub async fn merge(
 }
 
 /// The runs that are stored, with their revisions, sorted by key.
-async fn read_rows(
-    connection: &mut PgConnection,
-    runs: &[Cow<'_, Execution>],
-) -> sqlx::Result<Vec<(Execution, i32)>> {
+async fn read_rows(connection: &mut PgConnection, runs: &[Cow<'_, Execution>]) -> sqlx::Result<Vec<Stored>> {
     let keys: Vec<_> = runs.iter().map(|run| run.key.0).collect();
-    let rows = sqlx::query_as!(Row, "select * from execution where run_key = any($1)", &keys);
-    let mut stored = Vec::new();
-    let mut rows = rows.fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        stored.push(row.into_execution());
-    }
-    stored.sort_unstable_by_key(|(execution, _)| execution.key);
+    let rows = sqlx::query_scalar!(
+        "select execution as \"row!: Stored\" from execution where run_key = any($1)",
+        &keys
+    );
+    let mut stored = rows.fetch_all(connection).await?;
+    stored.sort_unstable_by_key(|row| row.execution.key);
     Ok(stored)
 }
 
 /// What is to be written: runs that are new or that the events change.
-fn changes<'a>(runs: &'a [Cow<'_, Execution>], stored: &'a [(Execution, i32)]) -> Vec<Change<'a>> {
+fn changes<'a>(runs: &'a [Cow<'_, Execution>], stored: &'a [Stored]) -> Vec<Change<'a>> {
     let mut stored = stored.iter().peekable();
     let mut changes = Vec::with_capacity(runs.len());
     for run in runs {
-        match stored.next_if(|(old, _)| old.key == run.key) {
+        match stored.next_if(|old| old.execution.key == run.key) {
             None => changes.push(Change { old: None, new: Cow::Borrowed(run.as_ref()) }),
-            Some((old, revision)) => {
+            Some(Stored { execution: old, revision, .. }) => {
                 let mut new = old.clone();
                 new.join(run);
                 if new != *old {

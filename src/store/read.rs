@@ -5,7 +5,7 @@ use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::ingest::execution::Execution;
 use crate::ingest::identity::RunKey;
-use crate::store::row::Row;
+use crate::store::row::Stored;
 
 /// Most attempts of one session that are returned.
 const MAX_ATTEMPTS: i64 = 100;
@@ -33,16 +33,15 @@ pub struct Filter {
 /// # Errors
 /// What the database says.
 pub async fn runs(pool: &PgPool, key: RunKey) -> sqlx::Result<Vec<Execution>> {
-    let rows = sqlx::query_as!(
-        Row,
-        "select * from execution where run_key = $1 or session_key = $1
+    let rows = sqlx::query_scalar!(
+        "select execution as \"row!: Stored\" from execution where run_key = $1 or session_key = $1
          order by first_seen desc, run_key limit $2",
         key.0,
         MAX_ATTEMPTS
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows.into_iter().map(|row| row.into_execution().0).collect())
+    Ok(rows.into_iter().map(|row| row.execution).collect())
 }
 
 /// Whether the database answers.
@@ -313,8 +312,7 @@ impl<'a> Snapshot<'a> {
     /// What the database says.
     pub async fn recent(&mut self, limit: i64) -> sqlx::Result<Vec<Execution>> {
         let f = self.filter;
-        let rows = sqlx::query_file_as!(
-            Row,
+        let rows = sqlx::query_file_scalar!(
             "src/store/sql/recent_executions.sql",
             f.from,
             f.to,
@@ -326,7 +324,7 @@ impl<'a> Snapshot<'a> {
         )
         .fetch_all(&mut *self.transaction)
         .await?;
-        Ok(rows.into_iter().map(|row| row.into_execution().0).collect())
+        Ok(rows.into_iter().map(|row| row.execution).collect())
     }
 
     /// Ends the snapshot. Dropping it does the same later.

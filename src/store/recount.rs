@@ -5,14 +5,12 @@
 use std::collections::BTreeSet;
 
 use chrono::{Days, NaiveDate, NaiveTime};
-use futures_util::TryStreamExt;
 use sqlx::{Connection, PgConnection};
 
-use crate::ingest::execution::Execution;
 use crate::store::difference::Difference;
 use crate::store::population::Populations;
 use crate::store::rollup::{Key, Measures, PopulationKey, Slice};
-use crate::store::row::Row;
+use crate::store::row::Stored;
 
 /// Something that does not equal its recount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,15 +60,15 @@ pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification>
         for row in &rows {
             difference.add(row.key(day), row.measures(), 1);
         }
-        for (execution, _) in &executions {
+        for Stored { execution, .. } in &executions {
             // A population that is not in the table can only be one whose counts are missing.
             let population = populations.id(PopulationKey::of(execution)).unwrap_or(-1);
             difference.count(execution, population, -1);
         }
-        for (execution, stored) in &executions {
+        for Stored { execution, outcome: stored, .. } in &executions {
             let derived = execution.outcome().as_str();
-            if derived != stored {
-                seen.mismatches.push(Mismatch::Outcome { day, stored: stored.clone(), derived });
+            if derived != stored.as_str() {
+                seen.mismatches.push(Mismatch::Outcome { day, stored: stored.as_str().to_owned(), derived });
             }
         }
         let differing = difference.into_rows().into_iter();
@@ -107,14 +105,14 @@ async fn rebuild_day(
     // and whoever comes later adds to what is written here.
     sqlx::query!("lock table execution in share row exclusive mode").execute(&mut *transaction).await?;
     let executions = executions_of(&mut transaction, day).await?;
-    let touched: Vec<_> = executions.iter().map(|(execution, _)| PopulationKey::of(execution)).collect();
+    let touched: Vec<_> = executions.iter().map(|row| PopulationKey::of(&row.execution)).collect();
     populations.learn(&mut transaction, &touched).await?;
     let mut difference = Difference::default();
     let mut reread = Vec::new();
-    for (execution, outcome) in &executions {
+    for Stored { execution, outcome, .. } in &executions {
         let population = populations.id(PopulationKey::of(execution)).unwrap_or_default();
         difference.count(execution, population, 1);
-        if execution.outcome().as_str() != outcome {
+        if execution.outcome().as_str() != outcome.as_str() {
             reread.push((execution.key.0, execution.outcome().as_str()));
         }
     }
@@ -146,25 +144,17 @@ async fn days(connection: &mut PgConnection) -> sqlx::Result<BTreeSet<NaiveDate>
     Ok(days.fetch_all(connection).await?.into_iter().collect())
 }
 
-/// The executions of a day with the outcome that stands in their row.
-async fn executions_of(
-    connection: &mut PgConnection,
-    day: NaiveDate,
-) -> sqlx::Result<Vec<(Execution, String)>> {
+/// The executions of a day.
+async fn executions_of(connection: &mut PgConnection, day: NaiveDate) -> sqlx::Result<Vec<Stored>> {
     let start = day.and_time(NaiveTime::MIN).and_utc();
     let end = start + Days::new(1);
-    sqlx::query_as!(
-        Row,
-        "select * from execution where first_seen >= $1 and first_seen < $2 order by run_key",
+    sqlx::query_scalar!(
+        "select execution as \"row!: Stored\" from execution where first_seen >= $1 and first_seen < $2
+         order by run_key",
         start,
         end
     )
-    .fetch(connection)
-    .map_ok(|mut row| {
-        let outcome = std::mem::take(&mut row.outcome);
-        (row.into_execution().0, outcome)
-    })
-    .try_collect()
+    .fetch_all(connection)
     .await
 }
 

@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use telemetry_protocol::exit_code::classification_fingerprint;
 
 use crate::ingest::execution::Execution;
+use crate::ingest::text::Text;
 
 /// Raised whenever [`contributions`] or [`PopulationKey::of`] counts something differently: a
 /// server that finds the rollups made by another definition rebuilds them when it starts.
@@ -35,7 +36,7 @@ impl<'a> PopulationKey<'a> {
     pub fn of(execution: &'a Execution) -> Self {
         let facts = &execution.facts;
         Self {
-            repo: facts.repo_source.get().map_or("ProxmoxVE", String::as_str),
+            repo: facts.repo_source.get().map_or("ProxmoxVE", Text::as_str),
             slug: or_empty(facts.repo_slug.get()),
             kind: or_empty(facts.kind.get()),
             platform: or_empty(facts.platform.get()),
@@ -43,8 +44,8 @@ impl<'a> PopulationKey<'a> {
     }
 }
 
-fn or_empty(text: Option<&String>) -> &str {
-    text.map_or("", String::as_str)
+fn or_empty(text: Option<&Text>) -> &str {
+    text.map_or("", Text::as_str)
 }
 
 /// A row of one of the rollups.

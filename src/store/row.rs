@@ -1,80 +1,89 @@
 //! An execution as a row of the database, one way and the other.
 
-use chrono::{DateTime, Utc};
 use sqlx::encode::{Encode, IsNull};
 use sqlx::error::BoxDynError;
-use sqlx::postgres::types::PgRecordEncoder;
-use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo};
-use sqlx::{PgConnection, Postgres, Type};
+use sqlx::postgres::types::{PgRecordDecoder, PgRecordEncoder};
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
+use sqlx::{Decode, PgConnection, Postgres, Type};
 use telemetry_protocol::{Generation, Status};
 use uuid::Uuid;
 
 use crate::ingest::execution::{Execution, Facts, Told, with_facts};
 use crate::ingest::identity::RunKey;
+use crate::ingest::text::Text;
+
+impl Type<Postgres> for Text {
+    fn type_info() -> PgTypeInfo {
+        <str as Type<Postgres>>::type_info()
+    }
+    fn compatible(info: &PgTypeInfo) -> bool {
+        <str as Type<Postgres>>::compatible(info)
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for Text {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        <&str as Decode<'r, Postgres>>::decode(value).map(Self::from)
+    }
+}
 
 /// A fact as it is sent to the database: borrowed.
-trait Element {
+trait Sent {
     type Borrowed<'a>
     where
         Self: 'a;
-    fn element(&self) -> Self::Borrowed<'_>;
+    fn sent(&self) -> Self::Borrowed<'_>;
 }
 
-impl Element for String {
+impl Sent for Text {
     type Borrowed<'a> = &'a str;
-    fn element(&self) -> &str {
+    fn sent(&self) -> &str {
         self
     }
 }
 
-impl Element for i32 {
+impl Sent for i32 {
     type Borrowed<'a> = Self;
-    fn element(&self) -> Self {
+    fn sent(&self) -> Self {
         *self
     }
 }
 
-impl Element for bool {
+impl Sent for bool {
     type Borrowed<'a> = Self;
-    fn element(&self) -> Self {
+    fn sent(&self) -> Self {
         *self
     }
 }
 
 macro_rules! row {
     ($($(#[$doc:meta])* $field:ident: $type:ty),+ $(,)?) => {
-        /// A row of `execution`, as the queries return it.
-        #[derive(Debug, sqlx::FromRow)]
-        #[allow(missing_docs, reason = "every column is explained in the migration")]
-        pub struct Row {
-            pub run_key: Uuid,
-            pub session_key: Option<Uuid>,
-            pub revision: i32,
-            pub generation: i16,
-            pub first_seen: DateTime<Utc>,
-            pub last_seen: DateTime<Utc>,
-            pub installing_at: Option<DateTime<Utc>>,
-            pub validation_at: Option<DateTime<Utc>>,
-            pub configuring_at: Option<DateTime<Utc>>,
-            pub unknown_at: Option<DateTime<Utc>>,
-            pub aborted_at: Option<DateTime<Utc>>,
-            pub failed_at: Option<DateTime<Utc>>,
-            pub success_at: Option<DateTime<Utc>>,
-            pub status: String,
-            pub outcome: String,
-            $(pub $field: Option<$type>,)+
-            pub evidence: Vec<u8>,
-        }
-
-        impl Row {
-            fn facts(self) -> Facts {
-                let evidence = self.evidence;
+        impl Decode<'_, Postgres> for Stored {
+            fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+                let mut record = PgRecordDecoder::new(value)?;
+                let key = RunKey(record.try_decode()?);
+                let session = record.try_decode::<Option<Uuid>>()?.map(RunKey);
+                let revision = record.try_decode()?;
+                let generation = u8::try_from(record.try_decode::<i16>()?)?;
+                let (first_seen, last_seen) = (record.try_decode()?, record.try_decode()?);
+                let mut steps = [None; Status::ALL.len()];
+                for step in &mut steps {
+                    *step = record.try_decode()?;
+                }
+                let _status: Text = record.try_decode()?;
+                let outcome: Text = record.try_decode()?;
+                $(let $field: Option<$type> = record.try_decode()?;)+
+                let evidence: Vec<u8> = record.try_decode()?;
                 let mut position = 0..;
-                $(let $field = match told_status(&evidence, position.next().unwrap_or_default()) {
-                    Some(status) => Told::by(status, self.$field),
-                    None => Told::default(),
-                };)+
-                Facts { $($field),+ }
+                let facts = Facts {
+                    $($field: match told_status(&evidence, position.next().unwrap_or_default()) {
+                        Some(status) => Told::by(status, $field),
+                        None => Told::default(),
+                    },)+
+                };
+                let generation = Generation::try_from(generation)?;
+                let execution = Execution { key, session, generation, first_seen, last_seen, steps, facts };
+                Ok(Self { execution, revision, outcome })
             }
         }
 
@@ -93,7 +102,7 @@ macro_rules! row {
                     record.encode(step)?;
                 }
                 record.encode(execution.status().as_str())?.encode(execution.outcome().as_str())?;
-                $(record.encode(execution.facts.$field.get().map(Element::element))?;)+
+                $(record.encode(execution.facts.$field.get().map(Sent::sent))?;)+
                 record.encode(&evidence(&execution.facts)[..])?;
                 record.finish();
                 Ok(IsNull::No)
@@ -103,6 +112,23 @@ macro_rules! row {
 }
 
 with_facts!(row);
+
+/// A row as it was read: `select execution from execution`, one value of its row type.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The execution.
+    pub execution: Execution,
+    /// The revision under which it was read.
+    pub revision: i32,
+    /// The outcome that stands in the row.
+    pub outcome: Text,
+}
+
+impl Type<Postgres> for Stored {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_name("execution")
+    }
+}
 
 /// A row that is to be written, as a value of the row type of `execution`: its columns in order.
 ///
@@ -136,35 +162,6 @@ impl PgHasArrayType for Written<'_> {
 pub(super) async fn write(connection: &mut PgConnection, rows: &[Written<'_>]) -> sqlx::Result<u64> {
     let done = sqlx::query_file!("src/store/sql/write_executions.sql", rows as _).execute(connection).await?;
     Ok(done.rows_affected())
-}
-
-impl Row {
-    /// The execution and the revision under which it was read.
-    #[must_use]
-    pub fn into_execution(self) -> (Execution, i32) {
-        let revision = self.revision;
-        let execution = Execution {
-            key: RunKey(self.run_key),
-            session: self.session_key.map(RunKey),
-            generation: u8::try_from(self.generation)
-                .ok()
-                .and_then(|number| Generation::try_from(number).ok())
-                .unwrap_or(Generation::NEWEST),
-            first_seen: self.first_seen,
-            last_seen: self.last_seen,
-            steps: [
-                self.installing_at,
-                self.validation_at,
-                self.configuring_at,
-                self.unknown_at,
-                self.aborted_at,
-                self.failed_at,
-                self.success_at,
-            ],
-            facts: self.facts(),
-        };
-        (execution, revision)
-    }
 }
 
 const EVIDENCE_BYTES: usize = Facts::COUNT.div_ceil(2);

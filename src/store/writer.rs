@@ -79,7 +79,7 @@ impl Queue {
     /// # Errors
     /// [`WriteError`]; then the event may not be stored.
     pub async fn write(&self, event: CleanEvent) -> Result<(), WriteError> {
-        let bytes = event.execution().facts.error.get().map_or(0, String::len);
+        let bytes = event.execution().facts.error.get().map_or(0, |error| error.len());
         let (answer, answered) = oneshot::channel();
         if self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > MAX_QUEUED_BYTES {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);

@@ -18,7 +18,7 @@ use telemetry_server::store::embedded::{Embedded, Settings};
 use telemetry_server::store::merge::{Merged, join_events, merge};
 use telemetry_server::store::population::Populations;
 use telemetry_server::store::recount::verify;
-use telemetry_server::store::row::Row;
+use telemetry_server::store::row::Stored;
 use tempfile::TempDir;
 
 use crate::events::Batches;
@@ -149,12 +149,13 @@ impl Database {
 
     /// All rows. What is derived from the rest of a row stands in it as well.
     pub(crate) async fn runs(&mut self) -> Runs {
-        let rows: Vec<Row> =
-            sqlx::query_as("select * from execution").fetch_all(&mut self.connection).await.expect("it runs");
-        let read = |row: Row| {
-            let derived = [row.status.clone(), row.outcome.clone()];
-            let run = row.into_execution().0;
-            assert_eq!(derived, [run.status().as_str(), run.outcome().as_str()]);
+        let rows: Vec<(Stored, String)> = sqlx::query_as("select execution, status from execution")
+            .fetch_all(&mut self.connection)
+            .await
+            .expect("it runs");
+        let read = |(row, status): (Stored, String)| {
+            let run = row.execution;
+            assert_eq!([&*status, &*row.outcome], [run.status().as_str(), run.outcome().as_str()]);
             (run.key, run)
         };
         rows.into_iter().map(read).collect()

@@ -30,9 +30,9 @@ trait Pick {
     fn pick(letter: usize) -> Self;
 }
 
-impl Pick for String {
+impl Pick for Text {
     fn pick(letter: usize) -> Self {
-        <&str>::LETTERS[letter].to_owned()
+        <&str>::LETTERS[letter].into()
     }
 }
 
@@ -192,7 +192,7 @@ proptest! {
         let final_reports = events.iter().filter(|event| event.status() == run.status());
         let told = final_reports.clone().filter_map(|event| event.facts.error.get());
         let longest = told.max_by_key(|text| (text.len(), *text));
-        prop_assert_eq!(run.failure_text(&run.facts.error), longest.map(String::as_str));
+        prop_assert_eq!(run.failure_text(&run.facts.error), longest.map(Text::as_str));
         if run.status() != Status::Success {
             let told = final_reports.filter_map(|event| event.facts.exit_code.get().copied());
             prop_assert_eq!(run.exit_code(), told.max());

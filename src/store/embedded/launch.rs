@@ -67,7 +67,8 @@ impl Launch {
 /// A quarter of the memory, as PostgreSQL's manual advises, from 128 MB to 1 GB.
 fn shared_buffers_mb() -> u64 {
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let kilobytes = memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
+    let kilobytes =
+        memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
     let kilobytes = kilobytes.and_then(|number| number.trim().parse::<u64>().ok()).unwrap_or(0);
     (kilobytes / 1024 / 4).clamp(128, 1024)
 }

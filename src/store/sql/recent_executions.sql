@@ -1,6 +1,6 @@
 -- $1 first day, $2 last day, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict.
 -- $7: at most so many.
-select * from execution
+select execution as "row!: Stored" from execution
 where app is not null
     and ($1::date is null or first_seen >= $1::timestamp at time zone 'UTC')
     and ($2::date is null or first_seen < ($2::date + 1)::timestamp at time zone 'UTC')
