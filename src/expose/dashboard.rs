@@ -154,7 +154,7 @@ pub struct Dashboard {
     pub error_categories: Vec<CategoryCount>,
     pub top_tools: Vec<ToolCount>,
     pub top_addons: Vec<AddonCount>,
-    /// Seconds, over runs that told a duration.
+    /// Seconds, over successful runs that told a duration.
     pub avg_install_duration: f64,
     /// Seconds, over successful runs, to 4.5 %.
     pub median_install_duration: Option<f64>,
@@ -183,8 +183,10 @@ pub fn dashboard(counts: Counts) -> Dashboard {
     let tools: Vec<_> = by_app(Some("pve"));
     let addons: Vec<_> = by_app(Some("addon"));
     let of_kind = |kind: &str| sum(scripts.iter().copied().filter(|row| row.kind == kind));
-    let (duration_count, duration_sum) =
-        scripts.iter().fold((0, 0), |(count, sum), row| (count + row.duration_count, sum + row.duration_sum));
+    let (duration_count, duration_sum) = scripts
+        .iter()
+        .filter(|row| row.outcome == "success")
+        .fold((0, 0), |(count, sum), row| (count + row.duration_count, sum + row.duration_sum));
     let facet = |name: &'static str| counts.facets.iter().filter(move |row| row.facet == name);
     let bad_ends = |outcomes: &'static [&'static str]| {
         counts.exit_codes.iter().filter(move |row| outcomes.contains(&row.outcome.as_str()))

@@ -284,20 +284,24 @@ impl Execution {
         }
     }
 
-    /// The category of a bad end: by exit code, else what the client said. `None` for good ends
-    /// and open runs.
+    /// The category of a bad end: by exit code; without one, or with the general code 1, what the
+    /// client said, if it said anything. `None` for good ends and open runs.
     #[must_use]
     pub fn category(&self) -> Option<Category> {
         match self.outcome() {
             Outcome::Success | Outcome::Open => None,
             Outcome::Aborted => Some(Category::UserAborted),
-            Outcome::Failed | Outcome::Blocked => Some(match self.exit_code() {
-                Some(code) => explain(self.generation, code).category,
-                None => self
-                    .failure_text(&self.facts.error_category)
-                    .and_then(Category::from_word)
-                    .unwrap_or(Category::Unknown),
-            }),
+            Outcome::Failed | Outcome::Blocked => {
+                let by_code = self.exit_code().map(|code| (code, explain(self.generation, code).category));
+                let told = || {
+                    let word = self.failure_text(&self.facts.error_category);
+                    word.and_then(Category::from_word).filter(|category| *category != Category::Unknown)
+                };
+                match by_code {
+                    Some((code, category)) if code != 1 => Some(category),
+                    general => told().or(general.map(|(_, category)| category)).or(Some(Category::Unknown)),
+                }
+            }
         }
     }
 

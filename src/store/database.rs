@@ -23,8 +23,10 @@ const READ_CONNECTIONS: u32 = 6;
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// It did not answer within the time that a start waits.
-    #[error("cannot connect to the database within {} s: {source}", patience.as_secs())]
+    #[error("cannot connect to the database {database} within {} s", patience.as_secs())]
     Unreachable {
+        /// Where it was looked for; without user and password.
+        database: String,
         /// How long was waited.
         patience: Duration,
         /// What the last try said.
@@ -37,10 +39,10 @@ pub enum DatabaseError {
         found: String,
     },
     /// A migration did not go through, or the schema is newer than this program.
-    #[error("cannot migrate the database: {0}")]
+    #[error("cannot migrate the database")]
     Migration(#[from] MigrateError),
     /// A query failed.
-    #[error("the database refuses: {0}")]
+    #[error("the database refuses")]
     Query(#[from] sqlx::Error),
 }
 
@@ -73,7 +75,9 @@ pub async fn connect(options: &PgConnectOptions, patience: Duration) -> Result<P
             Err(_) => sqlx::Error::PoolTimedOut,
         };
         if started.elapsed() + pause >= patience || !may_pass(&error) {
-            return Err(DatabaseError::Unreachable { patience, source: error });
+            let (host, port) = (options.get_host(), options.get_port());
+            let database = format!("{} at {host}:{port}", options.get_database().unwrap_or_default());
+            return Err(DatabaseError::Unreachable { database, patience, source: error });
         }
         tracing::warn!("the database does not answer yet");
         tokio::time::sleep(pause).await;

@@ -3,13 +3,17 @@
 
 use std::borrow::Cow;
 
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 
 use crate::ingest::execution::Execution;
+use crate::store::batch::write;
 use crate::store::difference::Difference;
 use crate::store::population::Populations;
 use crate::store::rollup::PopulationKey;
-use crate::store::row::{Stored, Written, write};
+use crate::store::row::{Stored, Written};
+
+/// SQLSTATE of a batch that was too late.
+const SERIALIZATION_FAILURE: &str = "40001";
 
 /// How a batch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,14 +75,13 @@ pub async fn merge(
         rows.push(Written { execution: new, revision });
     }
 
-    let mut transaction = connection.begin().await?;
-    if write(&mut transaction, &rows).await? < rows.len() as u64 {
-        transaction.rollback().await?;
-        return Ok(Merged::Outrun);
+    match write(connection, &rows, &difference.into_rows()).await {
+        Ok(()) => Ok(Merged::Committed),
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(SERIALIZATION_FAILURE) => {
+            Ok(Merged::Outrun)
+        }
+        Err(error) => Err(error),
     }
-    difference.write(&mut transaction).await?;
-    transaction.commit().await?;
-    Ok(Merged::Committed)
 }
 
 /// The runs that are stored, with their revisions, sorted by key.

@@ -7,6 +7,7 @@ pub mod row;
 pub mod rollup;
 pub mod population;
 pub mod difference;
+pub mod batch;
 pub mod merge;
 pub mod writer;
 pub mod recount;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use chrono::{Days, NaiveDate, NaiveTime};
 use sqlx::{Connection, PgConnection};
 
+use crate::store::batch::write;
 use crate::store::difference::Difference;
 use crate::store::population::Populations;
 use crate::store::rollup::{Key, Measures, PopulationKey, Slice};
@@ -130,7 +131,7 @@ async fn rebuild_day(
     sqlx::query!("delete from rollup_duration where day = $1", day).execute(&mut *transaction).await?;
     sqlx::query!("delete from rollup_facet where day = $1", day).execute(&mut *transaction).await?;
     sqlx::query!("delete from rollup_exit_code where day = $1", day).execute(&mut *transaction).await?;
-    difference.write(&mut transaction).await?;
+    write(&mut transaction, &[], &difference.into_rows()).await?;
     transaction.commit().await
 }
 

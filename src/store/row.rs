@@ -4,7 +4,7 @@ use sqlx::encode::{Encode, IsNull};
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::{PgRecordDecoder, PgRecordEncoder};
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
-use sqlx::{Decode, PgConnection, Postgres, Type};
+use sqlx::{Decode, Postgres, Type};
 use telemetry_protocol::{Generation, Status};
 use uuid::Uuid;
 
@@ -154,16 +154,6 @@ impl PgHasArrayType for Written<'_> {
     }
 }
 
-/// Writes all rows, which are sorted by key. Returns how many were written: fewer if another
-/// writer changed one of them since it was read.
-///
-/// # Errors
-/// What the database says.
-pub(super) async fn write(connection: &mut PgConnection, rows: &[Written<'_>]) -> sqlx::Result<u64> {
-    let done = sqlx::query_file!("src/store/sql/write_executions.sql", rows as _).execute(connection).await?;
-    Ok(done.rows_affected())
-}
-
 const EVIDENCE_BYTES: usize = Facts::COUNT.div_ceil(2);
 
 /// Packs who told what, four bits a fact.
@@ -189,9 +179,9 @@ mod tests {
     #[test]
     fn evidence_survives_the_way_in_and_out() {
         let facts = Facts {
-            app: Told::by(Status::Installing, Some("x".to_owned())),
-            kind: Told::by(Status::Success, Some("lxc".to_owned())),
-            repo_slug: Told::by(Status::Failed, Some("a/b".to_owned())),
+            app: Told::by(Status::Installing, Some("x".into())),
+            kind: Told::by(Status::Success, Some("lxc".into())),
+            repo_slug: Told::by(Status::Failed, Some("a/b".into())),
             ..Facts::default()
         };
         let packed = evidence(&facts);

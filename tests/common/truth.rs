@@ -33,10 +33,6 @@ const FIELDS: [(&str, &str); 20] = [
     ("platform", "platform"),
 ];
 
-/// Exit codes whose category is not the client's, with its category and ours: some clients call a
-/// general error by what they find in the log, and for us a text in a log decides nothing.
-const OWN_CATEGORIES: [(i64, &str, &str); 1] = [(1, "network", "shell")];
-
 /// What was compared and what differs.
 #[derive(Default)]
 pub(crate) struct Comparison {
@@ -75,7 +71,7 @@ impl Comparison {
             let is_sent = || requests.iter().any(|request| request.text(field).is_some());
             match field {
                 // Without an expectation a category of ours is as good as none.
-                "category" if expected.is_null() || is_own_category(found, expected) => continue,
+                "category" if expected.is_null() => continue,
                 // The truth says nothing about some hardware that is on the wire.
                 _ if expected == "" && is_sent() => continue,
                 _ => self.values += 1,
@@ -165,13 +161,6 @@ fn outcomes(expect: &Value, exit_code: &Value, accepted: &Value) -> &'static [Op
         ("failed", _) => &[Some("failed"), Some("blocked")],
         (other, _) => panic!("{other} is no status of the truth"),
     }
-}
-
-fn is_own_category(found: &Value, expected: &Value) -> bool {
-    let (code, category) = (&found["exit_code"], &found["error_category"]);
-    OWN_CATEGORIES
-        .iter()
-        .any(|(exit_code, theirs, ours)| code == exit_code && expected == theirs && category == ours)
 }
 
 /// `null`, nothing and white space are the same; so are 4 and 4.0.

@@ -149,7 +149,7 @@ fn an_earlier_first_event_moves_a_run_to_the_day_before() {
     let mut bench = Bench::new();
     bench.run(async |[database, _]| {
         let told = |status| Facts {
-            app: Told::by(status, Some("x".to_owned())),
+            app: Told::by(status, Some("x".into())),
             install_duration: Told::by(status, Some(60)),
             exit_code: Told::by(status, Some(1)),
             ..Facts::default()

@@ -272,7 +272,7 @@ fn a_code_is_explained_by_the_generation_that_sent_it() {
 fn the_category_comes_from_the_code_else_from_the_client_else_is_unknown() {
     let run = |status, code, word: Option<&str>| {
         let mut run = ended(status, Generation::Three, code);
-        run.facts.error_category = Told::by(status, word.map(str::to_owned));
+        run.facts.error_category = Told::by(status, word.map(Text::from));
         run
     };
     for (status, code, word, category) in [

@@ -22,7 +22,7 @@ fn event(random_id: Option<&str>, execution_id: Option<&str>, status: Status, ap
         generation: Generation::Two,
         status,
         at: DateTime::UNIX_EPOCH,
-        facts: Facts { app: Told::by(status, app.map(str::to_owned)), ..Facts::default() },
+        facts: Facts { app: Told::by(status, app.map(Into::into)), ..Facts::default() },
     }
 }
 

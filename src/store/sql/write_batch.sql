@@ -1,0 +1,50 @@
+-- Writes a batch: one statement, so one transaction.
+-- $1: executions in key order. New ones are inserted, those that were read as the revision before are
+-- replaced. One that somebody else has inserted or changed since is left alone; then the number
+-- of rows written is not $2 and everything is undone.
+-- $3 to $6: what is added to the rollups, in key order.
+with written as (
+    insert into execution select * from unnest($1::execution[])
+    on conflict (run_key) do update set
+        session_key = excluded.session_key, revision = excluded.revision,
+        generation = excluded.generation, first_seen = excluded.first_seen,
+        last_seen = excluded.last_seen, installing_at = excluded.installing_at,
+        validation_at = excluded.validation_at, configuring_at = excluded.configuring_at,
+        unknown_at = excluded.unknown_at, aborted_at = excluded.aborted_at,
+        failed_at = excluded.failed_at, success_at = excluded.success_at, status = excluded.status,
+        outcome = excluded.outcome, app = excluded.app, kind = excluded.kind,
+        ct_type = excluded.ct_type, disk_size = excluded.disk_size, core_count = excluded.core_count,
+        ram_size = excluded.ram_size, os_type = excluded.os_type, os_version = excluded.os_version,
+        pve_version = excluded.pve_version, method = excluded.method,
+        disable_ipv6 = excluded.disable_ipv6, exit_code = excluded.exit_code, error = excluded.error,
+        error_category = excluded.error_category, install_duration = excluded.install_duration,
+        failed_command = excluded.failed_command, failed_line = excluded.failed_line,
+        cpu_vendor = excluded.cpu_vendor, cpu_model = excluded.cpu_model,
+        gpu_vendor = excluded.gpu_vendor, gpu_model = excluded.gpu_model,
+        gpu_passthrough = excluded.gpu_passthrough, ram_speed = excluded.ram_speed,
+        arch = excluded.arch, platform = excluded.platform, has_arm = excluded.has_arm,
+        kernel_version = excluded.kernel_version, app_version = excluded.app_version,
+        repo_source = excluded.repo_source, repo_slug = excluded.repo_slug,
+        evidence = excluded.evidence
+    where execution.revision = excluded.revision - 1
+    returning 1
+), script as (
+    insert into rollup_script select * from unnest($3::rollup_script[])
+    on conflict (day, population, app, outcome, open_hour) do update set
+        runs = rollup_script.runs + excluded.runs,
+        duration_count = rollup_script.duration_count + excluded.duration_count,
+        duration_sum = rollup_script.duration_sum + excluded.duration_sum
+), duration as (
+    insert into rollup_duration select * from unnest($4::rollup_duration[])
+    on conflict (day, population, app, outcome, bucket) do update set
+        runs = rollup_duration.runs + excluded.runs
+), facet as (
+    insert into rollup_facet select * from unnest($5::rollup_facet[])
+    on conflict (day, population, facet, value, detail, outcome) do update set
+        runs = rollup_facet.runs + excluded.runs
+), exit_code as (
+    insert into rollup_exit_code select * from unnest($6::rollup_exit_code[])
+    on conflict (day, population, app, outcome, exit_code, category, generation) do update set
+        runs = rollup_exit_code.runs + excluded.runs
+)
+select require_rows((select count(*) from written), $2) as "written!"
