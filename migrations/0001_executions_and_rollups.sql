@@ -10,7 +10,7 @@ create table setting (
 );
 
 -- A run: the join of all events about one attempt. Rows are inserted and updated by the writer
--- only, with the rollups in the same transaction, and deleted after the retention period.
+-- only, with the rollups in the same transaction.
 create table execution (
     -- First 128 bits of HMAC-SHA-256 over execution_id, else random_id.
     run_key uuid primary key,
@@ -36,6 +36,11 @@ create table execution (
     status text not null,
     -- Our reading: success, failed, blocked, aborted, open. A function of the other columns.
     outcome text not null,
+    -- Four bits for each column from app on, in order, first column in the high half of the first
+    -- byte: 0 absent, else 1 + rank of the status of the event that told it (installing 0,
+    -- validation, configuring, unknown, aborted, failed, success 6). The stronger status wins when
+    -- events disagree.
+    evidence bytea not null,
     -- What events told. Null: never told. Application, lower case.
     app text,
     -- lxc, vm, addon, pve, turnkey.
@@ -91,13 +96,8 @@ create table execution (
     app_version text,
     -- ProxmoxVE, ProxmoxVED, external; null (old clients) counts as ProxmoxVE.
     repo_source text,
-    -- owner/name of the repository.
-    repo_slug text,
-    -- Four bits for each told column from app to repo_slug, in this order, first column in the
-    -- high half of the first byte: 0 absent, else 1 + rank of the status of the event that told
-    -- it (installing 0, validation, configuring, unknown, aborted, failed, success 6). The
-    -- stronger status wins when events disagree.
-    evidence bytea not null
+    -- owner/name of the repository. A column for a new fact comes behind it.
+    repo_slug text
 -- Half-empty pages let every update stay on its page (HOT). For that no index may hold a column
 -- that changes: do not index status or outcome.
 ) with (fillfactor = 50);

@@ -1,6 +1,6 @@
 //! A running server: everything wired together, started and stopped in order.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ const DRAIN_SECONDS: u64 = 2;
 const SETTLE: Duration = Duration::from_millis(150);
 /// How long the writers have to commit what is queued when the server stops.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
+/// How long connections to the database have to be closed when the server stops.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
 /// Setting that names what the rollups were made with.
@@ -65,9 +67,6 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         unfinished_after: config.unfinished_after,
         max_body_bytes: config.max_body_bytes,
     };
-    let listener = TcpListener::bind(config.listen_addr)
-        .with_context(|| format!("cannot listen on {} (LISTEN_ADDR)", config.listen_addr))?;
-    let address = listener.local_addr()?;
     let max_body_bytes = config.max_body_bytes;
     let server = HttpServer::new(move || {
         App::new()
@@ -81,8 +80,10 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     .backlog(BACKLOG)
     .shutdown_timeout(DRAIN_SECONDS)
     .disable_signals()
-    .listen(listener)?
-    .run();
+    .bind(config.listen_addr)
+    .with_context(|| format!("cannot listen on {} (LISTEN_ADDR)", config.listen_addr))?;
+    let address = server.addrs().first().copied().context("no address to listen on")?;
+    let server = server.run();
     Ok(Running {
         address,
         handle: server.handle(),
@@ -104,17 +105,23 @@ impl Running {
         tokio::time::sleep(SETTLE).await;
         self.handle.stop(true).await;
         self.server.await.context("the server panicked")??;
-        let ended = tokio::time::timeout(COMMIT_PATIENCE, futures_util::future::try_join_all(self.writers));
-        ended.await.context("the writers did not finish in time")?.context("a writer panicked")?;
-        for pool in self.pools {
-            pool.close().await;
-        }
+        let written = tokio::time::timeout(COMMIT_PATIENCE, futures_util::future::try_join_all(self.writers));
+        let written = written.await;
+        let closed = futures_util::future::join_all(self.pools.iter().map(PgPool::close));
+        // A query that is still running ends with its connection.
+        let _ = tokio::time::timeout(CLOSE_PATIENCE, closed).await;
+        written.context("the writers did not finish in time")?.context("a writer panicked")?;
         Ok(())
     }
 
-    /// Returns when the server ends by itself, which it does only in trouble.
+    /// Returns when the server or a writer ends by itself, which they do only in trouble.
     pub async fn ended(&mut self) -> anyhow::Error {
-        match (&mut self.server).await {
+        let writers = futures_util::future::select_all(self.writers.iter_mut());
+        let server = tokio::select! {
+            _ = writers => return anyhow::anyhow!("a writer ended"),
+            server = &mut self.server => server,
+        };
+        match server {
             Ok(Err(error)) => anyhow::Error::new(error).context("the server ended"),
             Ok(Ok(())) => anyhow::anyhow!("the server ended"),
             Err(error) => anyhow::Error::new(error).context("the server panicked"),

@@ -118,7 +118,8 @@ fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
     });
     drop(runtime);
     if let Some(cluster) = own_cluster {
-        cluster.stop().context("cannot stop the embedded PostgreSQL")?;
+        let stopped = cluster.stop().context("cannot stop the embedded PostgreSQL");
+        return result.and_then(|code| stopped.map(|()| code));
     }
     result
 }
@@ -131,12 +132,14 @@ async fn serve(config: &Config, options: &PgConnectOptions) -> anyhow::Result<Ex
         _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
     };
     let url = format!("http://{}", running.address);
-    writeln!(
-        std::io::stdout(),
+    let hint = format!(
         "telemetry-server listens on {url}\nTry: curl -s {url}/telemetry -d \
          '{{\"random_id\":\"test-1\",\"nsapp\":\"jellyfin\",\"type\":\"lxc\",\"status\":\"success\"}}'; \
-         curl -s {url}/api/runs/test-1"
-    )?;
+         curl -s {url}/api/runs/test-1\n"
+    );
+    // Whoever started the server need not read this.
+    let mut out = std::io::stdout();
+    let _ = out.write_all(hint.as_bytes()).and_then(|()| out.flush());
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

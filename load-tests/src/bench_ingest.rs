@@ -1,10 +1,10 @@
-//! What durable ingest costs: the server against two others that share its HTTP stack, all in one
+//! What durable ingest costs: the server against three others that share its HTTP stack, all in one
 //! run, on one PostgreSQL with fsync on.
 //!
 //! - `decode`: decodes the body and answers. The ceiling.
 //! - `durable`: the real server; it answers when the event is merged, counted and committed.
-//! - `naive`: one INSERT a request through a pool, into one row a run; what one would write first.
-//!   It keeps neither what contradicts itself nor counts anything.
+//! - `insert`: one INSERT a request through a pool, appended to a log; what one would write first.
+//! - `upsert`: the same into one row a run, with the indexes that the real table has.
 //!
 //! `wrk` sends start and end events of fresh runs. Every server is a process of its own.
 
@@ -34,7 +34,8 @@ fn main() -> anyhow::Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["stages"] => stages::print(),
         ["decode"] => servers::decode(),
-        ["naive", database] => servers::naive(database),
+        ["insert", database] => servers::naive(database, false),
+        ["upsert", database] => servers::naive(database, true),
         _ => bench(),
     }
 }
@@ -53,7 +54,8 @@ fn bench() -> anyhow::Result<()> {
     let own = std::env::current_exe()?;
     let server = own.with_file_name("telemetry-server");
     let mut decode = Server::start(Command::new(&own).arg("decode"))?;
-    let mut naive = Server::start(Command::new(&own).arg("naive").arg(url("naive")))?;
+    let mut insert = Server::start(Command::new(&own).arg("insert").arg(url("naive")))?;
+    let mut upsert = Server::start(Command::new(&own).arg("upsert").arg(url("naive")))?;
     let mut durable = Server::start(
         Command::new(&server)
             .arg("serve")
@@ -67,16 +69,16 @@ fn bench() -> anyhow::Result<()> {
     writeln!(out, "{ROUNDS} rounds of {SECONDS} s each; the median round counts\n")?;
     writeln!(out, "connections  server   requests/s  p50 ms  p99 ms  refused")?;
     for connections in CONNECTIONS {
-        let targets = [("decode", &decode), ("durable", &durable), ("naive", &naive)];
-        let mut rounds: [Vec<Measured>; 3] = Default::default();
+        let targets = [("decode", &decode), ("durable", &durable), ("insert", &insert), ("upsert", &upsert)];
+        let mut rounds: [Vec<Measured>; 4] = Default::default();
         for _ in 0..ROUNDS {
             for ((_, target), measured) in targets.iter().zip(&mut rounds) {
                 wrk::run(&target.address, connections, WARM_UP_SECONDS)?;
                 measured.push(wrk::run(&target.address, connections, SECONDS)?);
             }
         }
-        let [ceiling, real, first] = rounds.map(median);
-        for ((name, _), measured) in targets.iter().zip([ceiling, real, first]) {
+        let [ceiling, real, log, row] = rounds.map(median);
+        for ((name, _), measured) in targets.iter().zip([ceiling, real, log, row]) {
             let Measured { per_second, p50_ms, p99_ms, refused } = measured;
             writeln!(
                 out,
@@ -85,13 +87,14 @@ fn bench() -> anyhow::Result<()> {
         }
         writeln!(
             out,
-            "{connections:>11}  durable is {:.2} of decode and {:.1} times naive\n",
+            "{connections:>11}  durable is {:.2} of decode, {:.1} times insert and {:.1} times upsert\n",
             real.per_second / ceiling.per_second,
-            real.per_second / first.per_second
+            real.per_second / log.per_second,
+            real.per_second / row.per_second
         )?;
     }
     writeln!(out, "peak RSS of the server: {:.0} MB", durable.peak_rss_mb()?)?;
-    for server in [&mut decode, &mut naive, &mut durable] {
+    for server in [&mut decode, &mut insert, &mut upsert, &mut durable] {
         server.stop()?;
     }
     cluster.stop()?;

@@ -8,6 +8,16 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 use telemetry_protocol::wire::{RawEvent, Scalar};
 
+const INSERT: &str =
+    "insert into event (random_id, execution_id, type, nsapp, status, ct_type, disk_size, core_count, ram_size,
+        os_type, os_version, pve_version, method, exit_code, error, error_category, install_duration,
+        cpu_vendor, cpu_model, gpu_vendor, gpu_model, ram_speed, repo_source, repo_slug)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+        $22, $23, $24)";
+const UPDATE: &str =
+    "on conflict (execution_id) do update set status = excluded.status, exit_code = excluded.exit_code,
+        error = excluded.error, error_category = excluded.error_category,
+        install_duration = excluded.install_duration, updated = now()";
 const ACCEPTED: &str = r#"{"status":"accepted"}"#;
 /// The default of sqlx.
 const POOL_CONNECTIONS: u32 = 10;
@@ -28,9 +38,10 @@ pub(crate) fn decode() -> anyhow::Result<()> {
     })
 }
 
-/// One INSERT a request, into one row a run: what one would write first for the same promise.
-pub(crate) fn naive(database: &str) -> anyhow::Result<()> {
+/// One INSERT a request: appended to a log of events, or (`upsert`) into one row a run.
+pub(crate) fn naive(database: &str, upsert: bool) -> anyhow::Result<()> {
     let database = database.to_owned();
+    let statement = if upsert { format!("{INSERT} {UPDATE}") } else { INSERT.replacen("event", "log", 1) };
     serve(move |service| {
         // A pool a worker would not be fair: the workers share one through this cell.
         static POOL: std::sync::OnceLock<PgPool> = std::sync::OnceLock::new();
@@ -38,52 +49,47 @@ pub(crate) fn naive(database: &str) -> anyhow::Result<()> {
             let options = PgPoolOptions::new().max_connections(POOL_CONNECTIONS);
             options.connect_lazy(&database).unwrap_or_else(|error| panic!("DATABASE_URL: {error}"))
         });
-        service.app_data(web::Data::new(pool.clone())).route("/telemetry", web::post().to(insert));
+        let statement = web::Data::new(statement.clone());
+        service
+            .app_data(web::Data::new(pool.clone()))
+            .app_data(statement)
+            .route("/telemetry", web::post().to(insert));
     })
 }
 
-async fn insert(body: web::Bytes, pool: web::Data<PgPool>) -> HttpResponse {
+async fn insert(body: web::Bytes, pool: web::Data<PgPool>, statement: web::Data<String>) -> HttpResponse {
     let Ok(event) = serde_json::from_slice::<RawEvent<'_>>(&body) else {
         return HttpResponse::BadRequest().finish();
     };
     let text = |value: Scalar<'_>| value.into_text().map(std::borrow::Cow::into_owned);
     let number = |value: Scalar<'_>| value.to_integer();
-    let done = sqlx::query(
-        "insert into event (random_id, execution_id, type, nsapp, status, ct_type, disk_size, core_count,
-            ram_size, os_type, os_version, pve_version, method, exit_code, error, error_category,
-            install_duration, cpu_vendor, cpu_model, gpu_vendor, gpu_model, ram_speed, repo_source, repo_slug)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-            $21, $22, $23, $24)
-         on conflict (execution_id) do update set status = excluded.status, exit_code = excluded.exit_code,
-            error = excluded.error, error_category = excluded.error_category,
-            install_duration = excluded.install_duration, updated = now()",
-    )
-    .bind(text(event.random_id))
-    .bind(text(event.execution_id))
-    .bind(text(event.kind))
-    .bind(text(event.nsapp))
-    .bind(text(event.status))
-    .bind(number(event.ct_type))
-    .bind(number(event.disk_size))
-    .bind(number(event.core_count))
-    .bind(number(event.ram_size))
-    .bind(text(event.os_type))
-    .bind(text(event.os_version))
-    .bind(text(event.pve_version))
-    .bind(text(event.method))
-    .bind(number(event.exit_code))
-    .bind(text(event.error))
-    .bind(text(event.error_category))
-    .bind(number(event.install_duration))
-    .bind(text(event.cpu_vendor))
-    .bind(text(event.cpu_model))
-    .bind(text(event.gpu_vendor))
-    .bind(text(event.gpu_model))
-    .bind(text(event.ram_speed))
-    .bind(text(event.repo_source))
-    .bind(text(event.repo_slug))
-    .execute(pool.get_ref())
-    .await;
+    let done = sqlx::query(sqlx::AssertSqlSafe(statement.get_ref().clone()))
+        .bind(text(event.random_id))
+        .bind(text(event.execution_id))
+        .bind(text(event.kind))
+        .bind(text(event.nsapp))
+        .bind(text(event.status))
+        .bind(number(event.ct_type))
+        .bind(number(event.disk_size))
+        .bind(number(event.core_count))
+        .bind(number(event.ram_size))
+        .bind(text(event.os_type))
+        .bind(text(event.os_version))
+        .bind(text(event.pve_version))
+        .bind(text(event.method))
+        .bind(number(event.exit_code))
+        .bind(text(event.error))
+        .bind(text(event.error_category))
+        .bind(number(event.install_duration))
+        .bind(text(event.cpu_vendor))
+        .bind(text(event.cpu_model))
+        .bind(text(event.gpu_vendor))
+        .bind(text(event.gpu_model))
+        .bind(text(event.ram_speed))
+        .bind(text(event.repo_source))
+        .bind(text(event.repo_slug))
+        .execute(pool.get_ref())
+        .await;
     match done {
         Ok(_) => HttpResponse::Ok().content_type("application/json").body(ACCEPTED),
         Err(_) => HttpResponse::ServiceUnavailable().finish(),
@@ -106,6 +112,12 @@ pub(crate) fn create_database(url: &str, name: &str) -> anyhow::Result<()> {
                     cpu_vendor text, cpu_model text, gpu_vendor text, gpu_model text, ram_speed text,
                     repo_source text, repo_slug text, created timestamptz not null default now(),
                     updated timestamptz not null default now())",
+            )
+            .await?;
+        connection
+            .execute(
+                "create table log (like event including defaults);
+                 alter table log add id bigint generated always as identity primary key",
             )
             .await?;
         // What the real table is found by, too.

@@ -18,7 +18,7 @@ pub(crate) struct Measured {
     pub(crate) p50_ms: f64,
     /// 99 % of the answers came within so many milliseconds.
     pub(crate) p99_ms: f64,
-    /// Answers other than 2xx or 3xx, and time-outs.
+    /// Answers other than 2xx or 3xx, and errors of connections.
     pub(crate) refused: u64,
 }
 
@@ -42,13 +42,14 @@ pub(crate) fn run(address: &str, connections: u32, seconds: u32) -> anyhow::Resu
 
 fn parse(text: &str) -> Option<Measured> {
     let after = |label: &str| text.lines().find_map(|line| line.trim().strip_prefix(label)).map(str::trim);
-    let timeouts = after("Socket errors:").map_or("0", |line| line.rsplit(' ').next().unwrap_or("0"));
+    let errors = after("Socket errors:").unwrap_or_default();
+    let errors = errors.split([' ', ',']).filter_map(|word| word.parse::<u64>().ok()).sum::<u64>();
     let refused = after("Non-2xx or 3xx responses:").unwrap_or("0");
     Some(Measured {
         per_second: after("Requests/sec:")?.parse().ok()?,
         p50_ms: milliseconds(after("50%")?)?,
         p99_ms: milliseconds(after("99%")?)?,
-        refused: refused.parse::<u64>().ok()? + timeouts.parse::<u64>().ok()?,
+        refused: refused.parse::<u64>().ok()? + errors,
     })
 }
 
@@ -70,7 +71,7 @@ mod tests {
     #[test]
     fn the_report_of_wrk_is_understood() {
         let text = "  Latency Distribution\n     50%  900.00us\n     99%    1.20s \n  Requests/sec:  12.50\n  \
-                    Socket errors: connect 0, read 0, write 0, timeout 3\n  Non-2xx or 3xx responses: 2\n";
+                    Socket errors: connect 0, read 1, write 0, timeout 2\n  Non-2xx or 3xx responses: 2\n";
         let measured = parse(text).expect("understood");
         assert_eq!((measured.per_second, measured.refused), (12.5, 5));
         assert_eq!((measured.p50_ms, measured.p99_ms), (0.9, 1200.0));

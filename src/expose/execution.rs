@@ -97,6 +97,12 @@ pub fn published_outcome(execution: &Execution, running_since: DateTime<Utc>) ->
 }
 
 impl ExecutionView {
+    /// Without the texts in which a host can have said anything, for lists that everybody may see.
+    #[must_use]
+    pub fn without_free_text(self) -> Self {
+        Self { error: None, failed_command: None, ..self }
+    }
+
     /// Shows an execution as of a time at which runs without an event since `running_since` are
     /// unfinished.
     #[must_use]

@@ -39,7 +39,7 @@ pub async fn show(
         facets: snapshot.facets(&["os", "method", "pve_version", "gpu"]).await?,
         slugs: snapshot.slugs().await?,
         durations: snapshot.durations().await?,
-        recent: recent.iter().map(|run| ExecutionView::of(run, running_since)).collect(),
+        recent: recent.iter().map(|run| ExecutionView::of(run, running_since).without_free_text()).collect(),
         total_all_time: history.runs,
     };
     snapshot.close().await?;

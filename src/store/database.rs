@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::store::embedded::Endpoint;
@@ -53,6 +53,9 @@ pub fn embedded_options(endpoint: &Endpoint) -> PgConnectOptions {
         .socket(&endpoint.socket_dir)
         .username(&endpoint.user)
         .database(&endpoint.database)
+        // Not what PGPORT and PGSSLMODE say for other servers.
+        .port(5432)
+        .ssl_mode(PgSslMode::Disable)
 }
 
 /// Waits until the database answers, at most for `patience`.
@@ -121,8 +124,13 @@ pub async fn migrate(connection: &mut PgConnection) -> Result<(), DatabaseError>
 pub fn write_pool(options: &PgConnectOptions, writers: u32) -> PgPool {
     // Every statement of the writer finds its rows by primary key, whatever the statistics of a
     // young table say, and making the same plan for every batch costs CPU.
-    let options =
-        options.clone().options([("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off")]);
+    let options = options.clone().options([
+        ("plan_cache_mode", "force_generic_plan"),
+        ("enable_seqscan", "off"),
+        ("jit", "off"),
+        // What is answered 2xx is on the disk, whatever the default of the database is.
+        ("synchronous_commit", "on"),
+    ]);
     pool(options, writers, WRITE_TIMEOUT, "telemetry write")
 }
 

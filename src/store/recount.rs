@@ -1,17 +1,22 @@
 //! The proof and the cure: everything that is derived, made again from the rows.
 //!
-//! Both go day by day, so that memory and locks stay small however long the history is.
+//! Both go day by day and page by page, so that memory and locks stay small however long the
+//! history is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Days, NaiveDate, NaiveTime};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
 
 use crate::store::batch::write;
 use crate::store::difference::Difference;
 use crate::store::population::Populations;
 use crate::store::rollup::{Key, Measures, PopulationKey, Slice};
 use crate::store::row::Stored;
+
+/// Executions that are held in memory at once.
+const PAGE_ROWS: i64 = 5_000;
 
 /// Something that does not equal its recount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,27 +60,37 @@ pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification>
     let populations = Populations::all(&mut snapshot).await?;
     let mut seen = Verification::default();
     for day in days(&mut snapshot).await? {
-        let executions = executions_of(&mut snapshot, day).await?;
+        let mut excess = BTreeMap::<String, Measures>::new();
+        let mut add = |rows: Vec<(Key<'_>, Measures)>| {
+            for (key, measures) in rows {
+                excess.entry(format!("{key:?}")).or_default().add(measures, 1);
+            }
+        };
         let rows = RollupRow::of(&mut snapshot, day).await?;
-        let mut difference = Difference::default();
-        for row in &rows {
-            difference.add(row.key(day), row.measures(), 1);
-        }
-        for Stored { execution, .. } in &executions {
-            // A population that is not in the table can only be one whose counts are missing.
-            let population = populations.id(PopulationKey::of(execution)).unwrap_or(-1);
-            difference.count(execution, population, -1);
-        }
-        for Stored { execution, outcome: stored, .. } in &executions {
-            let derived = execution.outcome().as_str();
-            if derived != stored.as_str() {
-                seen.mismatches.push(Mismatch::Outcome { day, stored: stored.as_str().to_owned(), derived });
+        add(rows.iter().map(|row| (row.key(day), row.measures())).collect());
+        let mut last = None;
+        loop {
+            let page = page_of(&mut snapshot, day, last).await?;
+            let mut difference = Difference::default();
+            for Stored { execution, outcome: stored, .. } in &page {
+                // A population that is not in the table can only be one whose counts are missing.
+                let population = populations.id(PopulationKey::of(execution)).unwrap_or(-1);
+                difference.count(execution, population, -1);
+                let derived = execution.outcome().as_str();
+                if derived != stored.as_str() {
+                    let stored = stored.as_str().to_owned();
+                    seen.mismatches.push(Mismatch::Outcome { day, stored, derived });
+                }
+            }
+            add(difference.into_rows());
+            seen.executions += page.len() as u64;
+            last = page.last().map(position);
+            if last.is_none() {
+                break;
             }
         }
-        let differing = difference.into_rows().into_iter();
-        seen.mismatches
-            .extend(differing.map(|(key, excess)| Mismatch::Rollup { row: format!("{key:?}"), excess }));
-        seen.executions += executions.len() as u64;
+        let differing = excess.into_iter().filter(|(_, excess)| *excess != Measures::default());
+        seen.mismatches.extend(differing.map(|(row, excess)| Mismatch::Rollup { row, excess }));
         seen.days += 1;
     }
     snapshot.rollback().await?;
@@ -105,19 +120,41 @@ async fn rebuild_day(
     // Waits for running batches and holds back new ones: what is counted next is all there is,
     // and whoever comes later adds to what is written here.
     sqlx::query!("lock table execution in share row exclusive mode").execute(&mut *transaction).await?;
-    let executions = executions_of(&mut transaction, day).await?;
-    let touched: Vec<_> = executions.iter().map(|row| PopulationKey::of(&row.execution)).collect();
-    populations.learn(&mut transaction, &touched).await?;
-    let mut difference = Difference::default();
-    let mut reread = Vec::new();
-    for Stored { execution, outcome, .. } in &executions {
-        let population = populations.id(PopulationKey::of(execution)).unwrap_or_default();
-        difference.count(execution, population, 1);
-        if execution.outcome().as_str() != outcome.as_str() {
-            reread.push((execution.key.0, execution.outcome().as_str()));
+    sqlx::query!("delete from rollup_script where day = $1", day).execute(&mut *transaction).await?;
+    sqlx::query!("delete from rollup_duration where day = $1", day).execute(&mut *transaction).await?;
+    sqlx::query!("delete from rollup_facet where day = $1", day).execute(&mut *transaction).await?;
+    sqlx::query!("delete from rollup_exit_code where day = $1", day).execute(&mut *transaction).await?;
+    let mut last = None;
+    loop {
+        let page = page_of(&mut transaction, day, last).await?;
+        rebuild_page(&mut transaction, populations, &page).await?;
+        last = page.last().map(position);
+        if last.is_none() {
+            break;
         }
     }
-    let (keys, outcomes): (Vec<_>, Vec<_>) = reread.into_iter().unzip();
+    transaction.commit().await
+}
+
+/// Counts some executions, and reads their outcomes anew.
+async fn rebuild_page(
+    connection: &mut PgConnection,
+    populations: &mut Populations,
+    page: &[Stored],
+) -> sqlx::Result<()> {
+    let touched: Vec<_> = page.iter().map(|row| PopulationKey::of(&row.execution)).collect();
+    populations.learn(connection, &touched).await?;
+    let mut difference = Difference::default();
+    let (mut keys, mut outcomes) = (Vec::new(), Vec::new());
+    for Stored { execution, outcome, .. } in page {
+        let population = populations.id(PopulationKey::of(execution)).unwrap_or_default();
+        difference.count(execution, population, 1);
+        let derived = execution.outcome().as_str();
+        if derived != outcome.as_str() {
+            keys.push(execution.key.0);
+            outcomes.push(derived);
+        }
+    }
     sqlx::query!(
         "update execution set outcome = changed.outcome, revision = revision + 1
          from unnest($1::uuid[], $2::text[]) as changed (run_key, outcome)
@@ -125,14 +162,9 @@ async fn rebuild_day(
         &keys as _,
         &outcomes as _,
     )
-    .execute(&mut *transaction)
+    .execute(&mut *connection)
     .await?;
-    sqlx::query!("delete from rollup_script where day = $1", day).execute(&mut *transaction).await?;
-    sqlx::query!("delete from rollup_duration where day = $1", day).execute(&mut *transaction).await?;
-    sqlx::query!("delete from rollup_facet where day = $1", day).execute(&mut *transaction).await?;
-    sqlx::query!("delete from rollup_exit_code where day = $1", day).execute(&mut *transaction).await?;
-    write(&mut transaction, &[], &difference.into_rows()).await?;
-    transaction.commit().await
+    write(connection, &[], &difference.into_rows()).await
 }
 
 /// Every day that has rows or counts.
@@ -145,15 +177,30 @@ async fn days(connection: &mut PgConnection) -> sqlx::Result<BTreeSet<NaiveDate>
     Ok(days.fetch_all(connection).await?.into_iter().collect())
 }
 
-/// The executions of a day.
-async fn executions_of(connection: &mut PgConnection, day: NaiveDate) -> sqlx::Result<Vec<Stored>> {
+/// Where a page ended: first event and key of its last execution.
+type Position = (DateTime<Utc>, Uuid);
+
+fn position(row: &Stored) -> Position {
+    (row.execution.first_seen, row.execution.key.0)
+}
+
+/// The next executions of a day behind a position, by first event and key.
+async fn page_of(
+    connection: &mut PgConnection,
+    day: NaiveDate,
+    last: Option<Position>,
+) -> sqlx::Result<Vec<Stored>> {
     let start = day.and_time(NaiveTime::MIN).and_utc();
-    let end = start + Days::new(1);
+    let (time, key) = last.map_or((start, None), |(time, key)| (time, Some(key)));
     sqlx::query_scalar!(
-        "select execution as \"row!: Stored\" from execution where first_seen >= $1 and first_seen < $2
-         order by run_key",
-        start,
-        end
+        "select execution as \"row!: Stored\" from execution
+         where first_seen >= $1 and first_seen < $2
+             and ($3::uuid is null or (first_seen, run_key) > ($1, $3))
+         order by first_seen, run_key limit $4",
+        time,
+        start + Days::new(1),
+        key as _,
+        PAGE_ROWS
     )
     .fetch_all(connection)
     .await
@@ -165,7 +212,7 @@ struct RollupRow {
     population: i32,
     app: String,
     outcome: String,
-    open_hour: chrono::DateTime<chrono::Utc>,
+    open_hour: DateTime<Utc>,
     number: i16,
     facet: String,
     value: String,

@@ -72,13 +72,15 @@ macro_rules! row {
                 }
                 let _status: Text = record.try_decode()?;
                 let outcome: Text = record.try_decode()?;
-                $(let $field: Option<$type> = record.try_decode()?;)+
                 let evidence: Vec<u8> = record.try_decode()?;
                 let mut position = 0..;
                 let facts = Facts {
-                    $($field: match told_status(&evidence, position.next().unwrap_or_default()) {
-                        Some(status) => Told::by(status, $field),
-                        None => Told::default(),
+                    $($field: {
+                        let value: Option<$type> = record.try_decode()?;
+                        match told_status(&evidence, position.next().unwrap_or_default()) {
+                            Some(status) => Told::by(status, value),
+                            None => Told::default(),
+                        }
                     },)+
                 };
                 let generation = Generation::try_from(generation)?;
@@ -102,8 +104,8 @@ macro_rules! row {
                     record.encode(step)?;
                 }
                 record.encode(execution.status().as_str())?.encode(execution.outcome().as_str())?;
-                $(record.encode(execution.facts.$field.get().map(Sent::sent))?;)+
                 record.encode(&evidence(&execution.facts)[..])?;
+                $(record.encode(execution.facts.$field.get().map(Sent::sent))?;)+
                 record.finish();
                 Ok(IsNull::No)
             }

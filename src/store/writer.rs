@@ -13,7 +13,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::ingest::execution::Execution;
+use crate::ingest::execution::{Execution, Told};
 use crate::ingest::validate::CleanEvent;
 use crate::metrics::Metrics;
 use crate::store::merge::{Merged, join_events, merge};
@@ -23,8 +23,10 @@ use crate::store::population::Populations;
 pub const WRITERS: u32 = 2;
 /// Most events in one transaction.
 const MAX_BATCH_EVENTS: usize = 4096;
-/// Most bytes of text that may wait in the queue.
-const MAX_QUEUED_BYTES: usize = 32 << 20;
+/// Most bytes that may wait or be in a transaction.
+const MAX_QUEUED_BYTES: usize = 64 << 20;
+/// What the short texts of an event weigh at most, on top of those that are kept in place.
+const SHORT_TEXT_BYTES: usize = 2 * 1024;
 /// How often a batch is tried against other writers and a restarting database.
 const MAX_ATTEMPTS: u32 = 8;
 /// Longest pause between two attempts.
@@ -79,7 +81,7 @@ impl Queue {
     /// # Errors
     /// [`WriteError`]; then the event may not be stored.
     pub async fn write(&self, event: CleanEvent) -> Result<(), WriteError> {
-        let bytes = event.execution().facts.error.get().map_or(0, |error| error.len());
+        let bytes = weight(event.execution());
         let (answer, answered) = oneshot::channel();
         if self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > MAX_QUEUED_BYTES {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
@@ -96,6 +98,13 @@ impl Queue {
         self.metrics.queue_events.inc();
         answered.await.unwrap_or(Err(WriteError::Stopping))
     }
+}
+
+/// What an event weighs in memory, in bytes, from above.
+fn weight(event: &Execution) -> usize {
+    let long = [&event.facts.error, &event.facts.failed_command];
+    let long = long.into_iter().filter_map(Told::get).map(|text| text.len()).sum::<usize>();
+    size_of::<Execution>() + SHORT_TEXT_BYTES + long
 }
 
 /// A task that empties its part of the queue.
@@ -135,7 +144,6 @@ impl Writer {
         while self.receiver.recv_many(&mut queued, MAX_BATCH_EVENTS).await > 0 {
             self.metrics.queue_events.sub(i64::try_from(queued.len()).unwrap_or(i64::MAX));
             let bytes = queued.iter().map(|queued| queued.bytes).sum();
-            self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             let mut events = Vec::with_capacity(queued.len());
             let mut answers = Vec::with_capacity(queued.len());
             for Queued { event, answer, .. } in queued.drain(..) {
@@ -143,6 +151,7 @@ impl Writer {
                 answers.push(answer);
             }
             self.write(&events, answers).await;
+            self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
     }
 

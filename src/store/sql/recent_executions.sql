@@ -2,6 +2,8 @@
 -- $7: at most so many.
 select execution as "row!: Stored" from execution
 where app is not null
+    -- A rare filter does not walk through the whole history.
+    and first_seen >= now() - interval '31 days'
     and ($1::date is null or first_seen >= $1::timestamp at time zone 'UTC')
     and ($2::date is null or first_seen < ($2::date + 1)::timestamp at time zone 'UTC')
     and ($3::text is null or coalesce(repo_source, 'ProxmoxVE') = $3)
