@@ -106,7 +106,8 @@ fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
     // Huge pages make the resident set half as large again, for no speed. Not before PostgreSQL is
     // started, which would inherit this. A kernel that knows nothing of it changes nothing.
     let _ = nix::sys::prctl::set_thp_disable(true);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // The writers and the connections of the writers: a quarter of a core at full load.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let result = runtime.block_on(async {
         match command {
             Command::Serve => serve(config, &options).await,
