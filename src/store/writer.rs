@@ -252,3 +252,39 @@ impl Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use sqlx::postgres::PgPoolOptions;
+
+    use super::*;
+    use crate::ingest::identity::IdKey;
+    use crate::ingest::normalise::Route;
+    use crate::ingest::pipeline::read_event;
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_at_once_and_one_that_stops_says_so() {
+        let pool = PgPoolOptions::new().connect_lazy("postgres://nobody@127.0.0.1:1/none").expect("lazy");
+        let metrics = Arc::new(Metrics::new().expect("right"));
+        let (queue, writers) = writers(&pool, WRITERS as usize, &metrics);
+        let event = || {
+            let body = br#"{"random_id":"r","nsapp":"x"}"#;
+            let read = read_event(body, Route::Telemetry, DateTime::UNIX_EPOCH, &IdKey::new(b"k"));
+            read.expect("an event").event
+        };
+        let first = queue.write(event());
+        tokio::pin!(first);
+        tokio::select! {
+            biased;
+            answer = &mut first => panic!("answered before it is committed: {answer:?}"),
+            () = std::future::ready(()) => {}
+        }
+        let waiting = queue.waiting_bytes.load(Ordering::Relaxed);
+        assert_eq!(queue.write(event()).await, Err(WriteError::QueueFull));
+        assert_eq!(queue.waiting_bytes.load(Ordering::Relaxed), waiting);
+        drop(writers);
+        assert_eq!(first.await, Err(WriteError::Stopping));
+        assert_eq!(queue.write(event()).await, Err(WriteError::Stopping));
+    }
+}
