@@ -166,10 +166,10 @@ async fn verify(config: &Config, options: &PgConnectOptions) -> anyhow::Result<E
     for mismatch in seen.mismatches.iter().take(PRINTED_MISMATCHES) {
         match mismatch {
             Mismatch::Rollup { row, excess } => writeln!(out, "rollup row differs: {row} by {excess:?}")?,
-            Mismatch::Outcome { day, stored, derived } => {
+            Mismatch::Derived { day, column, stored, derived } => {
                 writeln!(
                     out,
-                    "outcome of an execution of {day} differs: {stored}, but its events say {derived}"
+                    "{column} of an execution of {day} differs: {stored}, but its events say {derived}"
                 )?;
             }
         }

@@ -8,3 +8,5 @@ pub mod exit_code;
 
 pub use generation::Generation;
 pub use status::{Outcome, Status};
+pub mod scrub;
+pub mod signature;

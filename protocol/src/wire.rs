@@ -232,6 +232,16 @@ raw_event! {
     repo_source: "repo_source",
     /// `owner/name` of the repository.
     repo_slug: "repo_slug",
+    /// `tarball` or `oci`: what the container was made from.
+    template_kind: "template_kind",
+    /// Whether the container starts another program than its image says.
+    custom_entrypoint: "custom_entrypoint",
+    /// Whether the host configures the network of the container.
+    host_managed_network: "host_managed_network",
+    /// Where the scripts came from: `local`, `remote`, `pinned`, `mirror`.
+    runtime_source: "runtime_source",
+    /// Their revision: `main`, a release tag or a commit.
+    runtime_ref: "runtime_ref",
     /// Cores of a virtual machine, as documented for generation 1.
     vm_cores: "vm_cores",
     /// RAM of a virtual machine, as documented for generation 1.

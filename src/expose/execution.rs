@@ -127,7 +127,7 @@ impl ExecutionView {
                 .map(|code| explain(execution.generation, code).title.into_owned()),
             error: failure(&facts.error),
             error_category: execution.category().map(|category| category.as_str()),
-            signature: None,
+            signature: execution.signature.map(|id| format!("{id:016x}")),
             os_type: text(&facts.os_type),
             os_version: text(&facts.os_version),
             pve_version: text(&facts.pve_version),

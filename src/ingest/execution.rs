@@ -6,6 +6,7 @@
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use telemetry_protocol::exit_code::{Category, Fault, explain};
+use telemetry_protocol::signature::{Signature, signature};
 use telemetry_protocol::{Generation, Outcome, Status};
 
 use crate::ingest::identity::RunKey;
@@ -77,6 +78,17 @@ impl<T> Told<T> {
 }
 
 impl<T: Preference + Clone> Told<T> {
+    /// Whether a join with `other` changes this.
+    fn yields(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some((own, kept)), Some((status, value))) => {
+                status > own || (status == own && value.beats(kept))
+            }
+        }
+    }
+
     fn join(&mut self, other: &Self) {
         match (&mut self.0, &other.0) {
             (_, None) => {}
@@ -183,6 +195,16 @@ macro_rules! with_facts {
         repo_source: Text,
         /// `owner/name` of the repository.
         repo_slug: Text,
+        /// `tarball` or `oci`: what the container was made from.
+        template_kind: Text,
+        /// Whether the container starts another program than its image says.
+        custom_entrypoint: bool,
+        /// Whether the host configures the network of the container.
+        host_managed_network: bool,
+        /// Where the scripts came from: `local`, `remote`, `pinned`, `mirror`.
+        runtime_source: Text,
+        /// Their revision: `main`, a release tag or a commit.
+        runtime_ref: Text,
             }
     };
 }
@@ -207,11 +229,39 @@ pub struct Execution {
     pub steps: [Option<DateTime<Utc>>; Status::ALL.len()],
     /// What the events told.
     pub facts: Facts,
+    /// What went wrong, by [`Execution::signed`]; `None` also for a row of a server that knew none.
+    pub signature: Option<i64>,
 }
 
 impl Execution {
+    /// With the signature of its failure, which is a function of everything else.
+    #[must_use]
+    pub fn signed(self) -> Self {
+        Self { signature: self.failure().map(|signature| signature.id), ..self }
+    }
+
+    /// What went wrong; `None` unless the run failed and said how.
+    #[must_use]
+    pub fn failure(&self) -> Option<Signature> {
+        let [error, command] = self.failure_texts();
+        signature(error, command)
+    }
+
+    /// The texts from which the signature is made.
+    fn failure_texts(&self) -> [Option<&str>; 2] {
+        match self.status() {
+            Status::Failed => {
+                [&self.facts.error, &self.facts.failed_command].map(|fact| self.failure_text(fact))
+            }
+            _ => [None, None],
+        }
+    }
+
     /// Adds what another half of the knowledge about the same run says.
     pub fn join(&mut self, other: &Self) {
+        let (before, facts) = (self.status(), &self.facts);
+        let another_failure = facts.error.yields(&other.facts.error)
+            || facts.failed_command.yields(&other.facts.failed_command);
         self.session = self.session.max(other.session);
         self.generation = self.generation.max(other.generation);
         self.first_seen = self.first_seen.min(other.first_seen);
@@ -223,6 +273,13 @@ impl Execution {
             };
         }
         self.facts.join(&other.facts);
+        if another_failure || self.status() != before {
+            self.signature = match self.failure_texts() {
+                [None, None] => None,
+                texts if texts == other.failure_texts() => other.signature,
+                [error, command] => signature(error, command).map(|signature| signature.id),
+            };
+        }
     }
 
     /// The strongest status reported.

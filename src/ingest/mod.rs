@@ -1,6 +1,6 @@
 //! From bytes to an event that may be stored, one stage a file, read downwards:
-//! [`decode`] (with [`repair`] for what is not JSON) → [`normalise`] → [`validate`], composed by
-//! [`pipeline`]. Every stage is a pure function: clock, configuration and secret are arguments.
+//! [`decode`] (with [`repair`] for what is not JSON) → [`normalise`] → [`scrub`] → [`validate`], composed
+//! by [`pipeline`]. Every stage is a pure function: clock, configuration and secret are arguments.
 
 pub mod rejection;
 pub mod rescue;
@@ -10,5 +10,6 @@ pub mod identity;
 pub mod text;
 pub mod execution;
 pub mod normalise;
+pub mod scrub;
 pub mod validate;
 pub mod pipeline;

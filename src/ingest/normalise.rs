@@ -11,13 +11,6 @@ use crate::ingest::rejection::Rejection;
 use crate::ingest::rescue::{Decoded, Rescue, Rescues};
 use crate::ingest::text::Text;
 
-/// Longest text of one word or line, in bytes.
-pub const MAX_SHORT_TEXT_BYTES: usize = 160;
-/// Longest failed command, in bytes.
-pub const MAX_COMMAND_BYTES: usize = 2 * 1024;
-/// Longest error text, in bytes. The end is kept: it says why.
-pub const MAX_ERROR_BYTES: usize = 16 * 1024;
-
 /// The path an event came by: it decides generation and repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -82,19 +75,15 @@ pub fn normalise(
 
     let told_ct_type = read.integer(raw.ct_type, 2);
     let kind = match line(raw.kind) {
-        Some(word) => {
-            let kind = kind(&word);
-            if kind.is_none() {
-                read.rescues.add(Rescue::UnknownWord);
-            }
-            kind
-        }
+        Some(word) => read.known(kind(&word)),
         None => told_ct_type.map(|ct_type| if ct_type == 2 { "vm" } else { "lxc" }),
     };
     // The end of a VM says 1 where its start says 2.
     let ct_type = if kind == Some("vm") { told_ct_type.map(|_| 2) } else { told_ct_type };
 
-    let error_text = text(raw.error).or_else(|| text(raw.error_explanation)).filter(|text| text != "none");
+    // What colours and control characters hide is for the scrubber to see.
+    let error_text = raw.error.into_text().or_else(|| raw.error_explanation.into_text());
+    let error_text = error_text.filter(|text| text != "none");
     let exit_code = read.integer(raw.exit_code, 255).or_else(|| {
         let text = error_text.as_deref().filter(|_| ends_badly && generation <= Generation::One);
         text.and_then(code_from_text)
@@ -118,16 +107,13 @@ pub fn normalise(
         method: short(raw.method),
         disable_ipv6: Told::by(status, raw.disableip6.to_bool()),
         exit_code: Told::by(status, exit_code.filter(|_| ends)),
-        error: told(status, error_text.filter(|_| ends_badly).map(|text| tail(text, MAX_ERROR_BYTES))),
+        error: told(status, error_text.filter(|_| ends_badly)),
         error_category: told(status, line(raw.error_category).filter(|_| ends_badly)),
         install_duration: Told::by(
             status,
             duration.into_iter().find_map(|value| read.integer(value, 31 * 86_400)).filter(|_| ends),
         ),
-        failed_command: told(
-            status,
-            text(raw.failed_command).filter(|_| ends_badly).map(|text| head(text, MAX_COMMAND_BYTES)),
-        ),
+        failed_command: told(status, raw.failed_command.into_text().filter(|_| ends_badly)),
         failed_line: Told::by(
             status,
             read.integer(raw.failed_line, i32::MAX).filter(|number| ends_badly && *number > 0),
@@ -145,6 +131,14 @@ pub fn normalise(
         app_version: short(raw.app_version),
         repo_source: told(status, repo_source),
         repo_slug: short(raw.repo_slug),
+        template_kind: told(status, read.word(line(raw.template_kind), &["tarball", "oci"])),
+        custom_entrypoint: Told::by(status, raw.custom_entrypoint.to_bool()),
+        host_managed_network: Told::by(status, raw.host_managed_network.to_bool()),
+        runtime_source: told(
+            status,
+            read.word(line(raw.runtime_source), &["local", "remote", "pinned", "mirror"]),
+        ),
+        runtime_ref: told(status, line(raw.runtime_ref).filter(|word| is_public_ref(word))),
     };
     Ok((Event { random_id, execution_id, generation, status, at: now, facts }, read.rescues))
 }
@@ -199,8 +193,7 @@ fn os(word: &str) -> String {
         "rockylinux" => "rocky".to_owned(),
         "almalinux" => "alma".to_owned(),
         "archlinux" | "arch" => "arch-linux".to_owned(),
-        // Lower case can be longer.
-        _ => head(word, MAX_SHORT_TEXT_BYTES),
+        _ => word,
     }
 }
 
@@ -210,6 +203,19 @@ fn repo_source(word: &str) -> &'static str {
         "proxmoxved" => "ProxmoxVED",
         _ => "external",
     }
+}
+
+/// Whether a revision is one of the public repositories: `main`, a release tag or a commit. A
+/// branch of one's own is nobody's business.
+fn is_public_ref(word: &str) -> bool {
+    let is_commit =
+        (7..=40).contains(&word.len()) && word.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let version = word.strip_prefix('v').unwrap_or(word);
+    let is_tag = version.len() <= 20
+        && version.starts_with(|c: char| c.is_ascii_digit())
+        && version.contains(['.', '-'])
+        && version.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-'));
+    word == "main" || is_commit || is_tag
 }
 
 /// Text without control characters but newline and tab.
@@ -228,22 +234,9 @@ fn one_line(text: String) -> String {
     if text.contains(['\n', '\t']) { text.replace(['\n', '\t'], " ") } else { text }
 }
 
-/// Text on one line, cut at [`MAX_SHORT_TEXT_BYTES`].
+/// Text on one line.
 fn line(value: Scalar<'_>) -> Option<String> {
-    text(value).map(|text| head(one_line(text), MAX_SHORT_TEXT_BYTES))
-}
-
-fn head(mut text: String, bytes: usize) -> String {
-    if text.len() > bytes {
-        text.truncate(text.floor_char_boundary(bytes));
-        text.truncate(text.trim_end().len());
-    }
-    text
-}
-
-fn tail(text: String, bytes: usize) -> String {
-    let start = text.ceil_char_boundary(text.len().saturating_sub(bytes));
-    if start == 0 { text } else { text[start..].trim_start().to_owned() }
+    text(value).map(one_line)
 }
 
 /// Reads numbers and notes what was wrong with them.
@@ -265,6 +258,20 @@ impl Reading {
             self.rescues.add(Rescue::NumberOutOfRange);
         }
         number
+    }
+
+    /// Notes when a word is none of those that we know.
+    fn known<T>(&mut self, word: Option<T>) -> Option<T> {
+        if word.is_none() {
+            self.rescues.add(Rescue::UnknownWord);
+        }
+        word
+    }
+
+    /// A word out of a closed list; another one is dropped.
+    fn word(&mut self, told: Option<String>, known: &[&'static str]) -> Option<&'static str> {
+        let told = told?;
+        self.known(known.iter().copied().find(|word| word.eq_ignore_ascii_case(&told)))
     }
 
     fn either(&mut self, value: Scalar<'_>, documented: Scalar<'_>, max: i32) -> Option<i32> {

@@ -8,6 +8,7 @@ use crate::ingest::identity::IdKey;
 use crate::ingest::normalise::{Route, normalise};
 use crate::ingest::rejection::Rejection;
 use crate::ingest::rescue::Rescues;
+use crate::ingest::scrub::scrub;
 use crate::ingest::validate::{CleanEvent, validate};
 
 /// An event that may be stored, and what had to be mended to get it.
@@ -26,6 +27,6 @@ pub struct Accepted {
 pub fn read_event(body: &[u8], route: Route, now: DateTime<Utc>, ids: &IdKey) -> Result<Accepted, Rejection> {
     let decoded = decode(body)?;
     let (event, rescues) = normalise(decoded, route, now)?;
-    let event = validate(event, ids, Uuid::new_v4)?;
+    let event = validate(scrub(event), ids, Uuid::new_v4)?;
     Ok(Accepted { event, rescues })
 }

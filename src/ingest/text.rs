@@ -1,5 +1,6 @@
 //! The text of a fact.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
@@ -34,6 +35,12 @@ impl From<&str> for Text {
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
+        Self(CompactString::from(text))
+    }
+}
+
+impl From<Cow<'_, str>> for Text {
+    fn from(text: Cow<'_, str>) -> Self {
         Self(CompactString::from(text))
     }
 }

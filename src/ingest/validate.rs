@@ -71,7 +71,7 @@ pub fn validate(event: Event, ids: &IdKey, fresh: impl FnOnce() -> Uuid) -> Resu
     };
     let mut steps = [None; 7];
     steps[usize::from(event.status.rank())] = Some(event.at);
-    Ok(CleanEvent(Box::new(Execution {
+    let execution = Execution {
         key,
         session: session.filter(|session| *session != key),
         generation,
@@ -79,7 +79,9 @@ pub fn validate(event: Event, ids: &IdKey, fresh: impl FnOnce() -> Uuid) -> Resu
         last_seen: event.at,
         steps,
         facts: event.facts,
-    })))
+        signature: None,
+    };
+    Ok(CleanEvent(Box::new(execution.signed())))
 }
 
 fn first(errors: &validator::ValidationErrors) -> Rejection {

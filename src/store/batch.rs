@@ -13,8 +13,10 @@ const SCRIPT: usize = 0;
 const DURATION: usize = 1;
 const FACET: usize = 2;
 const EXIT_CODE: usize = 3;
+const SIGNATURE: usize = 4;
 /// The tables, which are the names of their row types.
-const TABLES: [&str; 4] = ["rollup_script", "rollup_duration", "rollup_facet", "rollup_exit_code"];
+const TABLES: [&str; 5] =
+    ["rollup_script", "rollup_duration", "rollup_facet", "rollup_exit_code", "rollup_signature"];
 
 /// A row of the rollup `TABLES[TABLE]`, as a value of its row type: its columns in order.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +59,9 @@ impl<const TABLE: usize> Encode<'_, Postgres> for Added<'_, TABLE> {
                 record.encode(app)?.encode(outcome)?.encode(exit_code)?.encode(category)?;
                 record.encode(generation)?.encode(measures.runs)?;
             }
+            Slice::Signature { app, outcome, signature } => {
+                record.encode(app)?.encode(outcome)?.encode(signature)?.encode(measures.runs)?;
+            }
         }
         record.finish();
         Ok(IsNull::No)
@@ -77,12 +82,14 @@ pub(super) async fn write(
     let mut durations = Vec::<Added<'_, DURATION>>::new();
     let mut facets = Vec::<Added<'_, FACET>>::new();
     let mut exit_codes = Vec::<Added<'_, EXIT_CODE>>::new();
+    let mut signatures = Vec::<Added<'_, SIGNATURE>>::new();
     for (key, measures) in additions {
         match key.slice {
             Slice::Script { .. } => scripts.push(Added(key, *measures)),
             Slice::Duration { .. } => durations.push(Added(key, *measures)),
             Slice::Facet { .. } => facets.push(Added(key, *measures)),
             Slice::ExitCode { .. } => exit_codes.push(Added(key, *measures)),
+            Slice::Signature { .. } => signatures.push(Added(key, *measures)),
         }
     }
     sqlx::query_file_scalar!(
@@ -92,7 +99,8 @@ pub(super) async fn write(
         scripts as _,
         durations as _,
         facets as _,
-        exit_codes as _
+        exit_codes as _,
+        signatures as _
     )
     .fetch_one(connection)
     .await

@@ -11,9 +11,19 @@ use crate::store::difference::Difference;
 use crate::store::population::Populations;
 use crate::store::rollup::PopulationKey;
 use crate::store::row::{Stored, Written};
+use crate::store::signature::Signatures;
 
 /// SQLSTATE of a batch that was too late.
 const SERIALIZATION_FAILURE: &str = "40001";
+
+/// What a writer remembers of the small tables that its rows point to.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Ids of populations.
+    pub populations: Populations,
+    /// Signatures that have a template.
+    pub signatures: Signatures,
+}
 
 /// How a batch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +62,7 @@ struct Change<'a> {
 /// What the database says; then nothing is written.
 pub async fn merge(
     connection: &mut PgConnection,
-    populations: &mut Populations,
+    known: &mut Known,
     runs: &[Cow<'_, Execution>],
 ) -> sqlx::Result<Merged> {
     let stored = read_rows(connection, runs).await?;
@@ -60,7 +70,9 @@ pub async fn merge(
     if changes.is_empty() {
         return Ok(Merged::Committed);
     }
+    let Known { populations, signatures } = known;
     populations.learn(connection, &touched(&changes)).await?;
+    signatures.learn(connection, changes.iter().map(|change| change.new.as_ref())).await?;
 
     let mut difference = Difference::default();
     let mut rows = Vec::with_capacity(changes.len());

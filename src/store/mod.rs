@@ -6,6 +6,7 @@ pub mod database;
 pub mod row;
 pub mod rollup;
 pub mod population;
+pub mod signature;
 pub mod difference;
 pub mod batch;
 pub mod merge;

@@ -9,11 +9,14 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
+use crate::ingest::execution::Execution;
+use crate::ingest::scrub::scrub_facts;
 use crate::store::batch::write;
 use crate::store::difference::Difference;
+use crate::store::merge::Known;
 use crate::store::population::Populations;
 use crate::store::rollup::{Key, Measures, PopulationKey, Slice};
-use crate::store::row::Stored;
+use crate::store::row::{Stored, Written};
 
 /// Executions that are held in memory at once.
 const PAGE_ROWS: i64 = 5_000;
@@ -28,14 +31,16 @@ pub enum Mismatch {
         /// What the rollup holds less what the executions say.
         excess: Measures,
     },
-    /// The `outcome` that stands in an execution.
-    Outcome {
+    /// What is derived of an execution and stands in its row.
+    Derived {
         /// UTC day of its first event.
         day: NaiveDate,
+        /// `outcome` or `signature`.
+        column: &'static str,
         /// What stands there.
         stored: String,
         /// What its events say.
-        derived: &'static str,
+        derived: String,
     },
 }
 
@@ -76,10 +81,15 @@ pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification>
                 // A population that is not in the table can only be one whose counts are missing.
                 let population = populations.id(PopulationKey::of(execution)).unwrap_or(-1);
                 difference.count(execution, population, -1);
-                let derived = execution.outcome().as_str();
-                if derived != stored.as_str() {
-                    let stored = stored.as_str().to_owned();
-                    seen.mismatches.push(Mismatch::Outcome { day, stored, derived });
+                let outcome = execution.outcome().as_str();
+                if outcome != stored.as_str() {
+                    let (stored, derived) = (stored.as_str().to_owned(), outcome.to_owned());
+                    seen.mismatches.push(Mismatch::Derived { day, column: "outcome", stored, derived });
+                }
+                let signature = execution.failure().map(|signature| signature.id);
+                if signature != execution.signature {
+                    let (stored, derived) = (hexadecimal(execution.signature), hexadecimal(signature));
+                    seen.mismatches.push(Mismatch::Derived { day, column: "signature", stored, derived });
                 }
             }
             add(difference.into_rows());
@@ -97,25 +107,25 @@ pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification>
     Ok(seen)
 }
 
+fn hexadecimal(signature: Option<i64>) -> String {
+    signature.map_or_else(|| "none".to_owned(), |id| format!("{id:016x}"))
+}
+
 /// Makes the rollups anew from the rows while writers go on: they wait for the day that is being
 /// counted, and for no longer. Returns the number of days.
 ///
 /// # Errors
 /// What the database says; the days done so far stay done.
 pub async fn rebuild(connection: &mut PgConnection) -> sqlx::Result<usize> {
-    let mut populations = Populations::default();
+    let mut known = Known::default();
     let days = days(connection).await?;
     for day in &days {
-        rebuild_day(connection, &mut populations, *day).await?;
+        rebuild_day(connection, &mut known, *day).await?;
     }
     Ok(days.len())
 }
 
-async fn rebuild_day(
-    connection: &mut PgConnection,
-    populations: &mut Populations,
-    day: NaiveDate,
-) -> sqlx::Result<()> {
+async fn rebuild_day(connection: &mut PgConnection, known: &mut Known, day: NaiveDate) -> sqlx::Result<()> {
     let mut transaction = connection.begin().await?;
     // Waits for running batches and holds back new ones: what is counted next is all there is,
     // and whoever comes later adds to what is written here.
@@ -124,10 +134,11 @@ async fn rebuild_day(
     sqlx::query!("delete from rollup_duration where day = $1", day).execute(&mut *transaction).await?;
     sqlx::query!("delete from rollup_facet where day = $1", day).execute(&mut *transaction).await?;
     sqlx::query!("delete from rollup_exit_code where day = $1", day).execute(&mut *transaction).await?;
+    sqlx::query!("delete from rollup_signature where day = $1", day).execute(&mut *transaction).await?;
     let mut last = None;
     loop {
         let page = page_of(&mut transaction, day, last).await?;
-        rebuild_page(&mut transaction, populations, &page).await?;
+        rebuild_page(&mut transaction, known, &page).await?;
         last = page.last().map(position);
         if last.is_none() {
             break;
@@ -136,35 +147,30 @@ async fn rebuild_day(
     transaction.commit().await
 }
 
-/// Counts some executions, and reads their outcomes anew.
-async fn rebuild_page(
-    connection: &mut PgConnection,
-    populations: &mut Populations,
-    page: &[Stored],
-) -> sqlx::Result<()> {
-    let touched: Vec<_> = page.iter().map(|row| PopulationKey::of(&row.execution)).collect();
-    populations.learn(connection, &touched).await?;
+/// Counts some executions, and derives anew what is derived of them.
+async fn rebuild_page(connection: &mut PgConnection, known: &mut Known, page: &[Stored]) -> sqlx::Result<()> {
+    let derived: Vec<_> = page.iter().map(derive).collect();
+    let touched: Vec<_> = derived.iter().map(PopulationKey::of).collect();
+    known.populations.learn(connection, &touched).await?;
+    known.signatures.learn(connection, derived.iter()).await?;
     let mut difference = Difference::default();
-    let (mut keys, mut outcomes) = (Vec::new(), Vec::new());
-    for Stored { execution, outcome, .. } in page {
-        let population = populations.id(PopulationKey::of(execution)).unwrap_or_default();
+    let mut changed = Vec::new();
+    for (execution, row) in derived.iter().zip(page) {
+        let population = known.populations.id(PopulationKey::of(execution)).unwrap_or_default();
         difference.count(execution, population, 1);
-        let derived = execution.outcome().as_str();
-        if derived != outcome.as_str() {
-            keys.push(execution.key.0);
-            outcomes.push(derived);
+        if *execution != row.execution || execution.outcome().as_str() != row.outcome.as_str() {
+            changed.push(Written { execution, revision: row.revision + 1 });
         }
     }
-    sqlx::query!(
-        "update execution set outcome = changed.outcome, revision = revision + 1
-         from unnest($1::uuid[], $2::text[]) as changed (run_key, outcome)
-         where execution.run_key = changed.run_key",
-        &keys as _,
-        &outcomes as _,
-    )
-    .execute(&mut *connection)
-    .await?;
-    write(connection, &[], &difference.into_rows()).await
+    changed.sort_unstable_by_key(|row| row.execution.key);
+    write(connection, &changed, &difference.into_rows()).await
+}
+
+/// What would stand in the row if its events came today: rows of earlier versions hold texts that
+/// were scrubbed by other rules, and no signature.
+fn derive(row: &Stored) -> Execution {
+    let execution = row.execution.clone();
+    Execution { facts: scrub_facts(execution.facts), ..execution }.signed()
 }
 
 /// Every day that has rows or counts.
@@ -172,7 +178,8 @@ async fn days(connection: &mut PgConnection) -> sqlx::Result<BTreeSet<NaiveDate>
     let days = sqlx::query_scalar!(
         "select distinct (first_seen at time zone 'UTC')::date as \"day!\" from execution
          union select day from rollup_script union select day from rollup_duration
-         union select day from rollup_facet union select day from rollup_exit_code"
+         union select day from rollup_facet union select day from rollup_exit_code
+         union select day from rollup_signature"
     );
     Ok(days.fetch_all(connection).await?.into_iter().collect())
 }
@@ -218,6 +225,7 @@ struct RollupRow {
     value: String,
     detail: String,
     generation: i16,
+    signature: i64,
     runs: i64,
     duration_count: i64,
     duration_sum: i64,
@@ -234,6 +242,7 @@ impl RollupRow {
             "script" => Slice::Script { app, outcome, open_hour: self.open_hour },
             "duration" => Slice::Duration { app, outcome, bucket: self.number },
             "facet" => Slice::Facet { facet: &self.facet, value: &self.value, detail: &self.detail, outcome },
+            "signature" => Slice::Signature { app, outcome, signature: self.signature },
             _ => Slice::ExitCode {
                 app,
                 outcome,

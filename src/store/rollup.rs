@@ -4,12 +4,12 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use telemetry_protocol::exit_code::classification_fingerprint;
 
-use crate::ingest::execution::Execution;
+use crate::ingest::execution::{Execution, Told};
 use crate::ingest::text::Text;
 
 /// Raised whenever [`contributions`] or [`PopulationKey::of`] counts something differently: a
 /// server that finds the rollups made by another definition rebuilds them when it starts.
-const DEFINITION: u32 = 1;
+const DEFINITION: u32 = 2;
 
 /// What the rollups in the database were made with.
 #[must_use]
@@ -104,6 +104,15 @@ pub enum Slice<'a> {
         /// Generation of the client.
         generation: i16,
     },
+    /// `rollup_signature`.
+    Signature {
+        /// Application.
+        app: &'a str,
+        /// As above.
+        outcome: &'a str,
+        /// Id of what went wrong.
+        signature: i64,
+    },
 }
 
 /// What is added to a row.
@@ -127,8 +136,23 @@ impl Measures {
 }
 
 /// The properties in `rollup_facet`. Type, platform, repository and slug are in the population.
-pub const FACETS: [&str; 10] =
-    ["os", "pve_version", "method", "arch", "cpu_vendor", "gpu", "cores", "ram", "disk", "generation"];
+pub const FACETS: [&str; 12] = [
+    "os",
+    "pve_version",
+    "method",
+    "arch",
+    "cpu_vendor",
+    "gpu",
+    "cores",
+    "ram",
+    "disk",
+    "generation",
+    "template",
+    "runtime",
+];
+
+/// Those of [`FACETS`] that only newer clients tell: a run that did not tell is not counted.
+const OPTIONAL_FACETS: [&str; 2] = ["template", "runtime"];
 
 /// Hands every row to which a run contributes, and what it adds there, to `add`.
 pub fn contributions<'a>(execution: &'a Execution, population: i32, mut add: impl FnMut(Key<'a>, Measures)) {
@@ -154,6 +178,9 @@ pub fn contributions<'a>(execution: &'a Execution, population: i32, mut add: imp
         count(Slice::Duration { app, outcome, bucket: duration_bucket(seconds) }, one);
     }
     for (facet, value, detail) in facets(execution) {
+        if value.is_empty() && OPTIONAL_FACETS.contains(&facet) {
+            continue;
+        }
         count(Slice::Facet { facet, value, detail, outcome }, one);
     }
     if let Some(category) = execution.category() {
@@ -161,6 +188,9 @@ pub fn contributions<'a>(execution: &'a Execution, population: i32, mut add: imp
         let generation = i16::from(execution.generation.number());
         let category = category.as_str();
         count(Slice::ExitCode { app, outcome, exit_code, category, generation }, one);
+    }
+    if let Some(signature) = execution.signature {
+        count(Slice::Signature { app, outcome, signature }, one);
     }
 }
 
@@ -179,7 +209,20 @@ fn facets(execution: &Execution) -> [(&'static str, &str, &str); FACETS.len()] {
         ("ram", class(&RAM_CLASSES, facts.ram_size.get()), ""),
         ("disk", class(&DISK_CLASSES, facts.disk_size.get()), ""),
         ("generation", ["0", "1", "2", "3"][usize::from(execution.generation.number())], ""),
+        ("template", text(facts.template_kind.get()), template_detail(execution)),
+        ("runtime", text(facts.runtime_source.get()), text(facts.runtime_ref.get())),
     ]
+}
+
+/// What is unusual about a container made from an image.
+fn template_detail(execution: &Execution) -> &'static str {
+    let is = |fact: &Told<bool>| fact.get().copied().unwrap_or(false);
+    match (is(&execution.facts.custom_entrypoint), is(&execution.facts.host_managed_network)) {
+        (false, false) => "",
+        (true, false) => "entrypoint",
+        (false, true) => "network",
+        (true, true) => "entrypoint+network",
+    }
 }
 
 /// Distributions that are counted together.

@@ -83,8 +83,10 @@ macro_rules! row {
                         }
                     },)+
                 };
+                let signature = record.try_decode()?;
                 let generation = Generation::try_from(generation)?;
-                let execution = Execution { key, session, generation, first_seen, last_seen, steps, facts };
+                let execution =
+                    Execution { key, session, generation, first_seen, last_seen, steps, facts, signature };
                 Ok(Self { execution, revision, outcome })
             }
         }
@@ -106,6 +108,7 @@ macro_rules! row {
                 record.encode(execution.status().as_str())?.encode(execution.outcome().as_str())?;
                 record.encode(&evidence(&execution.facts)[..])?;
                 $(record.encode(execution.facts.$field.get().map(Sent::sent))?;)+
+                record.encode(execution.signature)?;
                 record.finish();
                 Ok(IsNull::No)
             }

@@ -16,8 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::ingest::execution::{Execution, Told};
 use crate::ingest::validate::CleanEvent;
 use crate::metrics::Metrics;
-use crate::store::merge::{Merged, join_events, merge};
-use crate::store::population::Populations;
+use crate::store::merge::{Known, Merged, join_events, merge};
 
 /// Writers, each with a connection of its own.
 pub const WRITERS: u32 = 2;
@@ -113,7 +112,7 @@ pub struct Writer {
     receiver: mpsc::Receiver<Queued>,
     waiting_bytes: Arc<AtomicUsize>,
     pool: PgPool,
-    populations: Populations,
+    known: Known,
     metrics: Arc<Metrics>,
 }
 
@@ -128,7 +127,7 @@ pub fn writers(pool: &PgPool, capacity_events: usize, metrics: &Arc<Metrics>) ->
                 receiver,
                 waiting_bytes: Arc::clone(&waiting_bytes),
                 pool: pool.clone(),
-                populations: Populations::default(),
+                known: Known::default(),
                 metrics: Arc::clone(metrics),
             };
             (sender, writer)
@@ -184,7 +183,7 @@ impl Writer {
             let result = async {
                 let mut connection = self.pool.acquire().await?;
                 let connection: &mut PgConnection = &mut connection;
-                merge(connection, &mut self.populations, &runs).await
+                merge(connection, &mut self.known, &runs).await
             };
             match result.await {
                 Ok(Merged::Committed) => {
@@ -198,7 +197,7 @@ impl Writer {
                     self.metrics.batch_failures.with_label_values(&[failure.code()]).inc();
                     tracing::warn!(events = count, attempt, reason = failure.code(), "batch not committed");
                     // An id that was read may be gone with its database.
-                    self.populations = Populations::default();
+                    self.known = Known::default();
                     if failure != Failure::Again {
                         return Err(failure);
                     }

@@ -15,8 +15,7 @@ use telemetry_server::ingest::execution::Execution;
 use telemetry_server::ingest::identity::RunKey;
 use telemetry_server::store::database::{embedded_options, migrate};
 use telemetry_server::store::embedded::{Embedded, Settings};
-use telemetry_server::store::merge::{Merged, join_events, merge};
-use telemetry_server::store::population::Populations;
+use telemetry_server::store::merge::{Known, Merged, join_events, merge};
 use telemetry_server::store::recount::verify;
 use telemetry_server::store::row::Stored;
 use tempfile::TempDir;
@@ -35,8 +34,8 @@ pub(crate) fn joined<'a>(events: impl IntoIterator<Item = &'a Execution>) -> Run
 }
 
 /// The tables of counts.
-pub(crate) const ROLLUPS: [&str; 4] =
-    ["rollup_script", "rollup_duration", "rollup_facet", "rollup_exit_code"];
+pub(crate) const ROLLUPS: [&str; 5] =
+    ["rollup_script", "rollup_duration", "rollup_facet", "rollup_exit_code", "rollup_signature"];
 
 /// Calls `test` with arbitrary values and two empty databases.
 pub(crate) fn each_case<T: std::fmt::Debug>(
@@ -128,22 +127,22 @@ impl Database {
     }
 
     async fn empty(&mut self) {
-        let tables = ROLLUPS.into_iter().chain(["execution", "population"]);
+        let tables = ROLLUPS.into_iter().chain(["execution", "population", "signature"]);
         let delete: String = tables.map(|table| format!("delete from {table};")).collect();
         self.connection.execute(sqlx::raw_sql(AssertSqlSafe(delete))).await.expect("it runs");
     }
 
-    pub(crate) async fn commit(&mut self, populations: &mut Populations, batch: &[Execution]) {
+    pub(crate) async fn commit(&mut self, known: &mut Known, batch: &[Execution]) {
         let runs = join_events(batch);
         assert!(runs.windows(2).all(|two| two[0].key < two[1].key), "each run once, in the order of locks");
-        let merged = merge(&mut self.connection, populations, &runs).await;
+        let merged = merge(&mut self.connection, known, &runs).await;
         assert_eq!(merged.expect("it runs"), Merged::Committed);
     }
 
     pub(crate) async fn commit_all(&mut self, batches: Batches) {
-        let mut populations = Populations::default();
+        let mut known = Known::default();
         for batch in batches {
-            self.commit(&mut populations, &batch).await;
+            self.commit(&mut known, &batch).await;
         }
     }
 
@@ -201,12 +200,12 @@ impl Database {
 
 /// Commits every batch beside other writers, as often as it takes.
 pub(crate) async fn persist(connection: &mut PgConnection, batches: Batches) {
-    let mut populations = Populations::default();
+    let mut known = Known::default();
     for batch in batches {
         let runs = join_events(&batch);
         for attempt in 1.. {
             assert!(attempt < 1_000, "somebody always gets through");
-            match merge(connection, &mut populations, &runs).await {
+            match merge(connection, &mut known, &runs).await {
                 Ok(Merged::Committed) => break,
                 Ok(Merged::Outrun) => {}
                 // A deadlock, or a serialization failure.

@@ -27,14 +27,25 @@ pub(crate) fn event(run: u8, status: Status, at: DateTime<Utc>, facts: Facts) ->
     let mut steps = [None; Status::ALL.len()];
     steps[usize::from(status.rank())] = Some(at);
     let generation = Generation::Two;
-    Execution { key: key(run), session: None, generation, first_seen: at, last_seen: at, steps, facts }
+    let session = None;
+    let run = Execution {
+        key: key(run),
+        session,
+        generation,
+        first_seen: at,
+        last_seen: at,
+        steps,
+        facts,
+        signature: None,
+    };
+    run.signed()
 }
 
 fn any_event() -> impl Strategy<Value = Execution> {
     // Close to midnight, within the day around it, and days away.
     let micros =
         prop_oneof![-2..2_i64, -43_200_000_000..43_200_000_000_i64, -300_000_000_000..300_000_000_000_i64];
-    let letters = vec(option::of(0..4_usize), 30);
+    let letters = vec(option::of(0..4_usize), Facts::COUNT);
     let session = option::of((1..3_u8).prop_map(|session| key(100 + session)));
     (0..4_u8, select(&Status::ALL[..]), select(&Generation::ALL[..]), micros, letters, session).prop_map(
         |(run, status, generation, micros, letters, session)| {
@@ -114,6 +125,11 @@ impl Letters {
             app_version: self.text(),
             repo_source: self.text(),
             repo_slug: self.text(),
+            template_kind: self.text(),
+            custom_entrypoint: self.flag(),
+            host_managed_network: self.flag(),
+            runtime_source: self.text(),
+            runtime_ref: self.text(),
         }
     }
 }

@@ -17,8 +17,7 @@ use proptest::sample::select;
 use sqlx::{AssertSqlSafe, Column, Connection, Executor, PgConnection, SqlSafeStr, Statement};
 use telemetry_protocol::Status;
 use telemetry_server::ingest::execution::{Execution, Facts, Told};
-use telemetry_server::store::merge::{Merged, join_events, merge};
-use telemetry_server::store::population::Populations;
+use telemetry_server::store::merge::{Known, Merged, join_events, merge};
 use telemetry_server::store::recount::{rebuild, verify};
 
 use databases::{Bench, ROLLUPS, each_case, joined, persist};
@@ -27,9 +26,9 @@ use events::{batches, event, key, midnight, two_arrangements};
 #[test]
 fn after_every_batch_the_rows_are_the_join_and_the_rollups_their_recount() {
     each_case(batches(), async |[database, _], batches| {
-        let mut populations = Populations::default();
+        let mut known = Known::default();
         for (count, batch) in batches.iter().enumerate() {
-            database.commit(&mut populations, batch).await;
+            database.commit(&mut known, batch).await;
             let so_far = batches[..=count].iter().flatten();
             assert_eq!(database.runs().await, joined(so_far));
             database.assert_clean().await;
@@ -79,7 +78,7 @@ fn a_row_that_changes_after_it_was_read_makes_the_batch_start_again() {
         sqlx::query(change).execute(&mut *transaction).await.expect("it runs");
         let events = [event(Status::Failed), Execution { key: key(2), ..event(Status::Failed) }];
         let batch = join_events(&events);
-        let mut populations = Populations::default();
+        let mut known = Known::default();
         let commit_when_it_waits = async {
             let waits = "select exists (select from pg_stat_activity
                          where datname = current_database() and wait_event_type = 'Lock')";
@@ -90,12 +89,12 @@ fn a_row_that_changes_after_it_was_read_makes_the_batch_start_again() {
             }
             transaction.commit().await.expect("it runs");
         };
-        let merging = merge(&mut database.connection, &mut populations, &batch);
+        let merging = merge(&mut database.connection, &mut known, &batch);
         let (merged, ()) = tokio::join!(merging, commit_when_it_waits);
 
         assert_eq!(merged.expect("it runs"), Merged::Outrun);
         assert_eq!((database.runs().await, database.rollups().await), before, "all or nothing");
-        let again = merge(&mut database.connection, &mut populations, &batch).await;
+        let again = merge(&mut database.connection, &mut known, &batch).await;
         assert_eq!(again.expect("it runs"), Merged::Committed);
         assert_eq!(database.runs().await, joined(before.0.values().chain(&events)));
         database.assert_clean().await;

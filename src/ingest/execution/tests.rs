@@ -89,7 +89,9 @@ fn event_of(status: Status, at: DateTime<Utc>, generation: Generation, facts: Fa
     let mut steps = [None; Status::ALL.len()];
     steps[usize::from(status.rank())] = Some(at);
     let key = RunKey(Uuid::from_u128(7));
-    Execution { key, session: None, generation, first_seen: at, last_seen: at, steps, facts }
+    let session = None;
+    let signature = None;
+    Execution { key, session, generation, first_seen: at, last_seen: at, steps, facts, signature }.signed()
 }
 
 fn event_with(status: impl Strategy<Value = Status>) -> impl Strategy<Value = Execution> {

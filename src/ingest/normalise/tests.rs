@@ -9,10 +9,12 @@ use telemetry_protocol::wire::FIELDS;
 use super::*;
 use crate::ingest::decode::decode;
 use crate::ingest::execution::with_facts;
+use crate::ingest::scrub::{MAX_COMMAND_BYTES, MAX_ERROR_BYTES, MAX_SHORT_TEXT_BYTES, scrub};
 
 fn try_read(body: &str, route: Route) -> Result<(Event, Rescues), Rejection> {
     let now = DateTime::from_timestamp(1_772_755_199, 123_456_000).expect("a time");
-    normalise(decode(body.as_bytes())?, route, now)
+    let (event, rescues) = normalise(decode(body.as_bytes())?, route, now)?;
+    Ok((scrub(event), rescues))
 }
 
 fn read(body: &str, route: Route) -> Event {
@@ -289,7 +291,7 @@ fn control_characters_go_and_lines_stay_on_one_line() {
         "os_version": "\u{1}", "failed_command": "a \\\n\tb",
     }))
     .facts;
-    assert_eq!(text(&facts.error), Some("[31mred\nnext\tcolumn"));
+    assert_eq!(text(&facts.error), Some("red\nnext\tcolumn"));
     assert_eq!(text(&facts.app), Some("two lines"));
     assert_eq!(text(&facts.os_version), None);
     assert_eq!(text(&facts.failed_command), Some("a \\\n\tb"));

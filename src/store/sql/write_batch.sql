@@ -2,7 +2,7 @@
 -- $1: executions in key order. New ones are inserted, those that were read as the revision before are
 -- replaced. One that somebody else has inserted or changed since is left alone; then the number
 -- of rows written is not $2 and everything is undone.
--- $3 to $6: what is added to the rollups, in key order.
+-- $3 to $7: what is added to the rollups, in key order.
 with written as (
     insert into execution select * from unnest($1::execution[])
     on conflict (run_key) do update set
@@ -25,7 +25,11 @@ with written as (
         arch = excluded.arch, platform = excluded.platform, has_arm = excluded.has_arm,
         kernel_version = excluded.kernel_version, app_version = excluded.app_version,
         repo_source = excluded.repo_source, repo_slug = excluded.repo_slug,
-        evidence = excluded.evidence
+        evidence = excluded.evidence, template_kind = excluded.template_kind,
+        custom_entrypoint = excluded.custom_entrypoint,
+        host_managed_network = excluded.host_managed_network,
+        runtime_source = excluded.runtime_source, runtime_ref = excluded.runtime_ref,
+        signature = excluded.signature
     where execution.revision = excluded.revision - 1
     returning 1
 ), script as (
@@ -46,5 +50,9 @@ with written as (
     insert into rollup_exit_code select * from unnest($6::rollup_exit_code[])
     on conflict (day, population, app, outcome, exit_code, category, generation) do update set
         runs = rollup_exit_code.runs + excluded.runs
+), signature as (
+    insert into rollup_signature select * from unnest($7::rollup_signature[])
+    on conflict (day, population, app, outcome, signature) do update set
+        runs = rollup_signature.runs + excluded.runs
 )
 select require_rows((select count(*) from written), $2) as "written!"

@@ -1,0 +1,76 @@
+//! What is personal or secret leaves an event here, before anything is checked, stored or logged.
+//!
+//! Every text is scrubbed, not only the error: a token can stand in any field. Texts are cut
+//! after scrubbing, so that no half of a secret escapes recognition.
+
+use std::borrow::Cow;
+use std::mem::take;
+
+use telemetry_protocol::scrub::scrub as without_secrets;
+
+use crate::ingest::execution::{Facts, Told, with_facts};
+use crate::ingest::normalise::Event;
+use crate::ingest::text::Text;
+
+/// Longest text of one word or line, in bytes.
+pub const MAX_SHORT_TEXT_BYTES: usize = 160;
+/// Longest failed command, in bytes.
+pub const MAX_COMMAND_BYTES: usize = 2 * 1024;
+/// Longest error text, in bytes. The end is kept: it says why.
+pub const MAX_ERROR_BYTES: usize = 16 * 1024;
+
+/// Removes secrets and personal data from every text of an event. The ids stay: the next stage
+/// replaces them by their hashes.
+#[must_use]
+pub fn scrub(event: Event) -> Event {
+    Event { facts: scrub_facts(event.facts), ..event }
+}
+
+/// The same for facts that are stored already. Scrubbing twice changes nothing more.
+#[must_use]
+pub fn scrub_facts(mut facts: Facts) -> Facts {
+    let (mut error, mut command) = (take(&mut facts.error), take(&mut facts.failed_command));
+    clean(&mut error, |text| tail(text, MAX_ERROR_BYTES));
+    clean(&mut command, |text| head(text, MAX_COMMAND_BYTES));
+    macro_rules! short_texts {
+        ($($(#[$doc:meta])* $field:ident: $type:ty),+ $(,)?) => {
+            $(ShortText::scrub(&mut facts.$field);)+
+        };
+    }
+    with_facts!(short_texts);
+    Facts { error, failed_command: command, ..facts }
+}
+
+/// A fact that may hold a short text.
+trait ShortText {
+    fn scrub(&mut self) {}
+}
+
+impl ShortText for Told<i32> {}
+impl ShortText for Told<bool> {}
+impl ShortText for Told<Text> {
+    fn scrub(&mut self) {
+        clean(self, |text| head(text, MAX_SHORT_TEXT_BYTES));
+    }
+}
+
+/// Leaves of a text what is no secret, cut; if nothing is left, nothing was told.
+fn clean(fact: &mut Told<Text>, cut: impl Fn(&str) -> &str) {
+    let (Some(text), Some(status)) = (fact.get(), fact.status()) else {
+        return;
+    };
+    let scrubbed = without_secrets(text);
+    let short = cut(&scrubbed);
+    if matches!(scrubbed, Cow::Owned(_)) || short.len() < text.len() {
+        let short = (!short.trim().is_empty()).then(|| Text::from(short));
+        *fact = Told::by(status, short);
+    }
+}
+
+fn head(text: &str, bytes: usize) -> &str {
+    if text.len() <= bytes { text } else { text[..text.floor_char_boundary(bytes)].trim_end() }
+}
+
+fn tail(text: &str, bytes: usize) -> &str {
+    if text.len() <= bytes { text } else { text[text.ceil_char_boundary(text.len() - bytes)..].trim_start() }
+}
