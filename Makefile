@@ -10,7 +10,7 @@ export HOME ?= $(shell getent passwd "$$(id -u)" | cut -d: -f6)
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 target_dir := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test check bench sqlx-data
+.PHONY: help run test check bench fuzz sqlx-data
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -35,6 +35,10 @@ bench: ## measure the ingest path and print the table of ratios
 	@scripts/setup bench
 	@cargo build --release --locked
 	@cargo run --release --locked -p telemetry-load-tests --bin bench-ingest
+
+fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
+	@scripts/setup fuzz
+	@scripts/fuzz
 
 sqlx-data: ## renew .sqlx, the data of the queries that are checked at compile time
 	@scripts/setup sqlx-data
