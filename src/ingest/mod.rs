@@ -13,3 +13,4 @@ pub mod normalise;
 pub mod scrub;
 pub mod validate;
 pub mod pipeline;
+pub mod batch;
