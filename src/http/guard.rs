@@ -19,7 +19,7 @@ use crate::state::AppState;
 /// Only what comes from here; nothing inline; in nobody's frame.
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
                       object-src 'none'";
-/// Paths that are not pages, nor for those of other origins.
+/// What is not for pages of other origins. Without a token it is a path like any other.
 const PRIVATE: &str = "/admin";
 
 /// Whether a request is served at all.
@@ -69,12 +69,13 @@ fn notice_unnamed_proxy(request: &HttpRequest, state: &AppState) {
 
 /// Adds the headers that tell browsers what not to do, and lets pages of other origins read what
 /// anybody may GET.
-pub fn harden(headers: &mut HeaderMap, method: &Method, path: &str) {
+pub fn harden(headers: &mut HeaderMap, request: &HttpRequest, state: &AppState) {
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    if method == Method::GET && !path.starts_with(PRIVATE) {
+    let is_private = state.protection.admin_token.is_some() && request.path().starts_with(PRIVATE);
+    if request.method() == Method::GET && !is_private {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
 }

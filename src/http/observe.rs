@@ -33,7 +33,7 @@ pub async fn measure<B: MessageBody + 'static>(
         Err(error) => request.into_response(error.error_response()).map_into_right_body(),
     };
     let (request, mut answer) = response.into_parts();
-    harden(answer.headers_mut(), request.method(), request.path());
+    harden(answer.headers_mut(), &request, &state);
     if let Some(connection) = request.conn_data::<Connection>() {
         connection.answer(match answer.body().size() {
             BodySize::None => Some(0),
