@@ -6,18 +6,22 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
 use actix_web::{App, HttpServer, web};
 use anyhow::Context;
+use chrono::Utc;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::config::Config;
+use crate::connections::{Connections, Patience, affordable};
 use crate::http::error::ApiError;
 use crate::http::observe::measure;
 use crate::http::routes::routes;
 use crate::ingest::identity::IdKey;
+use crate::limit::limits::Limits;
 use crate::metrics::Metrics;
 use crate::state::AppState;
 use crate::store::writer::{WRITERS, writers};
@@ -46,6 +50,7 @@ pub struct Running {
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     writers: Vec<JoinHandle<()>>,
+    watchers: [JoinHandle<()>; 2],
     pools: [PgPool; 2],
 }
 
@@ -58,16 +63,26 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let metrics = Arc::new(Metrics::new().context("cannot register the metrics")?);
     let (read_pool, write_pool) = (database::read_pool(options), database::write_pool(options, WRITERS));
     let (queue, writers) = writers(&write_pool, config.queue_events, &metrics);
+    let protection = &config.protection;
+    let limits = Arc::new(Limits::new(protection.run_limit, protection.address_limit, &metrics));
+    let patience = Patience { part: protection.request_timeout / 2, keep_alive: protection.keep_alive };
+    let connections = Connections::new(affordable(protection.max_connections), patience, &metrics);
     let state = AppState {
         ids,
         queue,
         read_pool: read_pool.clone(),
         write_pool: write_pool.clone(),
         metrics,
+        limits: Arc::clone(&limits),
+        connections: Arc::clone(&connections),
+        protection: Arc::new(protection.clone()),
+        started_at: Utc::now(),
         unfinished_after: config.unfinished_after,
         max_body_bytes: config.max_body_bytes,
     };
     let max_body_bytes = config.max_body_bytes;
+    let has_admin = protection.admin_token.is_some();
+    let open = Arc::clone(&connections);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::new(state.clone()))
@@ -75,8 +90,15 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
             .app_data(web::QueryConfig::default().error_handler(|_, _| ApiError::UnreadableQuery.into()))
             .app_data(web::PathConfig::default().error_handler(|_, _| ApiError::NoSuchPath.into()))
             .wrap(from_fn(measure))
-            .configure(routes)
+            .configure(|service| routes(service, has_admin))
     })
+    .on_connect(move |stream, data| {
+        if let Some(stream) = stream.downcast_ref::<TcpStream>() {
+            data.insert(open.admit(stream));
+        }
+    })
+    .client_request_timeout(patience.part)
+    .keep_alive(patience.keep_alive)
     .backlog(BACKLOG)
     .shutdown_timeout(DRAIN_SECONDS)
     .disable_signals()
@@ -89,6 +111,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         handle: server.handle(),
         server: tokio::spawn(server),
         writers: writers.into_iter().map(|writer| tokio::spawn(writer.run())).collect(),
+        watchers: [tokio::spawn(limits.keep_small()), tokio::spawn(connections.cut_overdue())],
         pools: [read_pool, write_pool],
     })
 }
@@ -105,6 +128,7 @@ impl Running {
         tokio::time::sleep(SETTLE).await;
         self.handle.stop(true).await;
         self.server.await.context("the server panicked")??;
+        self.watchers.iter().for_each(JoinHandle::abort);
         let written = tokio::time::timeout(COMMIT_PATIENCE, futures_util::future::try_join_all(self.writers));
         let written = written.await;
         let closed = futures_util::future::join_all(self.pools.iter().map(PgPool::close));

@@ -10,6 +10,10 @@ use std::time::Duration;
 use clap::Args;
 use sqlx::postgres::PgConnectOptions;
 
+pub mod protection;
+
+use protection::{Protection, ProtectionVariables};
+
 /// The variables as text, from the environment or from flags. An empty one is unset.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Variables {
@@ -44,6 +48,9 @@ pub struct Variables {
     /// Hours without an event after which a run without an end is unfinished [default: 24]
     #[arg(long, env = "UNFINISHED_HOURS", hide_env_values = true, global = true)]
     pub unfinished_hours: Option<String>,
+    /// Limits, time-outs, proxies, the admin token.
+    #[command(flatten)]
+    pub protection: ProtectionVariables,
 }
 
 /// Where the database is.
@@ -79,6 +86,8 @@ pub struct Config {
     pub queue_events: usize,
     /// `UNFINISHED_HOURS`.
     pub unfinished_after: Duration,
+    /// Limits, time-outs, proxies, the admin token.
+    pub protection: Protection,
 }
 
 /// Every variable that is wrong, with the reason. Secrets are not repeated.
@@ -130,6 +139,7 @@ impl Variables {
             number(&mut wrong, "MAX_BODY_BYTES", self.max_body_bytes, 262_144, 1024, 16 << 20);
         let queue_events = number(&mut wrong, "QUEUE_EVENTS", self.queue_events, 20_000, 1, 1_000_000);
         let unfinished_hours = number(&mut wrong, "UNFINISHED_HOURS", self.unfinished_hours, 24, 1, 24 * 365);
+        let protection = self.protection.check(&mut wrong);
         match (listen_addr, database, log) {
             (Some(listen_addr), Some(database), Some(log)) if wrong.is_empty() => Ok(Config {
                 listen_addr,
@@ -140,6 +150,7 @@ impl Variables {
                 max_body_bytes,
                 queue_events,
                 unfinished_after: Duration::from_secs(unfinished_hours as u64 * 3600),
+                protection,
             }),
             _ => Err(ConfigError(wrong)),
         }

@@ -2,7 +2,7 @@
 //!
 //! # The path of an event
 //! ```text
-//! bytes ─▶ decode ─▶ normalise ─▶ validate ─▶ queue ─▶ writer ─▶ PostgreSQL ─▶ answer
+//! bytes ─▶ decode ─▶ normalise ─▶ validate ─▶ limit ─▶ queue ─▶ writer ─▶ PostgreSQL ─▶ answer
 //! ```
 //! [`ingest`] turns the bytes of any client generation into a `CleanEvent`; [`store`] queues it,
 //! joins it with what is known of its run and commits row and rollups in one transaction. The
@@ -11,6 +11,7 @@
 //! # What a status promises
 //! - `2xx`: the event is committed.
 //! - `400`, `413`, `415`: it can never be stored as it is; the body names the field and the reason.
+//! - `408`, `429`: it was not stored; the client was too slow, or comes too often.
 //! - `503` with `Retry-After`: it was not stored, or nobody knows; sending it again is harmless.
 //!
 //! The modules stand in reading order; each imports only from those above it.
@@ -18,6 +19,8 @@
 pub mod config;
 pub mod ingest;
 pub mod metrics;
+pub mod limit;
+pub mod connections;
 pub mod store;
 pub mod expose;
 pub mod state;

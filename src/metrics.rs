@@ -19,6 +19,18 @@ pub struct Metrics {
     pub events_rescued: IntCounterVec,
     /// Bodies refused or not taken, by reason.
     pub events_rejected: IntCounterVec,
+    /// Requests and events refused because they came too often, by kind of limit.
+    pub limited: IntCounterVec,
+    /// Keys that a limit remembers, by kind of limit.
+    pub limiter_keys: IntGaugeVec,
+    /// Requests for `/admin` without the right token.
+    pub admin_denied: IntCounter,
+    /// Open connections of clients.
+    pub connections: IntGauge,
+    /// Connections refused because there were too many.
+    pub connections_refused: IntCounter,
+    /// Connections cut because the client was too slow.
+    pub connections_cut: IntCounter,
     /// Events that wait for the writer.
     pub queue_events: IntGauge,
     /// Events in a committed transaction.
@@ -71,6 +83,27 @@ impl Metrics {
                 Opts::new("telemetry_events_rejected_total", "Bodies refused or not taken, by reason."),
                 &["reason"],
             )?,
+            limited: IntCounterVec::new(
+                Opts::new("telemetry_limited_total", "Refused because it came too often, by kind of limit."),
+                &["kind"],
+            )?,
+            limiter_keys: IntGaugeVec::new(
+                Opts::new("telemetry_limiter_keys", "Keys that a limit remembers, by kind of limit."),
+                &["kind"],
+            )?,
+            admin_denied: IntCounter::new(
+                "telemetry_admin_denied_total",
+                "Requests for /admin without the right token.",
+            )?,
+            connections: IntGauge::new("telemetry_connections", "Open connections of clients.")?,
+            connections_refused: IntCounter::new(
+                "telemetry_connections_refused_total",
+                "Connections refused because there were too many.",
+            )?,
+            connections_cut: IntCounter::new(
+                "telemetry_connections_cut_total",
+                "Connections cut because the client was too slow.",
+            )?,
             queue_events: IntGauge::new("telemetry_queue_events", "Events that wait for the writer.")?,
             batch_events: Histogram::with_opts(
                 HistogramOpts::new("telemetry_batch_events", "Events in a committed transaction.")
@@ -105,6 +138,12 @@ impl Metrics {
         registry.register(Box::new(metrics.events_accepted.clone()))?;
         registry.register(Box::new(metrics.events_rescued.clone()))?;
         registry.register(Box::new(metrics.events_rejected.clone()))?;
+        registry.register(Box::new(metrics.limited.clone()))?;
+        registry.register(Box::new(metrics.limiter_keys.clone()))?;
+        registry.register(Box::new(metrics.admin_denied.clone()))?;
+        registry.register(Box::new(metrics.connections.clone()))?;
+        registry.register(Box::new(metrics.connections_refused.clone()))?;
+        registry.register(Box::new(metrics.connections_cut.clone()))?;
         registry.register(Box::new(metrics.queue_events.clone()))?;
         registry.register(Box::new(metrics.batch_events.clone()))?;
         registry.register(Box::new(metrics.commit_seconds.clone()))?;

@@ -6,8 +6,11 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 
+use crate::config::protection::Protection;
+use crate::connections::Connections;
 use crate::ingest::execution::full_hour;
 use crate::ingest::identity::IdKey;
+use crate::limit::limits::Limits;
 use crate::metrics::Metrics;
 use crate::store::writer::Queue;
 
@@ -24,6 +27,14 @@ pub struct AppState {
     pub write_pool: PgPool,
     /// All metrics.
     pub metrics: Arc<Metrics>,
+    /// How often somebody may come.
+    pub limits: Arc<Limits>,
+    /// Who is connected.
+    pub connections: Arc<Connections>,
+    /// Proxies, time-outs, the admin token.
+    pub protection: Arc<Protection>,
+    /// When the server began.
+    pub started_at: DateTime<Utc>,
     /// Age of the last event from which a run without an end is unfinished.
     pub unfinished_after: Duration,
     /// Longest body of one event.

@@ -212,7 +212,7 @@ async fn methods_and_paths_that_do_not_exist_are_said_so() {
     for path in ["/", "/api/dashboard", "/api/runs/a-1", "/api/exit-codes", "/healthz", "/readyz", "/metrics"]
     {
         let response = send(Method::POST, path).await;
-        assert_eq!(response.headers()["allow"], "GET", "POST {path}");
+        assert_eq!(response.headers()["allow"], "GET, OPTIONS", "POST {path}");
         field_of(response, 405, "method_not_allowed", path).await;
     }
     for path in ["/nothing", "/telemetry/", "/upload/more", "/api", "/api/runs", "/api/runs/", "//", "/%00"] {

@@ -1,12 +1,13 @@
 //! Every answer that is not a success. Use [`ApiError`] in handlers; what the database or the
 //! client said never gets into one.
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
 use crate::ingest::rejection::Rejection;
+use crate::limit::limits::Kind;
 use crate::store::writer::WriteError;
 
 /// Seconds after which a client may try again.
@@ -30,6 +31,23 @@ pub enum ApiError {
     /// The body broke off or was not framed as HTTP says.
     #[error("the body could not be received")]
     BodyBroken,
+    /// The body came too slowly.
+    #[error("the body did not arrive in time")]
+    TooSlow,
+    /// One run, or one address, comes too often.
+    #[error("{}", .kind.reason())]
+    TooOften {
+        /// What comes too often.
+        kind: Kind,
+        /// When it may come again, for the `Retry-After` header.
+        retry_after_seconds: u32,
+    },
+    /// There is no room for this connection.
+    #[error("there are too many connections, now")]
+    TooManyConnections,
+    /// The token is missing or wrong.
+    #[error("this path needs `Authorization: Bearer` with the right token")]
+    Unauthorized,
     /// The body is compressed or encoded in some other way.
     #[error("this path takes no content encoding")]
     UnsupportedEncoding,
@@ -81,6 +99,10 @@ impl ApiError {
             Self::NotWritten(error) => error.code(),
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::BodyBroken => "body_broken",
+            Self::TooSlow => "request_timeout",
+            Self::TooOften { .. } => "rate_limited",
+            Self::TooManyConnections => "too_many_connections",
+            Self::Unauthorized => "unauthorized",
             Self::UnsupportedEncoding => "unsupported_encoding",
             Self::BadParameter { .. } | Self::UnreadableQuery => "bad_parameter",
             Self::UnknownRun | Self::NoSuchPath => "not_found",
@@ -121,9 +143,14 @@ impl ResponseError for ApiError {
             }
             Self::UnknownRun | Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::NotWritten(_) | Self::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotWritten(_) | Self::DatabaseUnavailable | Self::TooManyConnections => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -139,8 +166,20 @@ impl ResponseError for ApiError {
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
         }
-        if let Self::MethodNotAllowed { allowed } = self {
-            response.headers_mut().insert(actix_web::http::header::ALLOW, HeaderValue::from_static(allowed));
+        match self {
+            Self::MethodNotAllowed { allowed } => {
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+            }
+            Self::TooOften { retry_after_seconds, .. } => {
+                response.headers_mut().insert(RETRY_AFTER, (*retry_after_seconds).into());
+            }
+            Self::Unauthorized => {
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::TooSlow | Self::TooManyConnections => {
+                response.head_mut().set_connection_type(ConnectionType::Close);
+            }
+            _ => {}
         }
         response
     }

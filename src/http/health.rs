@@ -42,13 +42,20 @@ pub async fn ready(state: web::Data<AppState>) -> HttpResponse {
 pub async fn metrics(state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
     observe_pool(&state, "read", &state.read_pool);
     observe_pool(&state, "write", &state.write_pool);
+    state.limits.observe();
     let text = state.metrics.render().map_err(|_| ApiError::Internal)?;
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
 }
 
 fn observe_pool(state: &AppState, name: &str, pool: &PgPool) {
-    let idle = i64::try_from(pool.num_idle()).unwrap_or(i64::MAX);
+    let (busy, idle) = busy_and_idle(pool);
     let connections = &state.metrics.database_connections;
     connections.with_label_values(&[name, "idle"]).set(idle);
-    connections.with_label_values(&[name, "busy"]).set((i64::from(pool.size()) - idle).max(0));
+    connections.with_label_values(&[name, "busy"]).set(busy);
+}
+
+/// Connections of a pool that are in use, and those that are not.
+pub(super) fn busy_and_idle(pool: &PgPool) -> (i64, i64) {
+    let idle = i64::try_from(pool.num_idle()).unwrap_or(i64::MAX);
+    ((i64::from(pool.size()) - idle).max(0), idle)
 }

@@ -1,6 +1,8 @@
 //! Both ends of the flow: the route table, the handlers, errors.
 
 pub mod error;
+pub mod client;
+pub mod guard;
 pub mod observe;
 pub mod parameters;
 pub mod ingest;
@@ -8,4 +10,5 @@ pub mod runs;
 pub mod dashboard;
 pub mod exit_codes;
 pub mod health;
+pub mod admin;
 pub mod routes;

@@ -1,34 +1,53 @@
-//! What is measured and traced of every request: route, status and time. Neither addresses nor
-//! paths as sent, for they hold ids.
+//! What surrounds every request: it is admitted, measured and traced by route, status and time, and
+//! its answer hardened. Neither addresses nor paths as sent are kept, for they hold ids.
 
 use std::time::Instant;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BodySize, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
-use actix_web::{Error, web};
+use actix_web::{Error, ResponseError, web};
 
+use crate::connections::Connection;
+use crate::http::error::ApiError;
+use crate::http::guard::{admit, harden};
 use crate::state::AppState;
 
-/// Counts, times and logs a request under its matched route.
+/// Admits, counts, times and logs a request under its matched route.
 ///
 /// # Errors
 /// None of its own.
-pub async fn measure<B: MessageBody>(
+pub async fn measure<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let started = Instant::now();
-    let state = request.app_data::<web::Data<AppState>>().cloned();
-    let result = next.call(request).await;
-    if let (Some(state), Ok(response)) = (state, &result) {
-        let route = response.request().match_pattern();
-        let route = route.as_deref().unwrap_or("none");
-        let metrics = &state.metrics;
-        let seconds = started.elapsed().as_secs_f64();
-        metrics.http_requests.with_label_values(&[route, response.status().as_str()]).inc();
-        metrics.http_request_seconds.with_label_values(&[route]).observe(seconds);
-        tracing::debug!(method = %response.request().method(), route, status = response.status().as_u16(), seconds);
+    let Some(state) = request.app_data::<web::Data<AppState>>().cloned() else {
+        return Ok(request.into_response(ApiError::Internal.error_response()).map_into_right_body());
+    };
+    if let Some(connection) = request.conn_data::<Connection>() {
+        connection.serve();
     }
-    result
+    let response = match admit(request.request(), &state) {
+        Ok(()) => next.call(request).await?.map_into_left_body(),
+        Err(error) => request.into_response(error.error_response()).map_into_right_body(),
+    };
+    let (request, mut answer) = response.into_parts();
+    harden(answer.headers_mut(), &request, &state);
+    if let Some(connection) = request.conn_data::<Connection>() {
+        connection.answer(match answer.body().size() {
+            BodySize::None => Some(0),
+            BodySize::Sized(bytes) => Some(bytes),
+            BodySize::Stream => None,
+        });
+    }
+    let pattern = request.match_pattern();
+    let route = pattern.as_deref().unwrap_or("none");
+    let status = answer.status();
+    let metrics = &state.metrics;
+    let seconds = started.elapsed().as_secs_f64();
+    metrics.http_requests.with_label_values(&[route, status.as_str()]).inc();
+    metrics.http_request_seconds.with_label_values(&[route]).observe(seconds);
+    tracing::debug!(method = %request.method(), route, status = status.as_u16(), seconds);
+    Ok(ServiceResponse::new(request, answer))
 }

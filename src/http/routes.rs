@@ -1,19 +1,22 @@
 //! The route table.
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
-use actix_web::middleware::DefaultHeaders;
+use actix_web::http::Method;
+use actix_web::http::header::{
+    ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ALLOW,
+};
 use actix_web::{HttpRequest, HttpResponse, Resource, Responder, web};
 use serde_json::json;
 
 use crate::http::error::ApiError;
-use crate::http::{dashboard, exit_codes, health, ingest, runs};
+use crate::http::{admin, dashboard, exit_codes, health, ingest, runs};
 use crate::ingest::normalise::Route;
 use crate::state::AppState;
 
-/// Adds all routes.
-pub fn routes(service: &mut web::ServiceConfig) {
+/// Adds all routes; those of the operator only if there is a token for them.
+pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
+    if has_admin {
+        service.service(private("/admin/status").route(web::get().to(admin::status)));
+    }
     service
         .service(events("/telemetry", Route::Telemetry))
         .service(events("/upload", Route::Upload))
@@ -33,10 +36,9 @@ pub fn routes(service: &mut web::ServiceConfig) {
 
 /// A path that takes events.
 fn events(path: &'static str, route: Route) -> Resource {
-    let accept =
-        move |request: HttpRequest,
-              body: Result<web::Bytes, actix_web::Error>,
-              state: web::Data<AppState>| ingest::accept(route, request, body, state);
+    let accept = move |request: HttpRequest, payload: web::Payload, state: web::Data<AppState>| {
+        ingest::accept(route, request, payload, state)
+    };
     web::resource(path)
         .route(web::post().to(accept))
         .route(web::head().to(ingest::alive))
@@ -44,20 +46,25 @@ fn events(path: &'static str, route: Route) -> Resource {
 }
 
 /// A path that only answers GET, also to pages of other origins.
-fn get(
-    path: &'static str,
-) -> Resource<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<impl MessageBody>,
-        Error = actix_web::Error,
-        InitError = (),
-    >,
-> {
+fn get(path: &'static str) -> Resource {
     web::resource(path)
-        .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "GET" } }))
-        .wrap(DefaultHeaders::new().add((ACCESS_CONTROL_ALLOW_ORIGIN, "*")))
+        .route(web::method(Method::OPTIONS).to(preflight))
+        .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "GET, OPTIONS" } }))
+}
+
+/// A path that only answers GET, and only to the operator.
+fn private(path: &'static str) -> Resource {
+    web::resource(path).default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "GET" } }))
+}
+
+/// What a browser asks before it sends a GET of another origin's page.
+async fn preflight() -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header((ALLOW, "GET, OPTIONS"))
+        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "GET"))
+        .insert_header((ACCESS_CONTROL_MAX_AGE, "86400"))
+        .finish()
 }
 
 /// What there is, until there is a page.

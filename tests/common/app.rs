@@ -1,6 +1,7 @@
 //! A server in this process: on a free port, with a database of its own on the one cluster of the
 //! test program.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -10,6 +11,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use telemetry_server::app::{Running, start};
 use telemetry_server::config::Variables;
+use telemetry_server::config::protection::ProtectionVariables;
 use telemetry_server::store::database::embedded_options;
 use telemetry_server::store::embedded::Embedded;
 use telemetry_server::store::recount;
@@ -62,18 +64,38 @@ pub(crate) struct TestApp {
     _cluster: Option<Arc<Cluster>>,
 }
 
-/// Starts a server with the defaults and an empty database.
+/// Starts a server with the defaults, but without limits, and an empty database.
 pub(crate) async fn spawn_app() -> TestApp {
+    spawn_app_with(unlimited()).await
+}
+
+/// Starts a server with such protection and an empty database.
+pub(crate) async fn spawn_app_with(protection: ProtectionVariables) -> TestApp {
     let cluster = tokio::task::block_in_place(Cluster::shared);
     let options = cluster.database().await;
-    let mut app = spawn_app_on(options).await;
+    let mut app = spawn(options, protection).await;
     app._cluster = Some(cluster);
     app
 }
 
-/// Starts a server with the defaults on a database that the test brings.
+/// Starts a server with the defaults, but without limits, on a database that the test brings.
 pub(crate) async fn spawn_app_on(options: PgConnectOptions) -> TestApp {
-    let variables = Variables { listen_addr: Some("127.0.0.1:0".to_owned()), ..Variables::default() };
+    spawn(options, unlimited()).await
+}
+
+/// All requests of a test come from one address, and many tests repeat the events of a run.
+pub(crate) fn unlimited() -> ProtectionVariables {
+    let off = Some("0".to_owned());
+    ProtectionVariables {
+        run_limit_burst: off.clone(),
+        address_limit_burst: off,
+        ..ProtectionVariables::default()
+    }
+}
+
+async fn spawn(options: PgConnectOptions, protection: ProtectionVariables) -> TestApp {
+    let listen_addr = Some("127.0.0.1:0".to_owned());
+    let variables = Variables { listen_addr, protection, ..Variables::default() };
     let config = variables.check().expect("the defaults are right");
     let running = start(&config, &options).await.expect("the server starts");
     TestApp {
@@ -87,6 +109,11 @@ pub(crate) async fn spawn_app_on(options: PgConnectOptions) -> TestApp {
 }
 
 impl TestApp {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.running.address
+    }
+
     /// A request that the test completes.
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url))

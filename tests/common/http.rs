@@ -12,6 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// An answer, and from which port it was asked for.
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// Status line and header lines, in lower case.
+    pub(crate) head: String,
     pub(crate) body: Vec<u8>,
     pub(crate) client_port: u16,
 }
@@ -78,5 +80,5 @@ pub(crate) fn answer(mut connection: TcpStream) -> io::Result<Answer> {
     let head = String::from_utf8_lossy(&bytes[..end]);
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     let status = status.ok_or(io::ErrorKind::InvalidData)?;
-    Ok(Answer { status, body: bytes[end + 4..].to_vec(), client_port })
+    Ok(Answer { status, head: head.to_ascii_lowercase(), body: bytes[end + 4..].to_vec(), client_port })
 }

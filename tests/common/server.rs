@@ -15,6 +15,8 @@ use nix::unistd::Pid;
 
 use super::DataDir;
 
+/// All requests of a test come from one address, and many tests repeat the events of a run.
+const UNLIMITED: [(&str, &str); 2] = [("RUN_LIMIT_BURST", "0"), ("ADDRESS_LIMIT_BURST", "0")];
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -67,7 +69,7 @@ impl Server {
 
     pub(crate) fn start_with(variables: &[(&str, &str)]) -> Self {
         let log = DataDir::new();
-        let mut command = program(&["serve"], variables);
+        let mut command = program(&["serve"], &[&UNLIMITED, variables].concat());
         let stderr = File::create(log.path()).expect("a new file");
         command.env("LISTEN_ADDR", "127.0.0.1:0").stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().expect("the program starts");

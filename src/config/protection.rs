@@ -1,0 +1,251 @@
+//! What protects the server: limits, time-outs, the proxies it believes, the token for `/admin`.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Args;
+use hmac::digest::Key;
+use hmac::{Hmac, KeyInit, Mac};
+use ipnet::IpNet;
+use sha2::Sha256;
+
+use super::{number, set};
+
+/// The largest burst or rate. The arithmetic of the limiter holds up to it.
+const MAX_RATE: usize = 100_000_000;
+/// The shortest token that nobody guesses.
+const MIN_TOKEN: usize = 16;
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Whether it is this text. The time that takes says nothing of either: digests are compared.
+    #[must_use]
+    pub fn is(&self, text: &[u8]) -> bool {
+        let digest = |text| Hmac::<Sha256>::new(&Key::<Hmac<Sha256>>::default()).chain_update(text);
+        digest(text).verify(&digest(self.0.as_bytes()).finalize().into_bytes()).is_ok()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The variables as text.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ProtectionVariables {
+    /// Events of one run that may come at once; 0: no limit [default: 30]
+    #[arg(long, env = "RUN_LIMIT_BURST", hide_env_values = true, global = true)]
+    pub run_limit_burst: Option<String>,
+    /// Events of one run a minute, in the long run; 0: no limit [default: 60]
+    #[arg(long, env = "RUN_LIMIT_PER_MINUTE", hide_env_values = true, global = true)]
+    pub run_limit_per_minute: Option<String>,
+    /// Requests of one address that may come at once; 0: no limit [default: 600]
+    #[arg(long, env = "ADDRESS_LIMIT_BURST", hide_env_values = true, global = true)]
+    pub address_limit_burst: Option<String>,
+    /// Requests of one address a minute, in the long run; 0: no limit [default: 1200]
+    #[arg(long, env = "ADDRESS_LIMIT_PER_MINUTE", hide_env_values = true, global = true)]
+    pub address_limit_per_minute: Option<String>,
+    /// Networks of the proxies whose X-Forwarded-For or Forwarded is believed, like
+    /// 10.0.0.0/8,::1; unset: none
+    #[arg(long, env = "TRUSTED_PROXIES", hide_env_values = true, global = true)]
+    pub trusted_proxies: Option<String>,
+    /// Connections that may be open; the next one gets 503 [default: 16384]
+    #[arg(long, env = "MAX_CONNECTIONS", hide_env_values = true, global = true)]
+    pub max_connections: Option<String>,
+    /// Seconds that a request may take to arrive, half of it for the head [default: 10]
+    #[arg(long, env = "REQUEST_TIMEOUT_SECONDS", hide_env_values = true, global = true)]
+    pub request_timeout_seconds: Option<String>,
+    /// Seconds that a connection may be idle between two requests [default: 10]
+    #[arg(long, env = "KEEP_ALIVE_SECONDS", hide_env_values = true, global = true)]
+    pub keep_alive_seconds: Option<String>,
+    /// Bearer token for /admin, at least 16 characters; unset: there is no /admin
+    #[arg(long, env = "ADMIN_TOKEN", hide_env_values = true, global = true)]
+    pub admin_token: Option<Secret>,
+}
+
+/// How often something may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// So often at once.
+    pub burst: NonZeroU32,
+    /// So often a minute in the long run.
+    pub per_minute: NonZeroU32,
+}
+
+/// The checked values.
+#[derive(Clone, Debug)]
+pub struct Protection {
+    /// `RUN_LIMIT_BURST` and `RUN_LIMIT_PER_MINUTE`; `None` if one is 0.
+    pub run_limit: Option<Rate>,
+    /// `ADDRESS_LIMIT_BURST` and `ADDRESS_LIMIT_PER_MINUTE`; `None` if one is 0.
+    pub address_limit: Option<Rate>,
+    /// `TRUSTED_PROXIES`.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `MAX_CONNECTIONS`.
+    pub max_connections: usize,
+    /// `REQUEST_TIMEOUT_SECONDS`.
+    pub request_timeout: Duration,
+    /// `KEEP_ALIVE_SECONDS`.
+    pub keep_alive: Duration,
+    /// `ADMIN_TOKEN`.
+    pub admin_token: Option<Secret>,
+}
+
+impl ProtectionVariables {
+    /// Checks them; what is wrong is added to the list.
+    pub(super) fn check(self, wrong: &mut Vec<String>) -> Protection {
+        let run_limit = {
+            let burst = number(wrong, "RUN_LIMIT_BURST", self.run_limit_burst, 30, 0, MAX_RATE);
+            rate(burst, number(wrong, "RUN_LIMIT_PER_MINUTE", self.run_limit_per_minute, 60, 0, MAX_RATE))
+        };
+        let address_limit = {
+            let burst = number(wrong, "ADDRESS_LIMIT_BURST", self.address_limit_burst, 600, 0, MAX_RATE);
+            let name = "ADDRESS_LIMIT_PER_MINUTE";
+            rate(burst, number(wrong, name, self.address_limit_per_minute, 1200, 0, MAX_RATE))
+        };
+        let trusted_proxies = networks(wrong, self.trusted_proxies);
+        let max_connections = number(wrong, "MAX_CONNECTIONS", self.max_connections, 16_384, 1, 1_000_000);
+        let request_seconds =
+            number(wrong, "REQUEST_TIMEOUT_SECONDS", self.request_timeout_seconds, 10, 1, 3600);
+        let keep_alive_seconds = number(wrong, "KEEP_ALIVE_SECONDS", self.keep_alive_seconds, 10, 1, 3600);
+        let admin_token = self.admin_token.filter(|Secret(text)| !text.trim().is_empty());
+        if admin_token.as_ref().is_some_and(|Secret(text)| text.len() < MIN_TOKEN) {
+            wrong.push(format!("ADMIN_TOKEN must have at least {MIN_TOKEN} characters"));
+        }
+        if admin_token.as_ref().is_some_and(|Secret(text)| !text.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            wrong.push("ADMIN_TOKEN must be of visible ASCII characters, without spaces".to_owned());
+        }
+        Protection {
+            run_limit,
+            address_limit,
+            trusted_proxies,
+            max_connections,
+            request_timeout: Duration::from_secs(request_seconds as u64),
+            keep_alive: Duration::from_secs(keep_alive_seconds as u64),
+            admin_token,
+        }
+    }
+}
+
+/// `None` if either is 0.
+fn rate(burst: usize, per_minute: usize) -> Option<Rate> {
+    let number = |number| u32::try_from(number).ok().and_then(NonZeroU32::new);
+    Some(Rate { burst: number(burst)?, per_minute: number(per_minute)? })
+}
+
+/// Networks or single addresses, with commas between. An address of IPv4 in IPv6 is one of IPv4, as
+/// that of a connection is.
+fn networks(wrong: &mut Vec<String>, variable: Option<String>) -> Vec<IpNet> {
+    let text = set(variable).unwrap_or_default();
+    let mut networks = Vec::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let address = part.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
+        match address.ok().or_else(|| part.parse().ok()) {
+            Some(network) if network.prefix_len() == 0 => {
+                wrong.push(format!("TRUSTED_PROXIES must not trust everybody, as `{part}` does"));
+            }
+            Some(IpNet::V6(network)) if network.network().to_ipv4_mapped().is_some() => {
+                wrong.push(format!("TRUSTED_PROXIES takes IPv4 networks like 10.0.0.0/8, not `{part}`"));
+            }
+            Some(network) => networks.push(network),
+            None => wrong.push(format!(
+                "TRUSTED_PROXIES must be networks, like 10.0.0.0/8,2001:db8::/32, not `{part}`"
+            )),
+        }
+    }
+    networks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(variables: ProtectionVariables) -> (Protection, Vec<String>) {
+        let mut wrong = Vec::new();
+        (variables.check(&mut wrong), wrong)
+    }
+
+    fn text(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_contract() {
+        let (protection, wrong) = check(ProtectionVariables::default());
+        assert_eq!(wrong, [""; 0]);
+        assert_eq!(protection.run_limit, rate(30, 60));
+        assert_eq!(protection.address_limit, rate(600, 1200));
+        assert_eq!(protection.trusted_proxies, []);
+        assert_eq!(protection.admin_token, None);
+        assert_eq!(protection.request_timeout, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn nought_switches_a_limit_off() {
+        for (burst, per_minute) in [("0", "60"), ("30", "0")] {
+            let (run_limit_burst, run_limit_per_minute) = (text(burst), text(per_minute));
+            let variables = ProtectionVariables {
+                run_limit_burst,
+                run_limit_per_minute,
+                ..ProtectionVariables::default()
+            };
+            assert_eq!(check(variables).0.run_limit, None);
+        }
+    }
+
+    #[test]
+    fn proxies_are_networks_and_never_everybody() {
+        let trusted = |value: &str| {
+            check(ProtectionVariables { trusted_proxies: text(value), ..ProtectionVariables::default() })
+        };
+        let (protection, wrong) = trusted(" 10.0.0.0/8, 192.0.2.1 ,2001:db8::/32,::ffff:192.0.2.2,");
+        assert_eq!(wrong, [""; 0]);
+        let names: Vec<_> = protection.trusted_proxies.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32", "192.0.2.2/32"]);
+        for value in ["0.0.0.0/0", "::/0", "10.0.0.0/33", "localhost", "::ffff:10.0.0.0/104", "10.0.0.1:80"] {
+            let (_, wrong) = trusted(value);
+            assert!(
+                matches!(&wrong[..], [line] if line.starts_with("TRUSTED_PROXIES ")),
+                "{value}: {wrong:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_token_is_long_and_never_printed() {
+        for token in ["fifteen-letters", "sixteen letters and more", "sechzehn-grüße-und-mehr"] {
+            let variables =
+                ProtectionVariables { admin_token: token.parse().ok(), ..ProtectionVariables::default() };
+            assert!(!format!("{variables:?}").contains(token));
+            let (protection, wrong) = check(variables);
+            assert!(
+                matches!(&wrong[..], [line] if line.starts_with("ADMIN_TOKEN ") && !line.contains(token))
+            );
+            assert!(!format!("{protection:?}").contains(token));
+        }
+        let token: Secret = "a-token-of-letters".parse().expect("a text");
+        assert!(token.is(b"a-token-of-letters"));
+        for other in ["", "a-token-of-letter", "a-token-of-lettersX", "A-token-of-letters"] {
+            assert!(!token.is(other.as_bytes()), "{other}");
+        }
+        let empty = ProtectionVariables { admin_token: " ".parse().ok(), ..ProtectionVariables::default() };
+        assert_eq!(check(empty).0.admin_token, None);
+    }
+}
