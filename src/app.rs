@@ -12,6 +12,7 @@ use anyhow::Context;
 use chrono::Utc;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -35,6 +36,8 @@ const SETTLE: Duration = Duration::from_millis(150);
 const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
 /// How long connections to the database have to be closed when the server stops.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
+/// Bodies of many events that are worked on at once; each takes up to 32 MB.
+const BATCHES_AT_ONCE: usize = 2;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
 /// Setting that names what the rollups were made with.
@@ -79,6 +82,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         started_at: Utc::now(),
         unfinished_after: config.unfinished_after,
         max_body_bytes: config.max_body_bytes,
+        batches: Arc::new(Semaphore::new(BATCHES_AT_ONCE)),
     };
     let max_body_bytes = config.max_body_bytes;
     let has_admin = protection.admin_token.is_some();

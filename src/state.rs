@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
 
 use crate::config::protection::Protection;
 use crate::connections::Connections;
@@ -39,6 +40,8 @@ pub struct AppState {
     pub unfinished_after: Duration,
     /// Longest body of one event.
     pub max_body_bytes: usize,
+    /// Places for bodies of many events.
+    pub batches: Arc<Semaphore>,
 }
 
 impl AppState {

@@ -68,7 +68,7 @@ fn what_was_planted_is_nowhere_to_be_found() {
     assert!(log.contains("TRACE"));
     found("the log", &log);
     files(&data.path(), &mut |file, bytes| {
-        found(&file.display().to_string(), &String::from_utf8_lossy(bytes))
+        found(&file.display().to_string(), &String::from_utf8_lossy(bytes));
     });
 }
 

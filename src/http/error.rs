@@ -6,6 +6,7 @@ use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
+use crate::ingest::batch::BatchError;
 use crate::ingest::rejection::Rejection;
 use crate::limit::limits::Kind;
 use crate::store::writer::WriteError;
@@ -19,6 +20,9 @@ pub enum ApiError {
     /// The body cannot become an event.
     #[error("{0}")]
     Rejected(#[from] Rejection),
+    /// A body of many events cannot be taken apart.
+    #[error("{0}")]
+    Batch(#[from] BatchError),
     /// The event was not stored, now.
     #[error("{0}")]
     NotWritten(#[from] WriteError),
@@ -49,7 +53,7 @@ pub enum ApiError {
     #[error("this path needs `Authorization: Bearer` with the right token")]
     Unauthorized,
     /// The body is compressed or encoded in some other way.
-    #[error("this path takes no content encoding")]
+    #[error("this path does not take this content encoding")]
     UnsupportedEncoding,
     /// A parameter of the query or the path has no meaning.
     #[error("`{name}` {reason}")]
@@ -83,8 +87,8 @@ pub enum ApiError {
 }
 
 /// The body of an error.
-#[derive(Serialize)]
-struct ErrorBody {
+#[derive(Debug, Serialize)]
+pub struct ErrorBody {
     error: &'static str,
     field: Option<&'static str>,
     message: String,
@@ -96,6 +100,7 @@ impl ApiError {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Rejected(rejection) => rejection.code(),
+            Self::Batch(error) => error.code(),
             Self::NotWritten(error) => error.code(),
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::BodyBroken => "body_broken",
@@ -110,6 +115,17 @@ impl ApiError {
             Self::DatabaseUnavailable => "database_unavailable",
             Self::Internal => "internal",
         }
+    }
+
+    /// What is answered.
+    #[must_use]
+    pub fn body(self) -> ErrorBody {
+        let mut message = self.to_string();
+        if let Some(first) = message.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        message.push('.');
+        ErrorBody { error: self.code(), field: self.field(), message }
     }
 
     const fn field(self) -> Option<&'static str> {
@@ -138,9 +154,12 @@ impl From<sqlx::Error> for ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Rejected(_) | Self::BadParameter { .. } | Self::UnreadableQuery | Self::BodyBroken => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Batch(BatchError::TooLong | BatchError::TooMany) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Rejected(_)
+            | Self::Batch(BatchError::Compression | BatchError::Unreadable)
+            | Self::BadParameter { .. }
+            | Self::UnreadableQuery
+            | Self::BodyBroken => StatusCode::BAD_REQUEST,
             Self::UnknownRun | Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -156,13 +175,7 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut message = self.to_string();
-        if let Some(first) = message.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
-        message.push('.');
-        let body = ErrorBody { error: self.code(), field: self.field(), message };
-        let mut response = HttpResponse::build(self.status_code()).json(body);
+        let mut response = HttpResponse::build(self.status_code()).json(self.body());
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
         }

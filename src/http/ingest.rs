@@ -1,17 +1,25 @@
 //! POST of an event: receive, read, write, answer.
 
+use std::borrow::Cow;
+
 use actix_web::error::PayloadError;
 use actix_web::http::header::CONTENT_ENCODING;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use futures_util::{StreamExt, stream};
+use serde::Serialize;
 use telemetry_protocol::Generation;
 
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, ErrorBody};
+use crate::ingest::batch::{self, Encoding, MAX_BATCH_BYTES, decompress};
 use crate::ingest::normalise::Route;
 use crate::ingest::pipeline::{Accepted, read_event};
 use crate::limit::limits::Kind;
 use crate::state::AppState;
+use crate::store::writer::WriteError;
 
+/// Events of one batch that are with the writer at once.
+const BATCH_IN_FLIGHT: usize = 512;
 /// The body of every success.
 const ACCEPTED: &str = r#"{"status":"accepted"}"#;
 
@@ -25,27 +33,92 @@ pub async fn accept(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    match take(route, &request, payload, &state).await {
-        Ok(()) => Ok(HttpResponse::Ok().content_type("application/json").body(ACCEPTED)),
-        Err(error) => {
-            state.metrics.events_rejected.with_label_values(&[error.code()]).inc();
-            Err(error)
+    let taken = async {
+        if encoding(&request) != Some(Encoding::Identity) {
+            return Err(ApiError::UnsupportedEncoding);
         }
+        let body = receive(&request, payload, state.max_body_bytes, &state).await?;
+        store(&body, route, &state).await
+    };
+    taken.await.inspect_err(|error| reject(*error, &state))?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(ACCEPTED))
+}
+
+/// Takes many events at once: each has its own result, in the order of the body.
+///
+/// # Errors
+/// [`ApiError`] if nothing of it is stored: the body cannot be taken apart, or no event could be
+/// written now.
+pub async fn accept_batch(
+    request: HttpRequest,
+    payload: web::Payload,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
+    let refused = |error: ApiError| {
+        reject(error, &state);
+        error
+    };
+    let encoding = encoding(&request).ok_or(ApiError::UnsupportedEncoding).map_err(refused)?;
+    // A batch takes more memory than anything else that comes in.
+    let _place = state.batches.try_acquire().map_err(|_| refused(WriteError::QueueFull.into()))?;
+    let body = receive(&request, payload, MAX_BATCH_BYTES, &state).await.map_err(refused)?;
+    let body = web::block(move || decompress(&body, encoding).map(Cow::into_owned)).await;
+    let body = body.map_err(|_| refused(ApiError::Internal))?.map_err(|error| refused(error.into()))?;
+    let events = batch::events(&body).map_err(|error| refused(error.into()))?;
+
+    let state = state.get_ref();
+    let results = stream::iter(events).map(|event| async move {
+        let fits = event.len() <= state.max_body_bytes;
+        let too_large = Err(ApiError::BodyTooLarge { max_bytes: state.max_body_bytes });
+        let stored = if fits { store(event, Route::Telemetry, state).await } else { too_large };
+        stored.inspect_err(|error| reject(*error, state))
+    });
+    let results: Vec<_> = results.buffered(BATCH_IN_FLIGHT).collect().await;
+    let accepted = results.iter().filter(|result| result.is_ok()).count();
+    let rejected = results.len() - accepted;
+    if let Some(Err(error @ ApiError::NotWritten(_))) = results.first()
+        && results.iter().all(|result| matches!(result, Err(ApiError::NotWritten(_))))
+    {
+        return Err(*error);
+    }
+    let results = results.into_iter().map(|result| match result {
+        Ok(()) => EventResult::Stored { status: "accepted" },
+        Err(error) => EventResult::Refused(error.body()),
+    });
+    Ok(HttpResponse::Ok().json(BatchResult { accepted, rejected, results: results.collect() }))
+}
+
+/// The answer to a batch.
+#[derive(Serialize)]
+struct BatchResult {
+    accepted: usize,
+    rejected: usize,
+    results: Vec<EventResult>,
+}
+
+/// What became of one of its events.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum EventResult {
+    Stored { status: &'static str },
+    Refused(ErrorBody),
+}
+
+fn reject(error: ApiError, state: &AppState) {
+    state.metrics.events_rejected.with_label_values(&[error.code()]).inc();
+}
+
+/// How the body is compressed; `None` for a way that nobody takes.
+fn encoding(request: &HttpRequest) -> Option<Encoding> {
+    match request.headers().get(CONTENT_ENCODING) {
+        None => Some(Encoding::Identity),
+        Some(value) => Encoding::from_header(value.to_str().ok()?),
     }
 }
 
-async fn take(
-    route: Route,
-    request: &HttpRequest,
-    payload: web::Payload,
-    state: &AppState,
-) -> Result<(), ApiError> {
-    let encoding = request.headers().get(CONTENT_ENCODING);
-    if encoding.is_some_and(|encoding| encoding != "identity") {
-        return Err(ApiError::UnsupportedEncoding);
-    }
-    let body = receive(request, payload, state).await?;
-    let Accepted { event, rescues } = read_event(&body, route, now(), &state.ids)?;
+/// Reads an event and returns when it is committed.
+async fn store(body: &[u8], route: Route, state: &AppState) -> Result<(), ApiError> {
+    let Accepted { event, rescues } = read_event(body, route, now(), &state.ids)?;
     for kind in rescues.iter() {
         state.metrics.events_rescued.with_label_values(&[kind.code()]).inc();
     }
@@ -68,6 +141,7 @@ async fn take(
 async fn receive(
     request: &HttpRequest,
     payload: web::Payload,
+    max_bytes: usize,
     state: &AppState,
 ) -> Result<web::Bytes, ApiError> {
     let mut payload = payload.into_inner();
@@ -75,7 +149,7 @@ async fn receive(
     // The head had the other half.
     let body = tokio::time::timeout(state.protection.request_timeout / 2, body).await;
     body.map_err(|_| ApiError::TooSlow)?.map_err(|error| match error.as_error::<PayloadError>() {
-        Some(PayloadError::Overflow) => ApiError::BodyTooLarge { max_bytes: state.max_body_bytes },
+        Some(PayloadError::Overflow) => ApiError::BodyTooLarge { max_bytes },
         _ => ApiError::BodyBroken,
     })
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::http::error::ApiError;
 use crate::http::{admin, dashboard, exit_codes, health, ingest, runs};
+use crate::ingest::batch::MAX_BATCH_BYTES;
 use crate::ingest::normalise::Route;
 use crate::state::AppState;
 
@@ -23,6 +24,12 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
         .service(events("/upload/updatestatus", Route::UpdateStatus))
         .service(events("/dev/upload", Route::DevUpload))
         .service(events("/dev/upload/updatestatus", Route::DevUpdateStatus))
+        .service(
+            web::resource("/api/v1/events")
+                .app_data(web::PayloadConfig::new(MAX_BATCH_BYTES))
+                .route(web::post().to(ingest::accept_batch))
+                .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "POST" } })),
+        )
         .service(get("/api/runs/{id}").route(web::get().to(runs::show)))
         .service(get("/api/dashboard").route(web::get().to(dashboard::show)))
         .service(get("/api/exit-codes").route(web::get().to(exit_codes::list)))
@@ -76,6 +83,7 @@ async fn index() -> impl Responder {
             "POST /telemetry": "report an event (generations 2 and 3)",
             "POST /upload": "report a start (generation 1); also under /dev",
             "POST /upload/updatestatus": "report an end (generation 1); also under /dev",
+            "POST /api/v1/events": "report up to 10000 events: an array or one a line, gzip or zstd",
             "GET /api/runs/{id}": "what is stored about a random_id or execution_id",
             "GET /api/dashboard": "counts, rates and lists; days, from, to, repo, slug, type, platform",
             "GET /api/exit-codes": "code to text",
