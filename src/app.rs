@@ -20,6 +20,7 @@ use crate::http::routes::routes;
 use crate::ingest::identity::IdKey;
 use crate::metrics::Metrics;
 use crate::state::AppState;
+use crate::store::retention::Retention;
 use crate::store::writer::{WRITERS, writers};
 use crate::store::{database, recount, rollup};
 
@@ -46,7 +47,8 @@ pub struct Running {
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     writers: Vec<JoinHandle<()>>,
-    pools: [PgPool; 2],
+    retention: JoinHandle<()>,
+    pools: [PgPool; 4],
 }
 
 /// Prepares the database, then listens.
@@ -57,12 +59,17 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let ids = prepare(config, options).await?;
     let metrics = Arc::new(Metrics::new().context("cannot register the metrics")?);
     let (read_pool, write_pool) = (database::read_pool(options), database::write_pool(options, WRITERS));
+    let (delete_pool, probe_pool) = (database::delete_pool(options), database::probe_pool(options));
+    let retention =
+        Retention { options: options.clone(), days: config.retention_days, metrics: Arc::clone(&metrics) };
     let (queue, writers) = writers(&write_pool, config.queue_events, &metrics);
     let state = AppState {
         ids,
         queue,
         read_pool: read_pool.clone(),
         write_pool: write_pool.clone(),
+        delete_pool: delete_pool.clone(),
+        probe_pool: probe_pool.clone(),
         metrics,
         unfinished_after: config.unfinished_after,
         max_body_bytes: config.max_body_bytes,
@@ -89,7 +96,8 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         handle: server.handle(),
         server: tokio::spawn(server),
         writers: writers.into_iter().map(|writer| tokio::spawn(writer.run())).collect(),
-        pools: [read_pool, write_pool],
+        retention: tokio::spawn(retention.run()),
+        pools: [read_pool, write_pool, delete_pool, probe_pool],
     })
 }
 
@@ -100,6 +108,8 @@ impl Running {
     /// # Errors
     /// If something queued could not be committed in time: then its request was not answered.
     pub async fn stop(self) -> anyhow::Result<()> {
+        // It can be cut off anywhere.
+        self.retention.abort();
         // What the workers have accepted but not begun would be dropped by a stop.
         self.handle.pause().await;
         tokio::time::sleep(SETTLE).await;
@@ -114,11 +124,13 @@ impl Running {
         Ok(())
     }
 
-    /// Returns when the server or a writer ends by itself, which they do only in trouble.
+    /// Returns when the server, a writer or the deletion of old executions ends by itself, which they do
+    /// only in trouble.
     pub async fn ended(&mut self) -> anyhow::Error {
         let writers = futures_util::future::select_all(self.writers.iter_mut());
         let server = tokio::select! {
             _ = writers => return anyhow::anyhow!("a writer ended"),
+            _ = &mut self.retention => return anyhow::anyhow!("the deletion of old executions ended"),
             server = &mut self.server => server,
         };
         match server {
@@ -151,9 +163,10 @@ async fn renew_rollups(connection: &mut PgConnection) -> anyhow::Result<()> {
     let made_with = database::remember(connection, DEFINITION, definition.as_bytes()).await?;
     if made_with != definition.as_bytes() {
         tracing::info!("the rollups were made by another version; making them anew");
-        let days = recount::rebuild(connection).await.context("cannot rebuild the rollups")?;
+        let rebuilt = recount::rebuild(connection).await.context("cannot rebuild the rollups")?;
         database::overwrite(connection, DEFINITION, definition.as_bytes()).await?;
-        tracing::info!(days, "the rollups are made anew");
+        let left_out = rebuilt.days_left_out.len();
+        tracing::info!(days = rebuilt.days, left_out, "the rollups are made anew");
     }
     Ok(())
 }
