@@ -110,3 +110,17 @@ pub async fn delete_before(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_days_before_today_are_kept() {
+        let now = DateTime::parse_from_rfc3339("2026-03-10T23:59:59.999Z").expect("a time").to_utc();
+        let day = |text: &str| text.parse::<NaiveDate>().expect("a day");
+        assert_eq!(first_kept_day(now, 1), day("2026-03-09"));
+        assert_eq!(first_kept_day(now, 365), day("2025-03-10"));
+        assert_eq!(first_kept_day(now, u32::MAX), NaiveDate::MIN);
+    }
+}

@@ -224,7 +224,7 @@ fn the_horizon_moves_only_for_what_is_deleted_and_never_back() {
 }
 
 #[test]
-fn batches_of_old_runs_go_while_events_come_and_only_one_instance_deletes() {
+fn batches_of_old_runs_go_while_events_come() {
     let mut bench = Bench::new();
     bench.run(async |[database, _]| {
         let old = midnight() - TimeDelta::days(400);
@@ -246,7 +246,6 @@ fn batches_of_old_runs_go_while_events_come_and_only_one_instance_deletes() {
             persist(&mut database.connection, ends(1_000..3_000))
         );
         assert!(deleted.iter().all(|rows| *rows <= 1_000), "{deleted:?}");
-        assert_eq!(delete_old(&mut another, first).await, [0; 0], "the rival may still delete");
         rival.close().await.expect("it runs");
         let left = "select count(*) from execution where first_seen < '2026-01-01'";
         for attempt in 0.. {
@@ -259,6 +258,24 @@ fn batches_of_old_runs_go_while_events_come_and_only_one_instance_deletes() {
         assert!(database.runs().await.values().all(|run| day_of(run.first_seen) == day_of(midnight())));
         database.assert_clean().await;
         another.close().await.expect("it runs");
+    });
+}
+
+#[test]
+fn while_one_instance_deletes_no_other_does() {
+    let mut bench = Bench::new();
+    bench.run(async |[database, _]| {
+        let start = |run, back| told(run, Status::Installing, "x", midnight() - TimeDelta::days(back));
+        database.commit_all(vec![vec![start(1, 20), start(2, 10)]]).await;
+        let (mut rival, mut another) = (connect(database).await, connect(database).await);
+        let first = |back| day_of(midnight() - TimeDelta::days(back));
+        // It holds the lock until its connection ends.
+        assert_eq!(delete_old(&mut rival, first(15)).await, [1]);
+        assert_eq!(delete_old(&mut another, first(5)).await, [0; 0]);
+        assert_eq!(horizon(&mut another).await.expect("it runs"), Some(first(15)));
+        assert_eq!(delete_old(&mut rival, first(5)).await, [1]);
+        another.close().await.expect("it runs");
+        rival.close().await.expect("it runs");
     });
 }
 
