@@ -343,7 +343,7 @@ impl<'a> Snapshot<'a> {
         Ok(rows.into_iter().map(|row| row.execution).collect())
     }
 
-    /// The models of these executions that may be published: at least [`MODEL_GROUP`] of the newest
+    /// The models of these executions that may be published: at least five of the newest
     /// sessions have them.
     ///
     /// # Errors
