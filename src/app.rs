@@ -25,6 +25,7 @@ use crate::ingest::identity::IdKey;
 use crate::limit::limits::Limits;
 use crate::metrics::Metrics;
 use crate::state::AppState;
+use crate::store::retention::Retention;
 use crate::store::writer::{WRITERS, writers};
 use crate::store::{database, recount, rollup};
 
@@ -54,7 +55,8 @@ pub struct Running {
     server: JoinHandle<std::io::Result<()>>,
     writers: Vec<JoinHandle<()>>,
     watchers: [JoinHandle<()>; 2],
-    pools: [PgPool; 2],
+    retention: JoinHandle<()>,
+    pools: [PgPool; 4],
 }
 
 /// Prepares the database, then listens.
@@ -65,6 +67,9 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let ids = prepare(config, options).await?;
     let metrics = Arc::new(Metrics::new().context("cannot register the metrics")?);
     let (read_pool, write_pool) = (database::read_pool(options), database::write_pool(options, WRITERS));
+    let (delete_pool, probe_pool) = (database::delete_pool(options), database::probe_pool(options));
+    let retention =
+        Retention { options: options.clone(), days: config.retention_days, metrics: Arc::clone(&metrics) };
     let (queue, writers) = writers(&write_pool, config.queue_events, &metrics);
     let protection = &config.protection;
     let limits = Arc::new(Limits::new(protection.run_limit, protection.address_limit, &metrics));
@@ -75,6 +80,8 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         queue,
         read_pool: read_pool.clone(),
         write_pool: write_pool.clone(),
+        delete_pool: delete_pool.clone(),
+        probe_pool: probe_pool.clone(),
         metrics,
         limits: Arc::clone(&limits),
         connections: Arc::clone(&connections),
@@ -116,7 +123,8 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         server: tokio::spawn(server),
         writers: writers.into_iter().map(|writer| tokio::spawn(writer.run())).collect(),
         watchers: [tokio::spawn(limits.keep_small()), tokio::spawn(connections.cut_overdue())],
-        pools: [read_pool, write_pool],
+        retention: tokio::spawn(retention.run()),
+        pools: [read_pool, write_pool, delete_pool, probe_pool],
     })
 }
 
@@ -127,6 +135,8 @@ impl Running {
     /// # Errors
     /// If something queued could not be committed in time: then its request was not answered.
     pub async fn stop(self) -> anyhow::Result<()> {
+        // It can be cut off anywhere.
+        self.retention.abort();
         // What the workers have accepted but not begun would be dropped by a stop.
         self.handle.pause().await;
         tokio::time::sleep(SETTLE).await;
@@ -142,11 +152,13 @@ impl Running {
         Ok(())
     }
 
-    /// Returns when the server or a writer ends by itself, which they do only in trouble.
+    /// Returns when the server, a writer or the deletion of old executions ends by itself, which they do
+    /// only in trouble.
     pub async fn ended(&mut self) -> anyhow::Error {
         let writers = futures_util::future::select_all(self.writers.iter_mut());
         let server = tokio::select! {
             _ = writers => return anyhow::anyhow!("a writer ended"),
+            _ = &mut self.retention => return anyhow::anyhow!("the deletion of old executions ended"),
             server = &mut self.server => server,
         };
         match server {
@@ -179,9 +191,10 @@ async fn renew_rollups(connection: &mut PgConnection) -> anyhow::Result<()> {
     let made_with = database::remember(connection, DEFINITION, definition.as_bytes()).await?;
     if made_with != definition.as_bytes() {
         tracing::info!("the rollups were made by another version; making them anew");
-        let days = recount::rebuild(connection).await.context("cannot rebuild the rollups")?;
+        let rebuilt = recount::rebuild(connection).await.context("cannot rebuild the rollups")?;
         database::overwrite(connection, DEFINITION, definition.as_bytes()).await?;
-        tracing::info!(days, "the rollups are made anew");
+        let left_out = rebuilt.days_left_out.len();
+        tracing::info!(days = rebuilt.days, left_out, "the rollups are made anew");
     }
     Ok(())
 }

@@ -48,6 +48,9 @@ pub struct Variables {
     /// Hours without an event after which a run without an end is unfinished [default: 24]
     #[arg(long, env = "UNFINISHED_HOURS", hide_env_values = true, global = true)]
     pub unfinished_hours: Option<String>,
+    /// Days that executions are kept; what is counted of them stays; 0: for ever [default: 365]
+    #[arg(long, env = "RETENTION_DAYS", hide_env_values = true, global = true)]
+    pub retention_days: Option<String>,
     /// Limits, time-outs, proxies, the admin token.
     #[command(flatten)]
     pub protection: ProtectionVariables,
@@ -86,6 +89,8 @@ pub struct Config {
     pub queue_events: usize,
     /// `UNFINISHED_HOURS`.
     pub unfinished_after: Duration,
+    /// `RETENTION_DAYS`; `None`: for ever.
+    pub retention_days: Option<u32>,
     /// Limits, time-outs, proxies, the admin token.
     pub protection: Protection,
 }
@@ -139,6 +144,7 @@ impl Variables {
             number(&mut wrong, "MAX_BODY_BYTES", self.max_body_bytes, 262_144, 1024, 16 << 20);
         let queue_events = number(&mut wrong, "QUEUE_EVENTS", self.queue_events, 20_000, 1, 1_000_000);
         let unfinished_hours = number(&mut wrong, "UNFINISHED_HOURS", self.unfinished_hours, 24, 1, 24 * 365);
+        let retention_days = number(&mut wrong, "RETENTION_DAYS", self.retention_days, 365, 0, 36_500);
         let protection = self.protection.check(&mut wrong);
         match (listen_addr, database, log) {
             (Some(listen_addr), Some(database), Some(log)) if wrong.is_empty() => Ok(Config {
@@ -150,6 +156,7 @@ impl Variables {
                 max_body_bytes,
                 queue_events,
                 unfinished_after: Duration::from_secs(unfinished_hours as u64 * 3600),
+                retention_days: (retention_days > 0).then_some(retention_days as u32),
                 protection,
             }),
             _ => Err(ConfigError(wrong)),
@@ -201,6 +208,7 @@ mod tests {
         assert_eq!(config.max_body_bytes, 262_144);
         assert_eq!(config.queue_events, 20_000);
         assert_eq!(config.unfinished_after, Duration::from_secs(86_400));
+        assert_eq!(config.retention_days, Some(365));
         assert!(
             matches!(config.database, Database::Embedded { data_dir, pg_bin: None } if data_dir.as_os_str() == "data")
         );
@@ -215,6 +223,7 @@ mod tests {
             max_body_bytes: Some("-1".to_owned()),
             queue_events: Some("many".to_owned()),
             unfinished_hours: Some("0".to_owned()),
+            retention_days: Some("36501".to_owned()),
             log: Some("info,x=y=z".to_owned()),
             ..Variables::default()
         };
@@ -229,10 +238,17 @@ mod tests {
                 "LOG",
                 "MAX_BODY_BYTES",
                 "QUEUE_EVENTS",
-                "UNFINISHED_HOURS"
+                "UNFINISHED_HOURS",
+                "RETENTION_DAYS"
             ]
         );
         assert!(!format!("{wrong:?}").contains("hunter2") && !format!("{wrong:?}").contains("short-secret"));
+    }
+
+    #[test]
+    fn zero_days_of_retention_are_for_ever() {
+        let variables = Variables { retention_days: Some("0".to_owned()), ..Variables::default() };
+        assert_eq!(variables.check().expect("right").retention_days, None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 use sqlx::Connection;
 use sqlx::postgres::PgConnectOptions;
@@ -181,15 +182,26 @@ async fn verify(config: &Config, options: &PgConnectOptions) -> anyhow::Result<E
         seen.days,
         seen.mismatches.len()
     )?;
+    print_left_out(&mut out, "not recounted", &seen.days_left_out)?;
     Ok(if seen.mismatches.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn rebuild(config: &Config, options: &PgConnectOptions) -> anyhow::Result<ExitCode> {
     let mut connection = database::connect(options, config.connect_patience).await?;
-    let days = recount::rebuild(&mut connection).await.context("cannot rebuild")?;
+    let rebuilt = recount::rebuild(&mut connection).await.context("cannot rebuild")?;
     connection.close().await?;
-    writeln!(std::io::stdout(), "the rollups of {days} days are made anew")?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "the rollups of {} days are made anew", rebuilt.days)?;
+    print_left_out(&mut out, "left as they are", &rebuilt.days_left_out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn print_left_out(out: &mut impl Write, what: &str, days: &[NaiveDate]) -> std::io::Result<()> {
+    let [first, .., last] = days else {
+        return days.iter().try_for_each(|day| writeln!(out, "{what}: {day}, whose executions are deleted"));
+    };
+    let count = days.len();
+    writeln!(out, "{what}: {count} days from {first} to {last}, whose executions are deleted for their age")
 }
 
 fn print_exit_codes() -> std::io::Result<()> {

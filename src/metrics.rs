@@ -41,7 +41,14 @@ pub struct Metrics {
     pub batch_retries: IntCounter,
     /// Failed tries to commit a batch, by kind.
     pub batch_failures: IntCounterVec,
-    /// Connections to the database, by pool (`write`, `read`) and state (`idle`, `busy`).
+    /// Executions deleted, by reason (`age`, `request`).
+    pub executions_deleted: IntCounterVec,
+    /// Passes of the deletion by age that failed.
+    pub retention_failures: IntCounter,
+    /// Start of the first day whose executions are all kept, as Unix time in seconds; 0: nothing was
+    /// deleted for its age yet.
+    pub retention_horizon: IntGauge,
+    /// Connections to the database, by pool (`write`, `read`, `delete`) and state (`idle`, `busy`).
     pub database_connections: IntGaugeVec,
 }
 
@@ -124,6 +131,21 @@ impl Metrics {
                 Opts::new("telemetry_batch_failures_total", "Failed tries to commit a batch, by kind."),
                 &["kind"],
             )?,
+            executions_deleted: IntCounterVec::new(
+                Opts::new(
+                    "telemetry_executions_deleted_total",
+                    "Executions deleted, for their age or on request.",
+                ),
+                &["reason"],
+            )?,
+            retention_failures: IntCounter::new(
+                "telemetry_retention_failures_total",
+                "Passes of the deletion of old executions that failed.",
+            )?,
+            retention_horizon: IntGauge::new(
+                "telemetry_retention_horizon_timestamp_seconds",
+                "Start of the first day whose executions are all kept; 0 while none was deleted for its age.",
+            )?,
             database_connections: IntGaugeVec::new(
                 Opts::new(
                     "telemetry_database_connections",
@@ -132,6 +154,9 @@ impl Metrics {
                 &["pool", "state"],
             )?,
         };
+        for reason in ["age", "request"] {
+            metrics.executions_deleted.with_label_values(&[reason]);
+        }
         let registry = &metrics.registry;
         registry.register(Box::new(metrics.http_requests.clone()))?;
         registry.register(Box::new(metrics.http_request_seconds.clone()))?;
@@ -149,6 +174,9 @@ impl Metrics {
         registry.register(Box::new(metrics.commit_seconds.clone()))?;
         registry.register(Box::new(metrics.batch_retries.clone()))?;
         registry.register(Box::new(metrics.batch_failures.clone()))?;
+        registry.register(Box::new(metrics.executions_deleted.clone()))?;
+        registry.register(Box::new(metrics.retention_failures.clone()))?;
+        registry.register(Box::new(metrics.retention_horizon.clone()))?;
         registry.register(Box::new(metrics.database_connections.clone()))?;
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         Ok(metrics)

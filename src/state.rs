@@ -26,6 +26,10 @@ pub struct AppState {
     pub read_pool: PgPool,
     /// The writer's connections, for the metrics only.
     pub write_pool: PgPool,
+    /// Connections for erasing.
+    pub delete_pool: PgPool,
+    /// The connection on which the health of the database is tried.
+    pub probe_pool: PgPool,
     /// All metrics.
     pub metrics: Arc<Metrics>,
     /// How often somebody may come.

@@ -209,12 +209,14 @@ async fn methods_and_paths_that_do_not_exist_are_said_so() {
             field_of(response, 405, "method_not_allowed", path).await;
         }
     }
-    for path in ["/", "/api/dashboard", "/api/runs/a-1", "/api/exit-codes", "/healthz", "/readyz", "/metrics"]
-    {
+    for path in ["/", "/api/dashboard", "/api/exit-codes", "/healthz", "/readyz", "/metrics"] {
         let response = send(Method::POST, path).await;
         assert_eq!(response.headers()["allow"], "GET, OPTIONS", "POST {path}");
         field_of(response, 405, "method_not_allowed", path).await;
     }
+    let response = send(Method::POST, "/api/runs/a-1").await;
+    assert_eq!(response.headers()["allow"], "GET, DELETE");
+    field_of(response, 405, "method_not_allowed", "a run").await;
     for path in ["/nothing", "/telemetry/", "/upload/more", "/api", "/api/runs", "/api/runs/", "//", "/%00"] {
         for method in [Method::GET, Method::POST] {
             field_of(send(method, path).await, 404, "not_found", path).await;

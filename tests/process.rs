@@ -146,6 +146,38 @@ fn verify_and_rebuild_work_beside_a_running_server() {
 }
 
 #[test]
+fn verify_and_rebuild_say_which_days_nothing_can_recount() {
+    let data = DataDir::new();
+    let server = Server::start(&data);
+    let body = br#"{"random_id":"a-1","nsapp":"jellyfin","type":"lxc","status":"success"}"#;
+    assert_eq!(http::post(server.address, "/telemetry", body).expect("an answer").status, 200);
+    sql(
+        &data,
+        "insert into rollup_script select day - 1000, population, app, outcome, open_hour, 1, 1, 1 from rollup_script",
+    );
+    let found = run_on(&data, "verify");
+    assert_eq!(found.code, Some(1), "{found:?}");
+    sql(
+        &data,
+        "insert into setting select 'retention_horizon', convert_to(to_char(max(day), 'YYYY-MM-DD'), 'UTF8')
+         from rollup_script",
+    );
+    for (command, words) in [("verify", "not recounted: "), ("rebuild", "left as they are: "), ("verify", "")]
+    {
+        let ended = run_on(&data, command);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let lines: Vec<_> = ended.stdout.lines().collect();
+        assert!(lines.len() == 2 && lines[1].starts_with(words), "{ended:?}");
+        assert!(lines[0].contains(" 1 days"), "{ended:?}");
+    }
+    assert_eq!(
+        sql(&data, "delete from rollup_script where runs = 1 and duration_count = 1"),
+        1,
+        "it is still there"
+    );
+}
+
+#[test]
 fn every_wrong_variable_is_named_at_once() {
     let wrong = [
         ("LISTEN_ADDR", "here"),
@@ -155,6 +187,7 @@ fn every_wrong_variable_is_named_at_once() {
         ("MAX_BODY_BYTES", "-1"),
         ("QUEUE_EVENTS", "many"),
         ("UNFINISHED_HOURS", "0"),
+        ("RETENTION_DAYS", "-1"),
         ("CONNECT_SECONDS", "soon"),
     ];
     for command in ["serve", "migrate", "verify", "rebuild"] {

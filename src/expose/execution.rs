@@ -7,6 +7,7 @@ use telemetry_protocol::{Generation, Outcome, Status};
 
 use crate::ingest::execution::{Execution, Told};
 use crate::ingest::text::Text;
+use crate::store::read::CommonModels;
 
 /// Everything that is stored about a run but its ids. `null` for what was never sent.
 #[derive(Clone, Debug, Serialize)]
@@ -101,6 +102,14 @@ impl ExecutionView {
     #[must_use]
     pub fn without_free_text(self) -> Self {
         Self { error: None, failed_command: None, ..self }
+    }
+
+    /// Without models of hardware that hardly anybody else has, for lists that everybody may see.
+    #[must_use]
+    pub fn without_rare_models(self, common: &CommonModels) -> Self {
+        let cpu_model = self.cpu_model.filter(|model| common.cpu.contains(model));
+        let gpu_model = self.gpu_model.filter(|model| common.gpu.contains(model));
+        Self { cpu_model, gpu_model, ..self }
     }
 
     /// Shows an execution as of a time at which runs without an event since `running_since` are

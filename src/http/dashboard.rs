@@ -30,6 +30,11 @@ pub async fn show(
     let last = filter.to.unwrap_or(today);
     let first = filter.from.or(history.first_day).unwrap_or(last);
     let recent = snapshot.recent(RECENT).await?;
+    let common = snapshot.common_models(&recent).await?;
+    let recent = recent
+        .iter()
+        .map(|run| ExecutionView::of(run, running_since).without_free_text().without_rare_models(&common));
+    let recent = recent.collect();
     let counts = Counts {
         as_of,
         days_shown: (first, last),
@@ -39,7 +44,7 @@ pub async fn show(
         facets: snapshot.facets(&["os", "method", "pve_version", "gpu"]).await?,
         slugs: snapshot.slugs().await?,
         durations: snapshot.durations().await?,
-        recent: recent.iter().map(|run| ExecutionView::of(run, running_since).without_free_text()).collect(),
+        recent,
         total_all_time: history.runs,
     };
     snapshot.close().await?;

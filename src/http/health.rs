@@ -27,7 +27,7 @@ pub async fn healthy() -> HttpResponse {
 
 /// The database answers: 200, else 503 with the reason.
 pub async fn ready(state: web::Data<AppState>) -> HttpResponse {
-    let reason = match tokio::time::timeout(PROBE_TIMEOUT, read::ping(&state.read_pool)).await {
+    let reason = match tokio::time::timeout(PROBE_TIMEOUT, read::ping(&state.probe_pool)).await {
         Ok(Ok(())) => return HttpResponse::Ok().json(Health { status: "ready", reason: None }),
         Ok(Err(_)) => "the database is unavailable",
         Err(_) => "the database does not answer in time",
@@ -43,6 +43,7 @@ pub async fn metrics(state: web::Data<AppState>) -> Result<HttpResponse, ApiErro
     observe_pool(&state, "read", &state.read_pool);
     observe_pool(&state, "write", &state.write_pool);
     state.limits.observe();
+    observe_pool(&state, "delete", &state.delete_pool);
     let text = state.metrics.render().map_err(|_| ApiError::Internal)?;
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
 }

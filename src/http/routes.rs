@@ -30,7 +30,12 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
                 .route(web::post().to(ingest::accept_batch))
                 .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "POST" } })),
         )
-        .service(get("/api/runs/{id}").route(web::get().to(runs::show)))
+        .service(
+            get("/api/runs/{id}")
+                .route(web::get().to(runs::show))
+                .route(web::delete().to(runs::erase))
+                .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "GET, DELETE" } })),
+        )
         .service(get("/api/dashboard").route(web::get().to(dashboard::show)))
         .service(get("/api/exit-codes").route(web::get().to(exit_codes::list)))
         .service(get("/api/exit-codes/{code}").route(web::get().to(exit_codes::show)))
@@ -85,6 +90,7 @@ async fn index() -> impl Responder {
             "POST /upload/updatestatus": "report an end (generation 1); also under /dev",
             "POST /api/v1/events": "report up to 10000 events: an array or one a line, gzip or zstd",
             "GET /api/runs/{id}": "what is stored about a random_id or execution_id",
+            "DELETE /api/runs/{id}": "erase it",
             "GET /api/dashboard": "counts, rates and lists; days, from, to, repo, slug, type, platform",
             "GET /api/exit-codes": "code to text",
             "GET /api/exit-codes/{code}": "what a code means; generation",

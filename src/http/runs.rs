@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::expose::execution::{ExecutionView, rfc3339};
 use crate::http::error::ApiError;
 use crate::state::AppState;
-use crate::store::read;
+use crate::store::{erase, read};
 
 #[derive(Serialize)]
 struct Runs {
@@ -29,4 +29,14 @@ pub async fn show(id: web::Path<String>, state: web::Data<AppState>) -> Result<H
     let running_since = state.running_since(as_of);
     let executions = executions.iter().map(|run| ExecutionView::of(run, running_since)).collect();
     Ok(HttpResponse::Ok().json(Runs { as_of, executions }))
+}
+
+/// Erases what [`show`] shows, and what it counts for. Also a success when there is nothing.
+///
+/// # Errors
+/// [`ApiError::DatabaseUnavailable`].
+pub async fn erase(id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
+    let erased = erase::erase(&state.delete_pool, state.ids.run_key(id.trim())).await?;
+    state.metrics.executions_deleted.with_label_values(&["request"]).inc_by(erased);
+    Ok(HttpResponse::NoContent().finish())
 }

@@ -71,8 +71,8 @@ impl<const TABLE: usize> Encode<'_, Postgres> for Added<'_, TABLE> {
 /// Writes rows, sorted by key, and adds to the rollups, in one statement: all of it or nothing.
 ///
 /// # Errors
-/// What the database says; SQLSTATE 40001 if another writer changed one of the rows since it was
-/// read.
+/// What the database says; SQLSTATE 40001 if another writer changed or deleted one of the rows since
+/// it was read.
 pub(super) async fn write(
     connection: &mut PgConnection,
     rows: &[Written<'_>],
@@ -92,10 +92,12 @@ pub(super) async fn write(
             Slice::Signature { .. } => signatures.push(Added(key, *measures)),
         }
     }
-    sqlx::query_file_scalar!(
+    let new_rows = rows.iter().filter(|row| row.is_new).count();
+    sqlx::query_file!(
         "src/store/sql/write_batch.sql",
         rows as _,
         i64::try_from(rows.len()).unwrap_or(i64::MAX),
+        i64::try_from(new_rows).unwrap_or(i64::MAX),
         scripts as _,
         durations as _,
         facets as _,

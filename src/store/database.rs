@@ -18,6 +18,8 @@ const READ_TIMEOUT: &str = "10s";
 const WRITE_TIMEOUT: &str = "30s";
 /// Connections of the read side; small, so that reads never starve ingest.
 const READ_CONNECTIONS: u32 = 6;
+/// Connections for erasing; apart from the writers', so that nobody can hold these up by erasing.
+const DELETE_CONNECTIONS: u32 = 2;
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -122,16 +124,31 @@ pub async fn migrate(connection: &mut PgConnection) -> Result<(), DatabaseError>
 /// One connection for each of so many writers.
 #[must_use]
 pub fn write_pool(options: &PgConnectOptions, writers: u32) -> PgPool {
+    pool(for_changes(options), writers, WRITE_TIMEOUT, "telemetry write")
+}
+
+/// Connections for erasing executions by id.
+#[must_use]
+pub fn delete_pool(options: &PgConnectOptions) -> PgPool {
+    pool(for_changes(options), DELETE_CONNECTIONS, WRITE_TIMEOUT, "telemetry delete")
+}
+
+/// The connection on which the health of the database is tried: slow reads do not hold it up.
+#[must_use]
+pub fn probe_pool(options: &PgConnectOptions) -> PgPool {
+    pool(options.clone(), 1, READ_TIMEOUT, "telemetry probe")
+}
+
+fn for_changes(options: &PgConnectOptions) -> PgConnectOptions {
     // Every statement of the writer finds its rows by primary key, whatever the statistics of a
     // young table say, and making the same plan for every batch costs CPU.
-    let options = options.clone().options([
+    options.clone().options([
         ("plan_cache_mode", "force_generic_plan"),
         ("enable_seqscan", "off"),
         ("jit", "off"),
         // What is answered 2xx is on the disk, whatever the default of the database is.
         ("synchronous_commit", "on"),
-    ]);
-    pool(options, writers, WRITE_TIMEOUT, "telemetry write")
+    ])
 }
 
 /// Connections for everything that only reads.

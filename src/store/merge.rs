@@ -2,6 +2,7 @@
 //! write them back and add the difference to the rollups.
 
 use std::borrow::Cow;
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use sqlx::PgConnection;
 
@@ -74,6 +75,7 @@ pub async fn merge(
     populations.learn(connection, &touched(&changes)).await?;
     signatures.learn(connection, changes.iter().map(|change| change.new.as_ref())).await?;
 
+    let first_revision = first_revision();
     let mut difference = Difference::default();
     let mut rows = Vec::with_capacity(changes.len());
     for Change { old, new } in &changes {
@@ -83,8 +85,8 @@ pub async fn merge(
         if let Some((old, _)) = old {
             difference.count(old, id(old), -1);
         }
-        let revision = old.map_or(1, |(_, revision)| revision + 1);
-        rows.push(Written { execution: new, revision });
+        let revision = old.map_or(first_revision, |(_, revision)| revision + 1);
+        rows.push(Written { execution: new, revision, is_new: old.is_none() });
     }
 
     match write(connection, &rows, &difference.into_rows()).await {
@@ -94,6 +96,13 @@ pub async fn merge(
         }
         Err(error) => Err(error),
     }
+}
+
+/// Where a row begins to count its revisions: anywhere, so that a writer that read a row before it
+/// was deleted does not take for it the one that a later event has made since.
+fn first_revision() -> i32 {
+    // 30 bits: far from the end of the integers.
+    (RandomState::new().build_hasher().finish() >> 34) as i32
 }
 
 /// The runs that are stored, with their revisions, sorted by key.

@@ -1,5 +1,5 @@
 //! What is kept and how: the embedded PostgreSQL, the rows, what is counted over them, the one
-//! writer, and the queries of the read side.
+//! writer, what deletes, and the queries of the read side.
 
 pub mod embedded;
 pub mod database;
@@ -11,5 +11,8 @@ pub mod difference;
 pub mod batch;
 pub mod merge;
 pub mod writer;
+pub mod horizon;
 pub mod recount;
+pub mod erase;
+pub mod retention;
 pub mod read;

@@ -1,14 +1,21 @@
 //! The read side: rollups for every number, rows only for lists.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{PgPool, Postgres, Transaction};
 
-use crate::ingest::execution::Execution;
+use crate::ingest::execution::{Execution, Facts, Told};
 use crate::ingest::identity::RunKey;
+use crate::ingest::text::Text;
 use crate::store::row::Stored;
 
 /// Most attempts of one session that are returned.
 const MAX_ATTEMPTS: i64 = 100;
+/// Sessions that must have a model of hardware before it is published.
+const MODEL_GROUP: i64 = 5;
+/// Newest executions among which these are looked for.
+const MODEL_WINDOW: i64 = 10_000;
 
 /// Which executions are meant. A `None` does not restrict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -135,6 +142,15 @@ pub struct DurationCount {
     pub bucket: i16,
     /// Runs.
     pub runs: i64,
+}
+
+/// Models of hardware that so many hosts have that they may be published.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommonModels {
+    /// Of CPUs.
+    pub cpu: BTreeSet<String>,
+    /// Of GPUs.
+    pub gpu: BTreeSet<String>,
 }
 
 /// What a filter means without its dates.
@@ -325,6 +341,34 @@ impl<'a> Snapshot<'a> {
         .fetch_all(&mut *self.transaction)
         .await?;
         Ok(rows.into_iter().map(|row| row.execution).collect())
+    }
+
+    /// The models of these executions that may be published: at least five of the newest
+    /// sessions have them.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn common_models(&mut self, executions: &[Execution]) -> sqlx::Result<CommonModels> {
+        let models = |fact: fn(&Facts) -> &Told<Text>| -> Vec<&str> {
+            executions.iter().filter_map(|run| fact(&run.facts).get().map(Text::as_str)).collect()
+        };
+        let (cpus, gpus) = (models(|facts| &facts.cpu_model), models(|facts| &facts.gpu_model));
+        let mut common = CommonModels::default();
+        if cpus.is_empty() && gpus.is_empty() {
+            return Ok(common);
+        }
+        let found = sqlx::query_file!(
+            "src/store/sql/common_models.sql",
+            &cpus as _,
+            &gpus as _,
+            MODEL_WINDOW,
+            MODEL_GROUP
+        );
+        for row in found.fetch_all(&mut *self.transaction).await? {
+            let models = if row.part == "cpu" { &mut common.cpu } else { &mut common.gpu };
+            models.insert(row.model);
+        }
+        Ok(common)
     }
 
     /// Ends the snapshot. Dropping it does the same later.

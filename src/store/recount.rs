@@ -1,7 +1,7 @@
 //! The proof and the cure: everything that is derived, made again from the rows.
 //!
 //! Both go day by day and page by page, so that memory and locks stay small however long the
-//! history is.
+//! history is. Days before the horizon are left as they are: their executions are deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +13,7 @@ use crate::ingest::execution::Execution;
 use crate::ingest::scrub::scrub_facts;
 use crate::store::batch::write;
 use crate::store::difference::Difference;
+use crate::store::horizon::horizon;
 use crate::store::merge::Known;
 use crate::store::population::Populations;
 use crate::store::rollup::{Key, Measures, PopulationKey, Slice};
@@ -49,10 +50,21 @@ pub enum Mismatch {
 pub struct Verification {
     /// Days counted.
     pub days: usize,
+    /// Days before the horizon, in order: nothing can recount them.
+    pub days_left_out: Vec<NaiveDate>,
     /// Executions counted.
     pub executions: u64,
     /// Everything that differs.
     pub mismatches: Vec<Mismatch>,
+}
+
+/// What [`rebuild`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Days whose rollups are made anew.
+    pub days: usize,
+    /// Days before the horizon, in order: their rollups stay.
+    pub days_left_out: Vec<NaiveDate>,
 }
 
 /// Recounts all days in one snapshot of the database; writers go on meanwhile.
@@ -64,7 +76,12 @@ pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification>
         connection.begin_with("begin transaction isolation level repeatable read read only").await?;
     let populations = Populations::all(&mut snapshot).await?;
     let mut seen = Verification::default();
+    let horizon = horizon(&mut snapshot).await?;
     for day in days(&mut snapshot).await? {
+        if is_before(day, horizon) {
+            seen.days_left_out.push(day);
+            continue;
+        }
         let mut excess = BTreeMap::<String, Measures>::new();
         let mut add = |rows: Vec<(Key<'_>, Measures)>| {
             for (key, measures) in rows {
@@ -112,24 +129,34 @@ fn hexadecimal(signature: Option<i64>) -> String {
 }
 
 /// Makes the rollups anew from the rows while writers go on: they wait for the day that is being
-/// counted, and for no longer. Returns the number of days.
+/// counted, and for no longer.
 ///
 /// # Errors
 /// What the database says; the days done so far stay done.
-pub async fn rebuild(connection: &mut PgConnection) -> sqlx::Result<usize> {
+pub async fn rebuild(connection: &mut PgConnection) -> sqlx::Result<Rebuilt> {
     let mut known = Known::default();
-    let days = days(connection).await?;
-    for day in &days {
-        rebuild_day(connection, &mut known, *day).await?;
+    let mut rebuilt = Rebuilt::default();
+    for day in days(connection).await? {
+        if rebuild_day(connection, &mut known, day).await? {
+            rebuilt.days += 1;
+        } else {
+            rebuilt.days_left_out.push(day);
+        }
     }
-    Ok(days.len())
+    Ok(rebuilt)
 }
 
-async fn rebuild_day(connection: &mut PgConnection, known: &mut Known, day: NaiveDate) -> sqlx::Result<()> {
+/// Whether it could be done: not for a day before the horizon.
+async fn rebuild_day(connection: &mut PgConnection, known: &mut Known, day: NaiveDate) -> sqlx::Result<bool> {
     let mut transaction = connection.begin().await?;
     // Waits for running batches and holds back new ones: what is counted next is all there is,
     // and whoever comes later adds to what is written here.
     sqlx::query!("lock table execution in share row exclusive mode").execute(&mut *transaction).await?;
+    // Nothing is deleted while the lock is held, and the horizon is known before anything is.
+    if is_before(day, horizon(&mut transaction).await?) {
+        transaction.rollback().await?;
+        return Ok(false);
+    }
     sqlx::query!("delete from rollup_script where day = $1", day).execute(&mut *transaction).await?;
     sqlx::query!("delete from rollup_duration where day = $1", day).execute(&mut *transaction).await?;
     sqlx::query!("delete from rollup_facet where day = $1", day).execute(&mut *transaction).await?;
@@ -144,7 +171,8 @@ async fn rebuild_day(connection: &mut PgConnection, known: &mut Known, day: Naiv
             break;
         }
     }
-    transaction.commit().await
+    transaction.commit().await?;
+    Ok(true)
 }
 
 /// Counts some executions, and derives anew what is derived of them.
@@ -159,7 +187,7 @@ async fn rebuild_page(connection: &mut PgConnection, known: &mut Known, page: &[
         let population = known.populations.id(PopulationKey::of(execution)).unwrap_or_default();
         difference.count(execution, population, 1);
         if *execution != row.execution || execution.outcome().as_str() != row.outcome.as_str() {
-            changed.push(Written { execution, revision: row.revision + 1 });
+            changed.push(Written { execution, revision: row.revision + 1, is_new: false });
         }
     }
     changed.sort_unstable_by_key(|row| row.execution.key);
@@ -171,6 +199,10 @@ async fn rebuild_page(connection: &mut PgConnection, known: &mut Known, page: &[
 fn derive(row: &Stored) -> Execution {
     let execution = row.execution.clone();
     Execution { facts: scrub_facts(execution.facts), ..execution }.signed()
+}
+
+fn is_before(day: NaiveDate, horizon: Option<NaiveDate>) -> bool {
+    horizon.is_some_and(|first| day < first)
 }
 
 /// Every day that has rows or counts.

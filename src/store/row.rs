@@ -93,7 +93,7 @@ macro_rules! row {
 
         impl Encode<'_, Postgres> for Written<'_> {
             fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-                let Self { execution, revision } = self;
+                let Self { execution, revision, .. } = self;
                 let mut record = PgRecordEncoder::new(buffer);
                 record
                     .encode(execution.key.0)?
@@ -145,6 +145,8 @@ pub(super) struct Written<'a> {
     pub(super) execution: &'a Execution,
     /// The revision that it becomes.
     pub(super) revision: i32,
+    /// Whether there was no row when it was looked for.
+    pub(super) is_new: bool,
 }
 
 impl Type<Postgres> for Written<'_> {

@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Postgres, Transaction};
 use telemetry_server::ingest::execution::Execution;
 use telemetry_server::ingest::identity::RunKey;
 use telemetry_server::store::database::{embedded_options, migrate};
@@ -127,7 +127,7 @@ impl Database {
     }
 
     async fn empty(&mut self) {
-        let tables = ROLLUPS.into_iter().chain(["execution", "population", "signature"]);
+        let tables = ROLLUPS.into_iter().chain(["execution", "population", "signature", "setting"]);
         let delete: String = tables.map(|table| format!("delete from {table};")).collect();
         self.connection.execute(sqlx::raw_sql(AssertSqlSafe(delete))).await.expect("it runs");
     }
@@ -214,4 +214,19 @@ pub(crate) async fn persist(connection: &mut PgConnection, batches: Batches) {
             }
         }
     }
+}
+
+/// Commits as soon as another connection waits for a lock.
+pub(crate) async fn commit_when_somebody_waits(
+    transaction: Transaction<'_, Postgres>,
+    observer: &mut PgConnection,
+) {
+    let waits = "select exists (select from pg_stat_activity
+                 where datname = current_database() and wait_event_type = 'Lock')";
+    for _ in 0..20_000 {
+        if sqlx::query_scalar(waits).fetch_one(&mut *observer).await.expect("it runs") {
+            break;
+        }
+    }
+    transaction.commit().await.expect("it runs");
 }

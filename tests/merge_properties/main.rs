@@ -5,6 +5,7 @@
 //! own, emptied before every case.
 
 mod databases;
+mod deleting;
 mod events;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,7 @@ use telemetry_server::ingest::execution::{Execution, Facts, Told};
 use telemetry_server::store::merge::{Known, Merged, join_events, merge};
 use telemetry_server::store::recount::{rebuild, verify};
 
-use databases::{Bench, ROLLUPS, each_case, joined, persist};
+use databases::{Bench, ROLLUPS, commit_when_somebody_waits, each_case, joined, persist};
 use events::{batches, event, key, midnight, two_arrangements};
 
 #[test]
@@ -79,16 +80,7 @@ fn a_row_that_changes_after_it_was_read_makes_the_batch_start_again() {
         let events = [event(Status::Failed), Execution { key: key(2), ..event(Status::Failed) }];
         let batch = join_events(&events);
         let mut known = Known::default();
-        let commit_when_it_waits = async {
-            let waits = "select exists (select from pg_stat_activity
-                         where datname = current_database() and wait_event_type = 'Lock')";
-            for _ in 0..20_000 {
-                if sqlx::query_scalar(waits).fetch_one(&mut observer).await.expect("it runs") {
-                    break;
-                }
-            }
-            transaction.commit().await.expect("it runs");
-        };
+        let commit_when_it_waits = commit_when_somebody_waits(transaction, &mut observer);
         let merging = merge(&mut database.connection, &mut known, &batch);
         let (merged, ()) = tokio::join!(merging, commit_when_it_waits);
 

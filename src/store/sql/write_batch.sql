@@ -1,8 +1,9 @@
 -- Writes a batch: one statement, so one transaction.
 -- $1: executions in key order. New ones are inserted, those that were read as the revision before are
 -- replaced. One that somebody else has inserted or changed since is left alone; then the number
--- of rows written is not $2 and everything is undone.
--- $3 to $7: what is added to the rollups, in key order.
+-- of rows written is not $2 and everything is undone. One that was deleted since would be inserted
+-- again; then the number of rows inserted is not $3 and everything is undone as well.
+-- $4 to $8: what is added to the rollups, in key order.
 with written as (
     insert into execution select * from unnest($1::execution[])
     on conflict (run_key) do update set
@@ -31,28 +32,30 @@ with written as (
         runtime_source = excluded.runtime_source, runtime_ref = excluded.runtime_ref,
         signature = excluded.signature
     where execution.revision = excluded.revision - 1
-    returning 1
+    -- An inserted row has no xmax; one that was replaced was locked for it and has this transaction's.
+    returning xmax = 0 as is_new
 ), script as (
-    insert into rollup_script select * from unnest($3::rollup_script[])
+    insert into rollup_script select * from unnest($4::rollup_script[])
     on conflict (day, population, app, outcome, open_hour) do update set
         runs = rollup_script.runs + excluded.runs,
         duration_count = rollup_script.duration_count + excluded.duration_count,
         duration_sum = rollup_script.duration_sum + excluded.duration_sum
 ), duration as (
-    insert into rollup_duration select * from unnest($4::rollup_duration[])
+    insert into rollup_duration select * from unnest($5::rollup_duration[])
     on conflict (day, population, app, outcome, bucket) do update set
         runs = rollup_duration.runs + excluded.runs
 ), facet as (
-    insert into rollup_facet select * from unnest($5::rollup_facet[])
+    insert into rollup_facet select * from unnest($6::rollup_facet[])
     on conflict (day, population, facet, value, detail, outcome) do update set
         runs = rollup_facet.runs + excluded.runs
 ), exit_code as (
-    insert into rollup_exit_code select * from unnest($6::rollup_exit_code[])
+    insert into rollup_exit_code select * from unnest($7::rollup_exit_code[])
     on conflict (day, population, app, outcome, exit_code, category, generation) do update set
         runs = rollup_exit_code.runs + excluded.runs
 ), signature as (
-    insert into rollup_signature select * from unnest($7::rollup_signature[])
+    insert into rollup_signature select * from unnest($8::rollup_signature[])
     on conflict (day, population, app, outcome, signature) do update set
         runs = rollup_signature.runs + excluded.runs
 )
-select require_rows((select count(*) from written), $2) as "written!"
+select require_rows(count(*), $2) as "written!", require_rows(count(*) filter (where is_new), $3) as "inserted!"
+from written

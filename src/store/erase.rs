@@ -1,0 +1,65 @@
+//! Erasing by id: the executions and what they count for, in one transaction.
+
+use sqlx::{Connection, PgConnection, PgPool};
+
+use crate::ingest::identity::RunKey;
+use crate::store::batch::write;
+use crate::store::difference::Difference;
+use crate::store::horizon::horizon;
+use crate::store::population::Populations;
+use crate::store::rollup::PopulationKey;
+use crate::store::row::Stored;
+
+/// Executions in one transaction. A session has a few; a forged one may have many.
+const PAGE_ROWS: i64 = 200;
+
+/// Erases the execution with this key and the attempts of the session with this key. Returns how many
+/// there were.
+///
+/// # Errors
+/// What the database says; then some may be erased already.
+pub async fn erase(pool: &PgPool, key: RunKey) -> sqlx::Result<u64> {
+    let mut connection = pool.acquire().await?;
+    let mut erased = 0;
+    loop {
+        let page = erase_page(&mut connection, key).await?;
+        erased += page;
+        if page < PAGE_ROWS as u64 {
+            return Ok(erased);
+        }
+    }
+}
+
+/// Erases some of them. A writer that changes one of the rows is waited for; one that has read a row
+/// before it is erased starts again.
+async fn erase_page(connection: &mut PgConnection, key: RunKey) -> sqlx::Result<u64> {
+    let mut transaction = connection.begin().await?;
+    // The rows are locked in the order of all writers, and returned as they are when locked.
+    let erased = sqlx::query_scalar!(
+        "delete from execution where run_key = any(array(
+             select run_key from execution where run_key = $1 or session_key = $1
+             order by run_key limit $2 for update
+         )) returning execution as \"row!: Stored\"",
+        key.0,
+        PAGE_ROWS
+    );
+    let erased = erased.fetch_all(&mut *transaction).await?;
+    // The rollups of days before the horizon are final: they count a run whether it is erased
+    // shortly before or shortly after it would have gone for its age. Read behind the locks.
+    let horizon = horizon(&mut transaction).await?;
+    let counted = erased.iter().map(|row| &row.execution);
+    let counted = counted.filter(|run| horizon.is_none_or(|first| run.first_seen.date_naive() >= first));
+    let counted: Vec<_> = counted.collect();
+    if !counted.is_empty() {
+        let mut populations = Populations::default();
+        let keys: Vec<_> = counted.iter().copied().map(PopulationKey::of).collect();
+        populations.learn(&mut transaction, &keys).await?;
+        let mut difference = Difference::default();
+        for run in counted {
+            difference.count(run, populations.id(PopulationKey::of(run)).unwrap_or_default(), -1);
+        }
+        write(&mut transaction, &[], &difference.into_rows()).await?;
+    }
+    transaction.commit().await?;
+    Ok(erased.len() as u64)
+}

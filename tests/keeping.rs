@@ -1,0 +1,241 @@
+//! Keeping and deleting as an operator and a person who reported a run meet it.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::app::{TestApp, spawn_app, spawn_app_on};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use telemetry_server::store::recount;
+
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn event(random_id: &str, execution_id: &str, status: &str) -> Value {
+    json!({"random_id": random_id, "execution_id": execution_id, "nsapp": "jellyfin", "type": "lxc",
+           "status": status, "exit_code": i32::from(status == "failed"), "install_duration": 60})
+}
+
+async fn erase(app: &TestApp, id: &str) -> StatusCode {
+    let response = app.request(Method::DELETE, &format!("/api/runs/{id}")).send().await.expect("an answer");
+    let status = response.status();
+    assert!(response.bytes().await.expect("nothing").is_empty());
+    status
+}
+
+async fn is_known(app: &TestApp, id: &str) -> bool {
+    app.get(&format!("/api/runs/{id}")).await.0 == StatusCode::OK
+}
+
+/// Another instance on the same database.
+async fn second_instance(app: &TestApp) -> TestApp {
+    spawn_app_on(app.pool().connect_options().as_ref().clone()).await
+}
+
+async fn sql(app: &TestApp, statement: &str) -> u64 {
+    let done = sqlx::query(AssertSqlSafe(statement.to_owned())).execute(app.pool()).await;
+    done.expect("it is right").rows_affected()
+}
+
+async fn metric(app: &TestApp, name: &str) -> i64 {
+    let text = app.request(Method::GET, "/metrics").send().await.expect("an answer").text().await;
+    let text = text.expect("a text");
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.unwrap_or_else(|| panic!("{name} in {text}"))
+}
+
+/// Polls until something is so.
+async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !done().await {
+        assert!(begun.elapsed() < PATIENCE, "waited too long until {what}");
+    }
+}
+
+/// The dashboard of all time without what changes by itself.
+async fn dashboard(app: &TestApp) -> Value {
+    let mut dashboard = app.get_json("/api/dashboard?days=0&repo=all").await;
+    let fields = dashboard.as_object_mut().expect("an object");
+    fields.remove("as_of");
+    fields.remove("recent_records");
+    dashboard
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_knows_an_id_can_erase_what_is_stored_under_it() {
+    let app = spawn_app().await;
+    app.report("/telemetry", &event("other", "other-1", "success")).await;
+    let before = dashboard(&app).await;
+    for (attempt, status) in [("one", "failed"), ("two", "failed"), ("three", "success")] {
+        app.report("/telemetry", &event("session", attempt, "installing")).await;
+        app.report("/telemetry", &event("session", attempt, status)).await;
+    }
+    app.report("/upload", &json!({"random_id": "old", "nsapp": "jellyfin", "ct_type": 1})).await;
+    assert_eq!(app.executions().await, 5);
+
+    assert_eq!(erase(&app, "two").await, StatusCode::NO_CONTENT);
+    assert_eq!((is_known(&app, "two").await, is_known(&app, "one").await), (false, true));
+    assert_eq!(dashboard(&app).await["failed_count"], 1);
+    for _ in 0..2 {
+        assert_eq!(erase(&app, "session").await, StatusCode::NO_CONTENT);
+        assert_eq!(erase(&app, "old").await, StatusCode::NO_CONTENT);
+    }
+    assert_eq!(erase(&app, "never-seen").await, StatusCode::NO_CONTENT);
+    for id in ["session", "one", "three", "old"] {
+        assert!(!is_known(&app, id).await, "{id}");
+    }
+    assert!(is_known(&app, "other").await);
+    assert_eq!(dashboard(&app).await, before, "they count nowhere any more");
+    assert_eq!(metric(&app, r#"telemetry_executions_deleted_total{reason="request"}"#).await, 4);
+    app.verify().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn erasing_beside_reports_to_two_instances_leaves_exact_counts() {
+    let app = spawn_app().await;
+    let other = second_instance(&app).await;
+    let report = async |app: &TestApp, offset: usize| {
+        for round in 0..40 {
+            let status = ["installing", "configuring", "failed", "success"][(round + offset) % 4];
+            let run = format!("run-{}", round % 3);
+            app.report("/telemetry", &event("session", &run, status)).await;
+        }
+    };
+    let erase_often = async |app: &TestApp| {
+        for round in 0..40 {
+            let id = ["session", "run-0", "run-1"][round % 3];
+            assert_eq!(erase(app, id).await, StatusCode::NO_CONTENT);
+        }
+    };
+    tokio::join!(
+        report(&app, 0),
+        report(&app, 1),
+        report(&other, 2),
+        report(&other, 3),
+        erase_often(&app),
+        erase_often(&other)
+    );
+    app.verify().await;
+    assert_eq!(erase(&app, "session").await, StatusCode::NO_CONTENT);
+    assert_eq!(app.executions().await, 0);
+    assert_eq!(dashboard(&app).await["total_installs"], 0);
+    app.verify().await;
+    other.stop().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_deletes_what_is_too_old_and_every_count_stays() {
+    let app = spawn_app().await;
+    for number in 0..6 {
+        let id = format!("old-{number}");
+        let status = if number % 2 == 0 { "failed" } else { "success" };
+        app.report("/telemetry", &event(&id, &format!("{id}-1"), status)).await;
+    }
+    for (number, days) in [(0, 366), (1, 366), (2, 400), (3, 1000), (4, 364), (5, 300)] {
+        let id = format!("old-{number}");
+        assert!(is_known(&app, &id).await);
+        let age = format!(
+            "update execution set first_seen = first_seen - interval '{days} days',
+                 last_seen = last_seen - interval '{days} days'
+             where run_key = (select run_key from execution where first_seen > now() - interval '1 day'
+                 order by first_seen limit 1)"
+        );
+        assert_eq!(sql(&app, &age).await, 1);
+    }
+    app.report("/telemetry", &event("new", "new-1", "success")).await;
+    let mut connection = PgConnection::connect_with(&app.pool().connect_options()).await.expect("it runs");
+    recount::rebuild(&mut connection).await.expect("it runs");
+    let before = dashboard(&app).await;
+    assert_eq!(before["total_installs"], 7);
+    assert_eq!(metric(&app, "telemetry_retention_horizon_timestamp_seconds").await, 0);
+
+    let other = second_instance(&app).await;
+    until("the old ones are gone", async || {
+        other.report("/telemetry", &event("new", "new-1", "success")).await;
+        other.executions().await == 3
+    })
+    .await;
+    assert_eq!(dashboard(&app).await, before);
+    let deleted = r#"telemetry_executions_deleted_total{reason="age"}"#;
+    let horizon = "telemetry_retention_horizon_timestamp_seconds";
+    until("it is measured", async || metric(&other, horizon).await > 0).await;
+    assert_eq!(metric(&other, deleted).await, 4);
+    assert_eq!(metric(&other, horizon).await % 86_400, 0);
+    let seen = recount::verify(&mut connection).await.expect("it runs");
+    assert_eq!((seen.mismatches.len(), seen.executions, seen.days_left_out.len()), (0, 3, 3));
+    let rebuilt = recount::rebuild(&mut connection).await.expect("it runs");
+    assert_eq!(rebuilt.days_left_out, seen.days_left_out);
+    assert_eq!(dashboard(&app).await, before);
+
+    // A late end of a run that is gone is a run of today of which only the end is known.
+    let end = json!({"random_id": "old-3", "execution_id": "old-3-1", "status": "failed", "exit_code": 1});
+    other.report("/telemetry", &end).await;
+    assert_eq!(dashboard(&app).await["unattributed_count"], 1);
+    app.verify().await;
+    other.stop().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_is_listed_only_when_five_sessions_have_it() {
+    let app = spawn_app().await;
+    let report = async |session: &str, attempt: &str, gpu: &str| {
+        let mut event = event(session, attempt, "success");
+        event["cpu_model"] = json!("Rare CPU 9000");
+        event["gpu_model"] = json!(gpu);
+        app.report("/telemetry", &event).await;
+    };
+    let listed = async || {
+        let dashboard = app.get_json("/api/dashboard").await;
+        let records = dashboard["recent_records"].as_array().expect("a list").clone();
+        let shown = |field: &str| records.iter().filter(|record| record[field] != Value::Null).count();
+        (records.len(), shown("cpu_model"), shown("gpu_model"))
+    };
+    for session in ["a", "b", "c", "d"] {
+        report(session, &format!("{session}-1"), "Common GPU").await;
+    }
+    // Attempts of one host are no group.
+    report("d", "d-2", "Common GPU").await;
+    assert_eq!(listed().await, (5, 0, 0));
+    report("e", "e-1", "Rare CPU 9000").await;
+    assert_eq!(listed().await, (6, 6, 0), "the same words as another part do not count");
+    report("f", "f-1", "Common GPU").await;
+    assert_eq!(listed().await, (7, 7, 6));
+    let own = app.get_json("/api/runs/e-1").await;
+    assert_eq!(own["executions"][0]["gpu_model"], "Rare CPU 9000", "one's own run shows everything");
+    for id in ["a", "b"] {
+        assert_eq!(erase(&app, id).await, StatusCode::NO_CONTENT);
+    }
+    assert_eq!(listed().await, (5, 0, 0));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_reads_do_not_make_an_instance_unready() {
+    let app = spawn_app().await;
+    let mut lock = app.pool().begin().await.expect("it runs");
+    sqlx::query("lock table rollup_script in access exclusive mode")
+        .execute(&mut *lock)
+        .await
+        .expect("it runs");
+    let read = async || app.get("/api/dashboard").await.0;
+    let reads = futures_util::future::join_all((0..12).map(|_| read()));
+    let probe = async {
+        let waiting = "select count(*) from pg_stat_activity
+                       where datname = current_database() and wait_event_type = 'Lock'";
+        until("every connection for reads is taken", async || {
+            let waiting = sqlx::query_scalar::<_, i64>(waiting).fetch_one(app.pool()).await;
+            waiting.expect("it runs") >= 6
+        })
+        .await;
+        assert_eq!(app.get("/readyz").await.0, StatusCode::OK);
+        lock.rollback().await.expect("it runs");
+    };
+    let (reads, ()) = tokio::join!(reads, probe);
+    assert!(reads.contains(&StatusCode::OK));
+    app.stop().await;
+}
