@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::mem::take;
 
-use telemetry_protocol::scrub::scrub as without_secrets;
+use telemetry_protocol::scrub::{scrub as scrub_text, scrub_tail, scrub_version};
 
 use crate::ingest::execution::{Facts, Told, with_facts};
 use crate::ingest::normalise::Event;
@@ -30,47 +30,52 @@ pub fn scrub(event: Event) -> Event {
 #[must_use]
 pub fn scrub_facts(mut facts: Facts) -> Facts {
     let (mut error, mut command) = (take(&mut facts.error), take(&mut facts.failed_command));
-    clean(&mut error, |text| tail(text, MAX_ERROR_BYTES));
-    clean(&mut command, |text| head(text, MAX_COMMAND_BYTES));
+    clean(&mut error, MAX_ERROR_BYTES, |text| scrub_tail(text, MAX_ERROR_BYTES));
+    clean(&mut command, MAX_COMMAND_BYTES, scrub_text);
     macro_rules! short_texts {
         ($($(#[$doc:meta])* $field:ident: $type:ty),+ $(,)?) => {
-            $(ShortText::scrub(&mut facts.$field);)+
+            $(ShortText::scrub(&mut facts.$field, scrubber(stringify!($field)));)+
         };
     }
     with_facts!(short_texts);
     Facts { error, failed_command: command, ..facts }
 }
 
+type Scrubber = fn(&str) -> Cow<'_, str>;
+
+/// Four numbers with dots are an address, unless a version is asked for.
+fn scrubber(fact: &str) -> Scrubber {
+    let is_version = matches!(fact, "app_version" | "kernel_version" | "os_version" | "pve_version");
+    if is_version { scrub_version } else { scrub_text }
+}
+
 /// A fact that may hold a short text.
 trait ShortText {
-    fn scrub(&mut self) {}
+    fn scrub(&mut self, _: Scrubber) {}
 }
 
 impl ShortText for Told<i32> {}
 impl ShortText for Told<bool> {}
 impl ShortText for Told<Text> {
-    fn scrub(&mut self) {
-        clean(self, |text| head(text, MAX_SHORT_TEXT_BYTES));
+    fn scrub(&mut self, scrubber: Scrubber) {
+        clean(self, MAX_SHORT_TEXT_BYTES, scrubber);
     }
 }
 
-/// Leaves of a text what is no secret, cut; if nothing is left, nothing was told.
-fn clean(fact: &mut Told<Text>, cut: impl Fn(&str) -> &str) {
+/// Leaves of a text what is no secret, and at most so many bytes of that; if nothing is left, nothing
+/// was told.
+fn clean(fact: &mut Told<Text>, max_bytes: usize, scrub: impl Fn(&str) -> Cow<'_, str>) {
     let (Some(text), Some(status)) = (fact.get(), fact.status()) else {
         return;
     };
-    let scrubbed = without_secrets(text);
-    let short = cut(&scrubbed);
-    if matches!(scrubbed, Cow::Owned(_)) || short.len() < text.len() {
-        let short = (!short.trim().is_empty()).then(|| Text::from(short));
-        *fact = Told::by(status, short);
+    let scrubbed = scrub(text);
+    let kept = head(&scrubbed, max_bytes);
+    if kept != text.as_str() {
+        let kept = (!kept.trim().is_empty()).then(|| Text::from(kept));
+        *fact = Told::by(status, kept);
     }
 }
 
 fn head(text: &str, bytes: usize) -> &str {
     if text.len() <= bytes { text } else { text[..text.floor_char_boundary(bytes)].trim_end() }
-}
-
-fn tail(text: &str, bytes: usize) -> &str {
-    if text.len() <= bytes { text } else { text[text.ceil_char_boundary(text.len() - bytes)..].trim_start() }
 }
