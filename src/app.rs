@@ -10,9 +10,11 @@ use actix_web::{App, HttpServer, web};
 use anyhow::Context;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::cache::Answers;
 use crate::config::Config;
 use crate::http::error::ApiError;
 use crate::http::observe::measure;
@@ -31,6 +33,8 @@ const SETTLE: Duration = Duration::from_millis(150);
 const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
 /// How long connections to the database have to be closed when the server stops.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
+/// Lists that are streamed at once; each has a connection of the read side from time to time.
+const EXPORTS: usize = 3;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
 /// Setting that names what the rollups were made with.
@@ -49,6 +53,11 @@ pub struct Running {
     pools: [PgPool; 2],
 }
 
+/// Connections for reading: to a replica, if there is one.
+fn read_pool(config: &Config, options: &PgConnectOptions) -> PgPool {
+    database::read_pool(config.read_database.as_deref().unwrap_or(options), config.read_timeout)
+}
+
 /// Prepares the database, then listens.
 ///
 /// # Errors
@@ -56,7 +65,7 @@ pub struct Running {
 pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Result<Running> {
     let ids = prepare(config, options).await?;
     let metrics = Arc::new(Metrics::new().context("cannot register the metrics")?);
-    let (read_pool, write_pool) = (database::read_pool(options), database::write_pool(options, WRITERS));
+    let (read_pool, write_pool) = (read_pool(config, options), database::write_pool(options, WRITERS));
     let (queue, writers) = writers(&write_pool, config.queue_events, &metrics);
     let state = AppState {
         ids,
@@ -65,6 +74,9 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         write_pool: write_pool.clone(),
         metrics,
         unfinished_after: config.unfinished_after,
+        answers: Answers::default(),
+        cache_for: config.cache_for,
+        exports: Arc::new(Semaphore::new(EXPORTS)),
         max_body_bytes: config.max_body_bytes,
     };
     let max_body_bytes = config.max_body_bytes;

@@ -20,6 +20,7 @@ pub mod ingest;
 pub mod metrics;
 pub mod store;
 pub mod expose;
+pub mod cache;
 pub mod state;
 pub mod http;
 pub mod app;

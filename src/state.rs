@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
 
+use crate::cache::Answers;
 use crate::ingest::execution::full_hour;
 use crate::ingest::identity::IdKey;
 use crate::metrics::Metrics;
@@ -26,6 +28,12 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// Age of the last event from which a run without an end is unfinished.
     pub unfinished_after: Duration,
+    /// Answers that were made a moment ago.
+    pub answers: Answers,
+    /// How long an answer about today may be given again.
+    pub cache_for: Duration,
+    /// Who may stream a list now.
+    pub exports: Arc<Semaphore>,
     /// Longest body of one event.
     pub max_body_bytes: usize,
 }

@@ -4,17 +4,19 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use telemetry_protocol::exit_code::explain;
 use telemetry_protocol::{Generation, Outcome, Status};
+use utoipa::ToSchema;
 
 use crate::ingest::execution::{Execution, Told};
 use crate::ingest::text::Text;
 
 /// Everything that is stored about a run but its ids. `null` for what was never sent.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[allow(missing_docs, reason = "the fields are those of the contract")]
 pub struct ExecutionView {
     pub app: Option<String>,
     #[serde(rename = "type")]
     pub kind: Option<String>,
+    #[schema(value_type = String)]
     pub status: Status,
     /// `null` while the run may still go on.
     pub outcome: Option<&'static str>,
@@ -47,6 +49,8 @@ pub struct ExecutionView {
     pub failed_line: Option<i32>,
     pub repo_source: Option<String>,
     pub repo_slug: Option<String>,
+    /// Generation of the client, 0 to 3.
+    #[schema(value_type = u8)]
     pub generation: Generation,
     #[serde(serialize_with = "rfc3339")]
     pub first_seen: DateTime<Utc>,
@@ -58,9 +62,10 @@ pub struct ExecutionView {
 }
 
 /// A status and when it was first reported.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Step {
     /// The status.
+    #[schema(value_type = String)]
     pub status: Status,
     /// Its first arrival.
     #[serde(serialize_with = "rfc3339")]
@@ -97,12 +102,6 @@ pub fn published_outcome(execution: &Execution, running_since: DateTime<Utc>) ->
 }
 
 impl ExecutionView {
-    /// Without the texts in which a host can have said anything, for lists that everybody may see.
-    #[must_use]
-    pub fn without_free_text(self) -> Self {
-        Self { error: None, failed_command: None, ..self }
-    }
-
     /// Shows an execution as of a time at which runs without an event since `running_since` are
     /// unfinished.
     #[must_use]

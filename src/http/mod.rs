@@ -3,9 +3,14 @@
 pub mod error;
 pub mod observe;
 pub mod parameters;
+pub mod answer;
+pub mod export;
 pub mod ingest;
 pub mod runs;
 pub mod dashboard;
+pub mod records;
+pub mod aggregates;
+pub mod legacy;
 pub mod exit_codes;
 pub mod health;
 pub mod routes;

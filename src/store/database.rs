@@ -12,8 +12,6 @@ use crate::store::embedded::Endpoint;
 /// The schema. A migration that was once released never changes.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Longest time that a query of the read side may take.
-const READ_TIMEOUT: &str = "10s";
 /// Longest time that a statement of the writer may take: a rebuild of one day is waited for.
 const WRITE_TIMEOUT: &str = "30s";
 /// Connections of the read side; small, so that reads never starve ingest.
@@ -134,10 +132,17 @@ pub fn write_pool(options: &PgConnectOptions, writers: u32) -> PgPool {
     pool(options, writers, WRITE_TIMEOUT, "telemetry write")
 }
 
-/// Connections for everything that only reads.
+/// Connections for everything that only reads, each query for at most `timeout`.
 #[must_use]
-pub fn read_pool(options: &PgConnectOptions) -> PgPool {
-    pool(options.clone(), READ_CONNECTIONS, READ_TIMEOUT, "telemetry read")
+pub fn read_pool(options: &PgConnectOptions, timeout: Duration) -> PgPool {
+    // One statement serves every filter: it is planned for the one that is asked for.
+    let options = options.clone().options([
+        ("plan_cache_mode", "force_custom_plan"),
+        ("jit", "off"),
+        ("work_mem", "16MB"),
+        ("default_transaction_read_only", "on"),
+    ]);
+    pool(options, READ_CONNECTIONS, &format!("{}ms", timeout.as_millis()), "telemetry read")
 }
 
 fn pool(options: PgConnectOptions, connections: u32, statement_timeout: &str, name: &str) -> PgPool {

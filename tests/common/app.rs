@@ -73,8 +73,18 @@ pub(crate) async fn spawn_app() -> TestApp {
 
 /// Starts a server with the defaults on a database that the test brings.
 pub(crate) async fn spawn_app_on(options: PgConnectOptions) -> TestApp {
-    let variables = Variables { listen_addr: Some("127.0.0.1:0".to_owned()), ..Variables::default() };
-    let config = variables.check().expect("the defaults are right");
+    spawn_app_with(options, Variables::default()).await
+}
+
+/// Starts a server with some variables set on a database that the test brings. Unless one says
+/// otherwise, every answer is made anew.
+pub(crate) async fn spawn_app_with(options: PgConnectOptions, variables: Variables) -> TestApp {
+    let variables = Variables {
+        listen_addr: Some("127.0.0.1:0".to_owned()),
+        cache_seconds: variables.cache_seconds.or_else(|| Some("0".to_owned())),
+        ..variables
+    };
+    let config = variables.check().expect("they are right");
     let running = start(&config, &options).await.expect("the server starts");
     TestApp {
         url: format!("http://{}", running.address),
