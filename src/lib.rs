@@ -23,6 +23,7 @@ pub mod limit;
 pub mod connections;
 pub mod store;
 pub mod expose;
+pub mod cache;
 pub mod state;
 pub mod http;
 pub mod app;
