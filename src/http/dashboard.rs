@@ -45,6 +45,8 @@ pub async fn show(
 }
 
 async fn read(state: &AppState, filter: &Filter) -> Result<Dashboard, ApiError> {
+    // First, for it takes a connection of its own.
+    let models = state.common_models().await?;
     let mut snapshot = Snapshot::open(&state.read_pool, filter).await?;
     let as_of = snapshot.as_of().await?;
     let running_since = state.running_since(as_of);
@@ -54,7 +56,6 @@ async fn read(state: &AppState, filter: &Filter) -> Result<Dashboard, ApiError> 
     let choice = Choice::all(running_since);
     let total = snapshot.total(&choice).await?;
     let recent = snapshot.records(&choice, Order::Newest, &Start::Offset(0), RECENT, Some(&total)).await?;
-    let models = state.common_models().await?;
     let counts = Counts {
         as_of,
         days_shown: (first, last),

@@ -96,12 +96,13 @@ pub async fn list(
     }
     let asked = (&filter, &paging, &choice, &search);
     let make = async {
+        // First, for it takes a connection of its own.
+        let models = state.common_models().await?;
         let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
         let as_of = snapshot.as_of().await?;
         let choice = found(&mut snapshot, choice.clone(), search.as_deref()).await?;
         let Page { total, records, next, .. } = page(&mut snapshot, &choice, &paging).await?;
         snapshot.close().await?;
-        let models = state.common_models().await?;
         let answer = Records {
             as_of,
             records: records.iter().map(|run| Record::of(run, choice.running_since, &models)).collect(),
