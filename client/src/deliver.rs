@@ -84,7 +84,7 @@ fn send(spool: &Spool, server: &Server, pending: Vec<Pending>, now_ms: u64, dead
 fn batch(spool: &Spool, server: &Server, pending: Vec<Pending>, now_ms: u64, deadline: Deadline) -> Delivery {
     let lines = pending.iter().map(|event| event.json.as_str()).collect::<Vec<_>>().join("\n") + "\n";
     match server.send_batch(&lines, deadline) {
-        Reply::Accepted(answer) => {
+        Reply::Accepted(Some(answer)) => {
             resume(spool);
             let mut delivery = Delivery::default();
             for (event, result) in pending.iter().zip(results(&answer, pending.len())) {
@@ -94,7 +94,8 @@ fn batch(spool: &Spool, server: &Server, pending: Vec<Pending>, now_ms: u64, dea
         }
         // An older server, or one event that spoils the batch for all.
         Reply::Missing | Reply::Refused(_) => one_by_one(spool, server, pending, now_ms, deadline),
-        later @ (Reply::Later(_) | Reply::Unreachable) => {
+        // Of a batch, the answer says which events the server did not take.
+        later @ (Reply::Accepted(None) | Reply::Later(_) | Reply::Unreachable) => {
             pause(spool, &later, now_ms);
             keep(&pending)
         }
@@ -199,7 +200,8 @@ fn pause(spool: &Spool, reply: &Reply, now_ms: u64) {
     let _ = storage::replace(&spool.file(PAUSE_FILE), until.to_string().as_bytes(), 0o600);
 }
 
-fn resume(spool: &Spool) {
+/// Ends a pause, if there is one: the next step asks the server again.
+pub fn resume(spool: &Spool) {
     let _ = fs::remove_file(spool.file(PAUSE_FILE));
 }
 

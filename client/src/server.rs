@@ -24,8 +24,8 @@ const LARGEST_ANSWER: u64 = 8 * 1024 * 1024;
 /// What a request came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// 2xx, with the body.
-    Accepted(String),
+    /// 2xx, with the body; `None` when that did not come, which says nothing against the status.
+    Accepted(Option<String>),
     /// 404 or 405: the server does not have this.
     Missing,
     /// Any other answer that will be the same next time.
@@ -128,7 +128,7 @@ fn reply(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Reply
     match status.as_u16() {
         200..=299 => {
             let body = response.into_body().with_config().limit(LARGEST_ANSWER).read_to_string();
-            Reply::Accepted(body.unwrap_or_default())
+            Reply::Accepted(body.ok())
         }
         404 | 405 => Reply::Missing,
         408 | 429 | 500..=599 => Reply::Later(retry_after(response.headers())),

@@ -34,7 +34,9 @@ pub(crate) fn run(command: &Command, deadline: Deadline) -> Result<()> {
             say("Reports of this host are allowed. `telemetry show` prints what they hold.")
         }
         Command::OptOut => {
-            Spool::of(&host).remove_events_of(None);
+            let spool = Spool::of(&host);
+            spool.remove_events_of(None);
+            deliver::resume(&spool);
             consent::record(&host, false).context(consent::FILE)?;
             say("Reports of this host are forbidden. `telemetry forget` has the server erase what it holds.")
         }
@@ -116,7 +118,7 @@ fn runs(host: &Host, deadline: Deadline) -> Result<()> {
     let server = Server::of(host);
     for id in KnownRuns::of(&Spool::of(host)).ids() {
         match server.run(&id, deadline) {
-            Reply::Accepted(answer) => say(answer.trim())?,
+            Reply::Accepted(Some(answer)) => say(answer.trim())?,
             Reply::Missing => say(&format!("{{\"id\":\"{id}\",\"executions\":[]}}"))?,
             other => bail!("the server does not tell: {other:?}"),
         }
