@@ -48,10 +48,13 @@ pub struct Event {
     host_managed_network: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     runtime_source: Option<&'static str>,
+    /// One of few forms that tell nothing else, see [`runtime`]; a commit would be taken for a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtime_ref: Option<String>,
 }
 
 macro_rules! texts {
-    ($($field:ident),+) => {
+    ($($field:ident: $scrub:path),+ $(,)?) => {
         /// Every field that comes from outside as text, all of which are scrubbed.
         #[derive(Clone, Debug, Default, Serialize)]
         struct Texts {
@@ -63,30 +66,29 @@ macro_rules! texts {
 
         impl Texts {
             fn clean(self) -> Self {
-                Self { $($field: self.$field.and_then(|text| excerpt::field(&text)),)+ error: self.error }
+                Self { $($field: self.$field.and_then(|text| $scrub(&text)),)+ error: self.error }
             }
         }
     };
 }
 
 texts!(
-    nsapp,
-    os_type,
-    os_version,
-    pve_version,
-    method,
-    cpu_vendor,
-    cpu_model,
-    gpu_vendor,
-    gpu_model,
-    arch,
-    platform,
-    kernel_version,
-    app_version,
-    failed_command,
-    repo_source,
-    repo_slug,
-    runtime_ref
+    nsapp: excerpt::field,
+    os_type: excerpt::field,
+    os_version: excerpt::version,
+    pve_version: excerpt::version,
+    method: excerpt::field,
+    cpu_vendor: excerpt::field,
+    cpu_model: excerpt::field,
+    gpu_vendor: excerpt::field,
+    gpu_model: excerpt::field,
+    arch: excerpt::field,
+    platform: excerpt::field,
+    kernel_version: excerpt::version,
+    app_version: excerpt::version,
+    failed_command: excerpt::field,
+    repo_source: excerpt::field,
+    repo_slug: excerpt::field,
 );
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -196,6 +198,7 @@ impl Event {
             custom_entrypoint: None,
             host_managed_network: None,
             runtime_source: Some(runtime.source),
+            runtime_ref: runtime.reference,
             numbers: Numbers {
                 ram_speed: facts.ram_speed,
                 install_duration: duration(host, now_s),
@@ -213,7 +216,6 @@ impl Event {
                 kernel_version: facts.kernel_version,
                 repo_source: text("REPO_SOURCE"),
                 repo_slug: text("REPO_SLUG"),
-                runtime_ref: runtime.reference,
                 ..Texts::default()
             },
         }

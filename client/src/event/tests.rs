@@ -166,3 +166,54 @@ fn tools_and_addons_are_runs_of_their_own() {
     assert_ne!(tool["random_id"], addon["random_id"]);
     assert_eq!(tool["method"], Value::Null);
 }
+
+#[test]
+fn what_is_no_secret_survives_the_scrubbing() {
+    let facts = Facts {
+        pve_version: Some("8.4.1".into()),
+        platform: Some("pve".into()),
+        cpu_vendor: Some("intel".into()),
+        cpu_model: Some("13th Gen Intel Core i5-13500T".into()),
+        gpu_vendor: Some("intel".into()),
+        gpu_model: Some("Intel Corporation AlderLake-S GT1 [UHD Graphics 770]".into()),
+        ram_speed: Some(4800),
+        arch: Some("amd64".into()),
+        kernel_version: Some("6.8.12-10-pve".into()),
+    };
+    let commit = "0c4352671388e3959367f562cdbe0f67686421e5";
+    let host = typical()
+        .with("COMMUNITY_SCRIPTS_REF", commit)
+        .with("REPO_SLUG", "community-scripts/ProxmoxVE")
+        .with("APP_VERSION", "4.0.15.2941");
+    let event = value(Event::of_run(&host, facts.clone(), Guest::Lxc, Status::Installing, NOW_S).unwrap());
+    assert_eq!(event["runtime_ref"], commit);
+    assert_eq!(
+        (&event["repo_slug"], &event["app_version"]),
+        (&json!("community-scripts/ProxmoxVE"), &json!("4.0.15.2941"))
+    );
+    for (name, expected) in serde_json::to_value(facts).unwrap().as_object().unwrap() {
+        assert_eq!(&event[name], expected, "{name}");
+    }
+}
+
+#[test]
+fn every_text_is_scrubbed() {
+    let secret = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
+    let host = typical()
+        .with("NSAPP", secret)
+        .with("METHOD", secret)
+        .with("var_os", secret)
+        .with("var_version", secret)
+        .with("APP_VERSION", secret)
+        .with("REPO_SOURCE", secret)
+        .with("REPO_SLUG", secret)
+        .with("CPU_MODEL", secret)
+        .with("COMMUNITY_SCRIPTS_REF", secret);
+    let facts =
+        Facts { gpu_model: Some(secret.into()), kernel_version: Some(secret.into()), ..Facts::default() };
+    let ending =
+        Ending { status: "failed", exit_code: Some("1"), command: Some(secret), ..Ending::default() };
+    let event =
+        Event::of_run(&host, facts, Guest::Lxc, Status::Unknown, NOW_S).unwrap().ended(&ending).clean();
+    assert!(!event.json.contains("ghp_") && !event.app.contains("ghp_"), "{}", event.json);
+}
