@@ -1,8 +1,10 @@
 //! A server of telemetry that records what it gets, on loopback, and answers as it is told.
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
+use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -52,6 +54,8 @@ struct State {
 
 struct Shared {
     mode: Mutex<Mode>,
+    /// Gets each request as one line before it is answered: method, path, body.
+    record: Option<PathBuf>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -69,10 +73,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Listener {
     pub fn start(mode: Mode) -> Self {
+        Self::start_with_record(mode, None)
+    }
+
+    pub fn start_with_record(mode: Mode, record: Option<PathBuf>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
         let address = listener.local_addr().expect("the listener is bound");
         let shared =
-            Arc::new(Shared { mode: Mutex::new(mode), state: Mutex::default(), changed: Condvar::new() });
+            Arc::new(Shared { mode: Mutex::new(mode), record, state: Mutex::default(), changed: Condvar::new() });
         let for_thread = Arc::clone(&shared);
         let thread = thread::spawn(move || accept(&listener, &for_thread));
         Self { address, shared, thread: Some(thread) }
@@ -138,6 +146,10 @@ fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     while let Some(request) = read_request(&mut reader, &mut writer)? {
         let mode = lock(&shared.mode).clone();
         let answer = answer(&mode, &request);
+        if let Some(path) = &shared.record {
+            let line = format!("{} {} {}\n", request.method, request.path, request.text());
+            OpenOptions::new().create(true).append(true).open(path)?.write_all(line.as_bytes())?;
+        }
         {
             let mut state = lock(&shared.state);
             state.requests.push(request);
