@@ -79,8 +79,12 @@ impl Listener {
     pub fn start_with_record(mode: Mode, record: Option<PathBuf>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
         let address = listener.local_addr().expect("the listener is bound");
-        let shared =
-            Arc::new(Shared { mode: Mutex::new(mode), record, state: Mutex::default(), changed: Condvar::new() });
+        let shared = Arc::new(Shared {
+            mode: Mutex::new(mode),
+            record,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        });
         let for_thread = Arc::clone(&shared);
         let thread = thread::spawn(move || accept(&listener, &for_thread));
         Self { address, shared, thread: Some(thread) }
