@@ -320,17 +320,3 @@ fn the_functions_of_bash_say_what_the_catalogue_says() {
     }
     assert_eq!(lines.collect::<Vec<_>>(), ["Unknown error", "unknown"]);
 }
-
-/// Lint and tests in bash, where their programs are; `make test` installs them.
-#[test]
-fn shellcheck_and_bats_find_nothing() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    if is_installed("shellcheck") {
-        let output = Command::new("shellcheck").arg(API_FUNC).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    }
-    if is_installed("bats") {
-        let output = Command::new("bats").arg(folder.join("tests")).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    }
-}
