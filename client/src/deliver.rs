@@ -18,6 +18,16 @@ use crate::storage;
 /// How long events of a going install are only written after the server did not answer.
 const PAUSE: Duration = Duration::from_mins(1);
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+/// Errors of single events in a batch that say nothing against the event.
+const TEMPORARY: [&str; 7] = [
+    "queue_full",
+    "database_unavailable",
+    "stopping",
+    "rate_limited",
+    "too_many_connections",
+    "request_timeout",
+    "internal",
+];
 const PAUSE_FILE: &str = "retry-after";
 
 /// Whether an event is worth waiting for a server that was away a moment ago.
@@ -178,9 +188,7 @@ fn results(answer: &str, events: usize) -> impl Iterator<Item = Fate> {
     };
     let fates = results.into_iter().map(|result| match result.error.as_deref() {
         None => Fate::Taken,
-        Some("rate_limited" | "queue_full" | "overloaded" | "database_unavailable" | "unavailable") => {
-            Fate::Later
-        }
+        Some(error) if TEMPORARY.contains(&error) => Fate::Later,
         Some(_) => Fate::Hopeless,
     });
     fates.chain(std::iter::repeat(Fate::Taken)).take(events)

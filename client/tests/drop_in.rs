@@ -213,6 +213,18 @@ fn no_server_delays_or_fails_a_script() {
 }
 
 #[test]
+fn a_server_that_never_answers_is_waited_for_once_before_the_end() {
+    for way in ways() {
+        let server = Listener::start(Mode::BlackHole);
+        let host = Host::new(&server.url()).with(&[("TELEMETRY_BUDGET_MS", "500")]);
+        let steps =
+            "post_to_api; post_progress_to_api validation; post_progress_to_api; post_progress_to_api";
+        run(&host, way, &format!("{steps}; post_update_to_api failed 1"));
+        assert_eq!(server.requests().len(), 2, "{way:?}");
+    }
+}
+
+#[test]
 fn the_budget_holds_where_every_fact_takes_long() {
     let server = Listener::start(Mode::BlackHole);
     let host = Host::new(&server.url());
