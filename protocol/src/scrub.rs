@@ -1,0 +1,252 @@
+//! Takes secrets and personal data out of free text, on the host before anything leaves it and on the server
+//! before anything is stored.
+//!
+//! ```text
+//! text ─▶ clean ─▶ rules ─▶ spans ─▶ text with placeholders
+//!          │         │        │
+//!       terminal   one a    overlapping ones
+//!       codes      kind     become one
+//! ```
+//!
+//! Every rule reads the cleaned text once from left to right and adds what it finds; none sees what another
+//! found. So a rule can never hide a secret from another one, the result does not depend on their order, and
+//! the time is linear: rules look around a place for a bounded number of bytes only, or past what they read
+//! already. Placeholders match no rule, so that a text can pass any number of times: scrubbing is idempotent.
+//!
+//! The rules are written by hand instead of as regular expressions: half of the work is the context (is this a
+//! version or an address?), and the client stays small.
+//!
+//! | placeholder | instead of |
+//! |---|---|
+//! | `<key>` | key blocks (PEM, OpenSSH, PGP), public keys of ssh |
+//! | `<secret>` | values of `password=`-like pairs, authorization headers, credentials in URLs, password hashes |
+//! | `<token>` | API tokens by prefix, JWTs, random words, API tokens of Proxmox VE, web hooks |
+//! | `<query>` | query and fragment of a URL |
+//! | `<email>` | e-mail addresses |
+//! | `<mac>` | MAC addresses, fingerprints in octets |
+//! | `<ip>`, `<loopback>`, `<any-ip>` | IPv4 and IPv6 addresses with prefix length and port |
+//! | `<host>` | hosts of private networks, host names where the words around say so |
+//! | `<user>` | users in home paths and before `@host` |
+//! | `<id>` | UUIDs |
+//!
+//! What is replaced and what survives is told by the tests in `tests/scrub_*.rs`.
+
+mod chars;
+mod spans;
+mod clean;
+mod random;
+mod hash;
+mod ipv4;
+mod colons;
+mod host;
+mod host_label;
+mod home;
+mod url;
+mod at_sign;
+mod token;
+mod value;
+mod pair;
+mod key_block;
+
+use std::borrow::Cow;
+
+use self::spans::Spans;
+
+/// What stands where something was taken out. If findings overlap, the first in this order is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Placeholder {
+    /// A key block or a public key.
+    Key,
+    /// Query or fragment of a URL.
+    Query,
+    /// A password, or another value that its name makes secret.
+    Secret,
+    /// A token that shows what it is.
+    Token,
+    /// An e-mail address.
+    Email,
+    /// A hardware address.
+    Mac,
+    /// A network address.
+    Ip,
+    /// The address of the machine itself.
+    Loopback,
+    /// `0.0.0.0`.
+    AnyAddress,
+    /// The name of a host.
+    Host,
+    /// The name of a person's account.
+    User,
+    /// A UUID.
+    Id,
+}
+
+impl Placeholder {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Key,
+        Self::Query,
+        Self::Secret,
+        Self::Token,
+        Self::Email,
+        Self::Mac,
+        Self::Ip,
+        Self::Loopback,
+        Self::AnyAddress,
+        Self::Host,
+        Self::User,
+        Self::Id,
+    ];
+
+    /// As it stands in the text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "<key>",
+            Self::Secret => "<secret>",
+            Self::Token => "<token>",
+            Self::Query => "<query>",
+            Self::Email => "<email>",
+            Self::Mac => "<mac>",
+            Self::Ip => "<ip>",
+            Self::Loopback => "<loopback>",
+            Self::AnyAddress => "<any-ip>",
+            Self::Host => "<host>",
+            Self::User => "<user>",
+            Self::Id => "<id>",
+        }
+    }
+}
+
+/// `text` without secrets and personal data. Borrowed if there are none.
+///
+/// The result is at most three times as long as `text`. Newlines and tabs stay, `\r\n` becomes `\n`.
+#[must_use]
+pub fn scrub(text: &str) -> Cow<'_, str> {
+    let text = clean::clean(text);
+    let marks = Marks::of(text.as_bytes());
+    if marks.nothing_to_find() {
+        return text;
+    }
+    let mut spans = Spans::default();
+    find(text.as_bytes(), marks, &mut spans);
+    spans.replace_in(text)
+}
+
+/// The version of a program: as [`scrub`], but four numbers are a version unless they are an address of a
+/// private network.
+#[must_use]
+pub fn scrub_version(text: &str) -> Cow<'_, str> {
+    let number = text.trim();
+    let number = number.strip_prefix(['v', 'V']).unwrap_or(number);
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let mut groups = [None; 4];
+    for (group, part) in groups.iter_mut().zip(number.split('.')) {
+        *group = part.parse::<u8>().ok();
+    }
+    let quad = number.split('.').count() == 4 && number.split('.').all(digits);
+    if quad && groups.iter().all(Option::is_some) && !ipv4::is_private(groups) {
+        return Cow::Borrowed(text);
+    }
+    scrub(text)
+}
+
+/// The end of a log: as [`scrub`], then at most `max_bytes` of its end. The end of a log says why.
+///
+/// All of the text is scrubbed before it is cut: what is cut in half is harder to recognise.
+#[must_use]
+pub fn scrub_tail(text: &str, max_bytes: usize) -> Cow<'_, str> {
+    match scrub(text) {
+        Cow::Borrowed(text) => Cow::Borrowed(cut_tail(text, max_bytes)),
+        Cow::Owned(text) if text.len() <= max_bytes => Cow::Owned(text),
+        Cow::Owned(text) => Cow::Owned(cut_tail(&text, max_bytes).to_owned()),
+    }
+}
+
+/// How far behind the cut a line may begin for the cut to move there, in bytes.
+const LINE_REACH: usize = 256;
+
+/// At most the last `max_bytes` of `text`, from the beginning of a line if there is one nearby, else of a
+/// character.
+#[must_use]
+pub fn cut_tail(text: &str, max_bytes: usize) -> &str {
+    let Some(mut start) = text.len().checked_sub(max_bytes).filter(|start| *start > 0) else {
+        return text;
+    };
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    let tail = &text[start..];
+    let reach = tail.len().min(LINE_REACH);
+    tail.as_bytes()[..reach].iter().position(|byte| *byte == b'\n').map_or(tail, |end| &tail[end + 1..])
+}
+
+/// Which bytes a text has: rules that need others are skipped.
+#[derive(Clone, Copy, Default)]
+struct Marks {
+    dot: bool,
+    colon: bool,
+    at: bool,
+    slash: bool,
+    dash: bool,
+    equals: bool,
+    other: bool,
+    /// Length of the text, in bytes.
+    length: usize,
+}
+
+impl Marks {
+    fn of(text: &[u8]) -> Self {
+        let mut marks = Self { length: text.len(), ..Self::default() };
+        for byte in text {
+            match byte {
+                b'.' => marks.dot = true,
+                b':' => marks.colon = true,
+                b'@' | b'%' => marks.at = true,
+                b'/' | b'\\' | b'~' | b'?' => marks.slash = true,
+                b'-' | b'_' => marks.dash = true,
+                b'=' | b'"' | b'\'' | b'`' => marks.equals = true,
+                b'\n' | b'\t' | b'$' | b'<' | b'|' => marks.other = true,
+                _ => {}
+            }
+        }
+        marks
+    }
+
+    /// A word or two, with nothing that a rule needs.
+    fn nothing_to_find(self) -> bool {
+        let Self { dot, colon, at, slash, dash, equals, other, length } = self;
+        !(dot || colon || at || slash || dash || equals || other) && length < random::SHORTEST
+    }
+}
+
+fn find(text: &[u8], marks: Marks, spans: &mut Spans) {
+    if marks.dash {
+        key_block::find(text, spans);
+    }
+    if marks.dot {
+        ipv4::find(text, spans);
+        host::find(text, spans);
+    }
+    if marks.colon {
+        colons::find(text, spans);
+    }
+    if marks.dot || marks.dash || marks.length >= 15 {
+        colons::find_mac(text, spans);
+    }
+    if marks.slash {
+        home::find(text, spans);
+        url::find(text, spans);
+    }
+    if marks.at || marks.slash {
+        at_sign::find(text, spans);
+    }
+    if marks.length >= 8 {
+        token::find(text, spans);
+    }
+    pair::find(text, spans);
+    host_label::find(text, spans);
+    if marks.length >= 12 {
+        host_label::find_in_lines(text, spans);
+    }
+}
