@@ -11,7 +11,9 @@
 //! Every rule reads the cleaned text once from left to right and adds what it finds; none sees what another
 //! found. So a rule can never hide a secret from another one, the result does not depend on their order, and
 //! the time is linear: rules look around a place for a bounded number of bytes only, or past what they read
-//! already. Placeholders match no rule, so that a text can pass any number of times: scrubbing is idempotent.
+//! already. Placeholders match no rule. Where something was found, the result is read again until nothing is:
+//! what stood beside it may mean something else now. So scrubbing is idempotent, as it must be, because the
+//! client scrubs, and the server again.
 //!
 //! The rules are written by hand instead of as regular expressions: half of the work is the context (is this a
 //! version or an address?), and the client stays small.
@@ -123,15 +125,24 @@ impl Placeholder {
 /// The result is at most three times as long as `text`. Newlines and tabs stay, `\r\n` becomes `\n`.
 #[must_use]
 pub fn scrub(text: &str) -> Cow<'_, str> {
-    let text = clean::clean(text);
-    let marks = Marks::of(text.as_bytes());
-    if marks.nothing_to_find() {
-        return text;
+    let mut text = clean::clean(text);
+    for _ in 0..MAX_ROUNDS {
+        let marks = Marks::of(text.as_bytes());
+        if marks.nothing_to_find() {
+            return text;
+        }
+        let mut spans = Spans::default();
+        find(text.as_bytes(), marks, &mut spans);
+        if spans.is_empty() {
+            return text;
+        }
+        text = spans.replace_in(text);
     }
-    let mut spans = Spans::default();
-    find(text.as_bytes(), marks, &mut spans);
-    spans.replace_in(text)
+    text
 }
+
+/// How often a text is read. The second time rarely finds anything, the third time next to never.
+const MAX_ROUNDS: usize = 4;
 
 /// The version of a program: as [`scrub`], but four numbers are a version unless they are an address of a
 /// private network.

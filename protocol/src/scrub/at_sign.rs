@@ -96,6 +96,10 @@ impl Place<'_> {
         if self.is_in_url() {
             return None;
         }
+        if start == sign && before(text, start) == b'>' {
+            // Behind a placeholder.
+            return None;
+        }
         let (local, domain) = (&text[start..sign], &text[domain_start..domain_end]);
         if domain.is_empty() {
             // The address behind it is removed by its own rule.

@@ -57,6 +57,19 @@ pub(super) fn escape_ends_at(text: &[u8], at: usize) -> bool {
         || (at >= 6 && text[at - 6] == b'\\' && text[at - 5] == b'u' && hex(at - 4))
 }
 
+/// Length of the hexadecimal digits of an escape (`\u003c`, `\x3c`, `%3c`) at `at`, which stand directly before
+/// what could be read together with them; 0 if there are none.
+pub(super) fn escape_digits(text: &[u8], at: usize) -> usize {
+    let length = match before(text, at) {
+        b'u' if at >= 2 && text[at - 2] == b'\\' => 4,
+        b'x' if at >= 2 && text[at - 2] == b'\\' => 2,
+        b'%' => 2,
+        _ => return 0,
+    };
+    let digits = text.get(at..at + length);
+    if digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) { length } else { 0 }
+}
+
 /// Whether a word can begin at `at`.
 pub(super) fn begins_word(text: &[u8], at: usize) -> bool {
     !is_word(before(text, at)) || escape_ends_at(text, at)

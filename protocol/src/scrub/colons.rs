@@ -5,7 +5,7 @@
 use std::net::Ipv6Addr;
 
 use super::Placeholder;
-use super::chars::{before, begins_word, byte, is_one_of, is_word, run_end, run_start};
+use super::chars::{before, begins_word, byte, escape_digits, is_one_of, is_word, run_end, run_start};
 use super::spans::Spans;
 
 /// Addresses with colons.
@@ -24,6 +24,7 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
 }
 
 fn read_run(text: &[u8], start: usize, end: usize, spans: &mut Spans) {
+    let start = start + escape_digits(text, start);
     let Some(start) = skip_label(text, start, end) else {
         return;
     };
@@ -170,7 +171,8 @@ fn find_separated(text: &[u8], separator: u8, spans: &mut Spans) {
         let start = run_start(text, sign, done, is_part);
         let end = run_end(text, sign, is_part);
         done = end;
-        if end - start >= 17 && has_pairs(&text[start..end], separator) {
+        let start = start + escape_digits(text, start);
+        if end >= start + 17 && has_pairs(&text[start..end], separator) {
             spans.add(start, end, Placeholder::Mac);
         }
     }

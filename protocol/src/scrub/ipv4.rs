@@ -5,7 +5,7 @@
 
 use super::Placeholder;
 use super::chars::{
-    before, begins_word, byte, ends_with, is_one_of, is_word, run_end, stands_at, word_before,
+    before, begins_word, byte, ends_with, escape_digits, is_one_of, is_word, run_end, stands_at, word_before,
 };
 use super::spans::Spans;
 
@@ -26,6 +26,7 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
             at += 1;
             continue;
         }
+        at += escape_digits(text, at);
         let dotted = read(text, at);
         if let Some(end) = address_end(text, at, &dotted) {
             spans.add(at, end, placeholder(&dotted));

@@ -4,7 +4,7 @@
 
 use super::Placeholder;
 use super::chars::{
-    before, begins_word, byte, is_token, is_word, line_break, run_end, run_start, stands_at,
+    before, begins_word, byte, escape_digits, is_token, is_word, line_break, run_end, run_start, stands_at,
 };
 use super::hash::HashLines;
 use super::random::{SHORTEST, is_hex, is_random, may_be_rest};
@@ -102,9 +102,13 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
             at += 1;
             continue;
         }
+        at = past_escape(text, at);
         let end = run_end(text, at, |byte| byte.is_ascii_alphanumeric());
-        if let Some((start, end)) = known(text, at, end) {
-            let start = with_front(text, start, done);
+        if end == at {
+            continue;
+        }
+        if let Some(end) = prefixed_end(text, at).or_else(|| bot_end(text, at, end)) {
+            let start = with_front(text, at, done);
             let end = with_rest(text, end);
             spans.add(start, end, Placeholder::Token);
             (done, at) = (end, end);
@@ -126,18 +130,13 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
     }
 }
 
-/// A token with a known beginning at the word from `at` to `end`.
-fn known(text: &[u8], at: usize, end: usize) -> Option<(usize, usize)> {
-    // `\nghp_…` is a line break and a token.
-    let after_escape = before(text, at) == b'\\' && matches!(text[at], b'n' | b't' | b'r');
-    for start in [at, at + 1].into_iter().take(1 + usize::from(after_escape)) {
-        if start < end
-            && let Some(end) = prefixed_end(text, start).or_else(|| bot_end(text, start, end))
-        {
-            return Some((start, end));
-        }
+/// Where the word at `at` begins behind an escape: `\nghp_…` is a line break and a token.
+fn past_escape(text: &[u8], at: usize) -> usize {
+    match (before(text, at), text[at]) {
+        (b'\\', b'n' | b't' | b'r') => at + 1,
+        (b'\\', b'u' | b'x') => at + 1 + escape_digits(text, at + 1),
+        _ => at + escape_digits(text, at),
     }
-    None
 }
 
 fn prefixed_end(text: &[u8], start: usize) -> Option<usize> {
@@ -239,28 +238,27 @@ fn is_uuid(text: &[u8], at: usize) -> bool {
 
 /// The random word around the letters and digits from `at` to `end`, nothing before `done`.
 fn random(text: &[u8], at: usize, end: usize, done: usize, hashes: &mut HashLines) -> Option<(usize, usize)> {
-    let from = if before(text, at) == b'\\' && matches!(text[at], b'n' | b't' | b'r') { at + 1 } else { at };
-    let word = &text[from..end];
+    let word = &text[at..end];
     // Names that compilers make.
     if word.starts_with(b"ZN") || word.starts_with(b"ZSt") || word.starts_with(b"ZTV") {
         return None;
     }
-    let limit = text.len().min(from + 512);
+    let limit = text.len().min(at + 512);
     let whole_end = run_end(&text[..limit.max(end)], end, is_token);
     let found = if word.len() >= SHORTEST && is_random(word) {
         Some(end)
-    } else if whole_end - from >= 24 && whole_end > end && is_joined_random(&text[from..whole_end]) {
+    } else if whole_end - at >= 24 && whole_end > end && is_joined_random(&text[at..whole_end]) {
         Some(whole_end)
     } else {
         None
     }?;
-    if found == end && is_hex(word) && hashes.say_so(text, from, end) {
+    if found == end && is_hex(word) && hashes.say_so(text, at, end) {
         return None;
     }
-    if is_checksum(text, from) {
+    if is_checksum(text, at) {
         return None;
     }
-    Some((with_front(text, with_sides(text, from, done), done), with_rest(text, with_tail(text, found))))
+    Some((with_front(text, with_sides(text, at, done), done), with_rest(text, with_tail(text, found))))
 }
 
 /// Parts that are short for themselves, as base64 has them between its `/`, `+`, `-` and `_`.
@@ -270,12 +268,15 @@ fn is_joined_random(run: &[u8]) -> bool {
     let parts = || run.split(|byte| !byte.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
     let odd = parts().filter(|part| part.len() >= 3 && may_be_rest(part)).count();
     let plain = parts().filter(|part| part.len() >= 5 && !may_be_rest(part)).count();
-    separators * 6 <= run.len()
-        && odd >= 2
-        && plain == 0
-        && is_random(run)
-        && run.iter().any(u8::is_ascii_uppercase)
-        && run.iter().any(u8::is_ascii_lowercase)
+    if odd < 2 || !is_random(run) {
+        return false;
+    }
+    // Padding says base64.
+    run.ends_with(b"==") && separators * 3 <= run.len()
+        || separators * 5 <= run.len()
+            && plain == 0
+            && run.iter().any(u8::is_ascii_uppercase)
+            && run.iter().any(u8::is_ascii_lowercase)
 }
 
 /// `sha512-…`, `h1:…`: checksums of package managers.

@@ -213,9 +213,10 @@ impl<'t> Report<'t> {
 
 /// Clients of generation 2 send `|` for newlines; a text with real ones keeps its bars.
 fn split_bars(line: &str, one_line: bool) -> impl Iterator<Item = &str> {
-    let whole = !one_line || line.starts_with("exit_code=") || line.matches('|').count() < 2;
-    let bar = if whole { '\n' } else { '|' };
-    line.split(bar)
+    let (head, rest) = line.split_once("|---|").unwrap_or(("", line));
+    let bars =
+        one_line && (!head.is_empty() || (!line.starts_with("exit_code=") && line.matches('|').count() > 1));
+    [head].into_iter().chain(rest.split(if bars { '|' } else { '\n' }))
 }
 
 /// `exit_code=100 | APT: Package manager error | at line 57: command`

@@ -23,10 +23,18 @@ pub(super) fn mask(line: &str) -> String {
     }
     let out = out.replace("npm ERR!", "npm error");
     let out = tidy(&out);
+    let out = without_syslog_prefix(&out);
     let kept = out.trim_start_matches(|c: char| {
         !c.is_alphanumeric() && !matches!(c, '$' | '/' | '.' | '"' | '\'' | '`' | '-')
     });
     kept.trim_end().to_owned()
+}
+
+/// A line of syslog without its date and host.
+fn without_syslog_prefix(line: &str) -> &str {
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let rest = line.get(3..).filter(|_| months.iter().any(|month| line.starts_with(month)));
+    rest.and_then(|rest| rest.strip_prefix(" # # ")).unwrap_or(line)
 }
 
 fn mask_word(word: &str, out: &mut String) {
@@ -72,11 +80,16 @@ fn mask_part(part: &str, after: &str, temporary: bool, versioned: &mut bool, out
         out.push('#');
         return part.len();
     }
+    let dotted = after.starts_with('.') && after[1..].starts_with(|c: char| c.is_ascii_digit() || c == 'x');
+    let number = part.strip_prefix(['v', 'V']).unwrap_or_default();
+    if dotted && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+        out.push_str("v#");
+        return part.len() + version_rest(after);
+    }
     if digits == 0 {
         out.push_str(part);
         return part.len();
     }
-    let dotted = after.starts_with('.') && after[1..].starts_with(|c: char| c.is_ascii_digit() || c == 'x');
     if digits == part.len() && !dotted && keeps_number(part, after, *versioned, out) {
         out.push_str(part);
         return part.len();
@@ -100,7 +113,7 @@ fn mask_part(part: &str, after: &str, temporary: bool, versioned: &mut bool, out
 /// Whether a number names an error, or is part of the name of a package (`openjdk-17-jre`, `postgresql-16`).
 fn keeps_number(part: &str, after: &str, versioned: bool, out: &str) -> bool {
     let before = out.trim_end_matches([' ', '(', ':', '=', '[', '#', '/', '.', '*']);
-    let word_start = before.rfind(|c: char| !c.is_ascii_alphabetic()).map_or(0, |at| at + 1);
+    let word_start = before.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len();
     let word = &before[word_start..];
     let near = out.len() - before.len() <= 3 && !out.ends_with(['/', '.', '#']);
     if near && part.len() <= MAX_ERROR_DIGITS && NUMBERED.iter().any(|name| word.eq_ignore_ascii_case(name)) {
