@@ -45,13 +45,17 @@ mod host_label;
 mod home;
 mod url;
 mod at_sign;
+mod wrap;
+mod prefix;
 mod token;
 mod value;
+mod command;
 mod pair;
 mod key_block;
 
 use std::borrow::Cow;
 
+use self::chars::Classes;
 use self::spans::Spans;
 
 /// What stands where something was taken out. If findings overlap, the first in this order is named.
@@ -127,12 +131,12 @@ impl Placeholder {
 pub fn scrub(text: &str) -> Cow<'_, str> {
     let mut text = clean::clean(text);
     for _ in 0..MAX_ROUNDS {
-        let marks = Marks::of(text.as_bytes());
-        if marks.nothing_to_find() {
+        let classes = Classes::of(text.as_bytes());
+        if !classes.has(!Classes::WIDE) && text.len() < SHORTEST_PLAIN {
             return text;
         }
         let mut spans = Spans::default();
-        find(text.as_bytes(), marks, &mut spans);
+        find(text.as_bytes(), classes, &mut spans);
         if spans.is_empty() {
             return text;
         }
@@ -162,12 +166,16 @@ pub fn scrub_version(text: &str) -> Cow<'_, str> {
     scrub(text)
 }
 
+/// How much more is scrubbed than is kept, in bytes: a key block that reaches into the end begins there.
+const MARGIN: usize = 48 * 1024;
+
 /// The end of a log: as [`scrub`], then at most `max_bytes` of its end. The end of a log says why.
 ///
-/// All of the text is scrubbed before it is cut: what is cut in half is harder to recognise.
+/// The text is scrubbed before it is cut, with 48 KiB more than is kept: what is cut in half is harder to
+/// recognise.
 #[must_use]
 pub fn scrub_tail(text: &str, max_bytes: usize) -> Cow<'_, str> {
-    match scrub(text) {
+    match scrub(cut_tail(text, max_bytes.saturating_add(MARGIN))) {
         Cow::Borrowed(text) => Cow::Borrowed(cut_tail(text, max_bytes)),
         Cow::Owned(text) if text.len() <= max_bytes => Cow::Owned(text),
         Cow::Owned(text) => Cow::Owned(cut_tail(&text, max_bytes).to_owned()),
@@ -192,72 +200,32 @@ pub fn cut_tail(text: &str, max_bytes: usize) -> &str {
     tail.as_bytes()[..reach].iter().position(|byte| *byte == b'\n').map_or(tail, |end| &tail[end + 1..])
 }
 
-/// Which bytes a text has: rules that need others are skipped.
-#[derive(Clone, Copy, Default)]
-struct Marks {
-    dot: bool,
-    colon: bool,
-    at: bool,
-    slash: bool,
-    dash: bool,
-    equals: bool,
-    other: bool,
-    /// Length of the text, in bytes.
-    length: usize,
-}
+/// A text with nothing but letters, digits and blanks needs this length to be a secret, in bytes.
+const SHORTEST_PLAIN: usize = random::SHORTEST;
 
-impl Marks {
-    fn of(text: &[u8]) -> Self {
-        let mut marks = Self { length: text.len(), ..Self::default() };
-        for byte in text {
-            match byte {
-                b'.' => marks.dot = true,
-                b':' => marks.colon = true,
-                b'@' | b'%' => marks.at = true,
-                b'/' | b'\\' | b'~' | b'?' => marks.slash = true,
-                b'-' | b'_' => marks.dash = true,
-                b'=' | b'"' | b'\'' | b'`' => marks.equals = true,
-                b'\n' | b'\t' | b'$' | b'<' | b'|' => marks.other = true,
-                _ => {}
-            }
-        }
-        marks
-    }
-
-    /// A word or two, with nothing that a rule needs.
-    fn nothing_to_find(self) -> bool {
-        let Self { dot, colon, at, slash, dash, equals, other, length } = self;
-        !(dot || colon || at || slash || dash || equals || other) && length < random::SHORTEST
-    }
-}
-
-fn find(text: &[u8], marks: Marks, spans: &mut Spans) {
-    if marks.dash {
+fn find(text: &[u8], classes: Classes, spans: &mut Spans) {
+    if classes.has(Classes::DASH) {
         key_block::find(text, spans);
     }
-    if marks.dot {
+    if classes.has(Classes::DOT) {
         ipv4::find(text, spans);
         host::find(text, spans);
     }
-    if marks.colon {
+    if classes.has(Classes::COLON) {
         colons::find(text, spans);
     }
-    if marks.dot || marks.dash || marks.length >= 15 {
+    if classes.has(Classes::DOT | Classes::DASH) || text.len() >= 15 {
         colons::find_mac(text, spans);
     }
-    if marks.slash {
+    if classes.has(Classes::SLASH) {
         home::find(text, spans);
         url::find(text, spans);
     }
-    if marks.at || marks.slash {
+    if classes.has(Classes::AT) {
         at_sign::find(text, spans);
     }
-    if marks.length >= 8 {
-        token::find(text, spans);
-    }
+    token::find(text, spans);
     pair::find(text, spans);
     host_label::find(text, spans);
-    if marks.length >= 12 {
-        host_label::find_in_lines(text, spans);
-    }
+    host_label::find_in_lines(text, spans);
 }

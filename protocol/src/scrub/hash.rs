@@ -65,7 +65,7 @@ impl HashLines {
             let limit = text.len().min(end + HASH_REACH);
             let to = run_end(&text[..limit], end, |byte| byte != b'\n');
             let mut words = text[from..to].split(|byte| !byte.is_ascii_alphanumeric());
-            self.says = words.any(|word| is_one_of(word, &HASH_WORDS));
+            self.says = words.any(|word| is_one_of(word, HASH_WORDS));
             self.line = Some((from, to));
         }
         // `sha256sum` writes two blanks and the name of the file.

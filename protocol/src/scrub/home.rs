@@ -55,10 +55,8 @@ fn read_path(text: &[u8], at: usize, spans: &mut Spans) -> usize {
     }
     let end = name_end(text, name, windows);
     let found = &text[name..end];
-    if !found.is_empty()
-        && !is_one_of(found, &SERVICE_NAMES)
-        && !(*folder == b"users" && is_one_of(found, &["public", "shared"]))
-    {
+    let everybody = *folder == b"users" && is_one_of(found, &["public", "shared"]);
+    if !everybody && !is_one_of(found, SERVICE_NAMES) {
         spans.add(name, end, Placeholder::User);
     }
     end.max(folder_end)

@@ -100,7 +100,7 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
         let is_file =
             before(text, start) == b'/' && start > 1 && (is_word(text[start - 2]) || text[start - 2] == b'.');
         let may_be_file = [&b".local"[..], b".home", b".private", b".internal", b".lab", b".domain"];
-        if is_one_of(name, &NOT_HOSTS)
+        if is_one_of(name, NOT_HOSTS)
             || ((hidden || is_file) && may_be_file.iter().any(|domain| ends_with(name, domain)))
             || byte(text, end) == b'('
         {

@@ -179,8 +179,8 @@ fn is_version(text: &[u8], start: usize, end: usize, strictly: bool) -> bool {
 
 fn follows_version_word(text: &[u8], start: usize) -> bool {
     let (word, at) = word_before(text, start);
-    let names_version = |word: &[u8]| is_one_of(word, &VERSION_WORDS) || ends_with(word, b"_version");
-    if names_version(word) || (is_one_of(word, &LINKING_WORDS) && names_version(word_before(text, at).0)) {
+    let names_version = |word: &[u8]| is_one_of(word, VERSION_WORDS) || ends_with(word, b"_version");
+    if names_version(word) || (is_one_of(word, LINKING_WORDS) && names_version(word_before(text, at).0)) {
         return true;
     }
     let floor = start.saturating_sub(120);
