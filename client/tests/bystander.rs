@@ -2,6 +2,7 @@
 //!
 //! These are the only tests that look at a clock, because the budget is what is promised. They allow
 //! two seconds more than that, for a machine that is busy with other things.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! `client/api.func` as scripts use it, by the program and by curl, with both awks of Debian.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! What a person at the host decides, sees and takes back.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! A whole install as scripts report it, against a server in every state.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
