@@ -10,10 +10,10 @@ export HOME ?= $(shell getent passwd "$$(id -u)" | cut -d: -f6)
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 target_dir := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test check bench sqlx-data
+.PHONY: help run test check bench bench-hostile sqlx-data
 
 help: ## list the targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 run: ## build the server and start it on http://127.0.0.1:8080
 	@scripts/setup run
@@ -35,6 +35,11 @@ bench: ## measure the ingest path and print the table of ratios
 	@scripts/setup bench
 	@cargo build --release --locked
 	@cargo run --release --locked -p telemetry-load-tests --bin bench-ingest
+
+bench-hostile: ## measure what forged ids and addresses and 10,000 idle connections cost
+	@scripts/setup bench
+	@cargo build --release --locked
+	@cargo run --release --locked -p telemetry-load-tests --bin bench-hostile
 
 sqlx-data: ## renew .sqlx, the data of the queries that are checked at compile time
 	@scripts/setup sqlx-data
