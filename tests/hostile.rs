@@ -7,8 +7,10 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use common::DataDir;
 use common::app::{TestApp, spawn_app_with, unlimited};
 use common::http::{self, Answer};
+use common::server::Server;
 use serde_json::{Value, json};
 use telemetry_server::config::protection::ProtectionVariables;
 use telemetry_server::connections::affordable;
@@ -335,6 +337,18 @@ async fn what_is_not_quite_http_is_refused_without_a_500_and_without_waiting() {
     assert_serving(&app, "after").await;
     assert_eq!(app.executions().await, 1, "nothing was smuggled in");
     app.stop().await;
+}
+
+#[test]
+fn what_is_not_http_leaves_no_line_in_the_log() {
+    let data = DataDir::new();
+    let server = Server::start(&data);
+    let lines = || server.stderr().lines().count();
+    let before = lines();
+    for _ in 0..20 {
+        assert_eq!(ask(server.address, "no HTTP\r\n\r\n").map(|answer| answer.status), Some(400));
+    }
+    assert_eq!(lines(), before, "{}", server.stderr());
 }
 
 #[tokio::test(flavor = "multi_thread")]
