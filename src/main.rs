@@ -74,9 +74,13 @@ fn complain(error: &dyn std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "telemetry-server: {error}");
 }
 
+/// actix logs each request that is not HTTP as an error: anybody could fill the log. A filter that
+/// names that module wins.
 fn log_to_stderr(filter: &str) {
+    const NOISY: &str = "actix_http::h1::dispatcher";
+    let quiet = if filter.contains(NOISY) { String::new() } else { format!("{NOISY}=off,") };
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(quiet + filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
