@@ -13,4 +13,5 @@ pub mod aggregates;
 pub mod legacy;
 pub mod exit_codes;
 pub mod health;
+pub mod openapi;
 pub mod routes;
