@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use sqlx::PgPool;
+use utoipa::ToSchema;
 
 use crate::http::error::ApiError;
 use crate::state::AppState;
@@ -13,19 +14,37 @@ use crate::store::read;
 /// Longest time that the database may take to answer a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-#[derive(Serialize)]
+/// Whether the server is of use.
+#[derive(Serialize, ToSchema)]
 struct Health {
+    /// `ok`, `ready` or `unready`.
     status: &'static str,
+    /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }
 
 /// The process answers.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "operation",
+    responses((status = 200, description = "It does", body = Health))
+)]
 pub async fn healthy() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "ok", reason: None })
 }
 
 /// The database answers: 200, else 503 with the reason.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operation",
+    responses(
+        (status = 200, description = "It does", body = Health),
+        (status = 503, description = "It does not", body = Health),
+    )
+)]
 pub async fn ready(state: web::Data<AppState>) -> HttpResponse {
     let reason = match tokio::time::timeout(PROBE_TIMEOUT, read::ping(&state.probe_pool)).await {
         Ok(Ok(())) => return HttpResponse::Ok().json(Health { status: "ready", reason: None }),
@@ -39,6 +58,12 @@ pub async fn ready(state: web::Data<AppState>) -> HttpResponse {
 ///
 /// # Errors
 /// [`ApiError::Internal`].
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operation",
+    responses((status = 200, description = "Metrics", body = String, content_type = "text/plain"))
+)]
 pub async fn metrics(state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
     observe_pool(&state, "read", &state.read_pool);
     observe_pool(&state, "write", &state.write_pool);

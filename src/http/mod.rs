@@ -15,5 +15,6 @@ pub mod aggregates;
 pub mod legacy;
 pub mod exit_codes;
 pub mod health;
+pub mod openapi;
 pub mod admin;
 pub mod routes;

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Responder, web};
 use serde_json::json;
 
 use crate::http::error::ApiError;
-use crate::http::{admin, aggregates, dashboard, exit_codes, health, ingest, legacy, records, runs};
+use crate::http::{admin, aggregates, dashboard, exit_codes, health, ingest, legacy, openapi, records, runs};
 use crate::ingest::batch::MAX_BATCH_BYTES;
 use crate::ingest::normalise::Route;
 use crate::state::AppState;
@@ -51,6 +51,10 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
         .service(get("/data/errors").route(web::get().to(legacy::errors)))
         .service(get("/api/exit-codes").route(web::get().to(exit_codes::list)))
         .service(get("/api/exit-codes/{code}").route(web::get().to(exit_codes::show)))
+        .service(get("/openapi.json").route(web::get().to(openapi::description)))
+        .service(get("/docs").route(web::get().to(openapi::page)))
+        .service(get("/docs/docs.js").route(web::get().to(openapi::script)))
+        .service(get("/docs/docs.css").route(web::get().to(openapi::style)))
         .service(get("/healthz").route(web::get().to(health::healthy)))
         .service(get("/readyz").route(web::get().to(health::ready)))
         .service(get("/metrics").route(web::get().to(health::metrics)))
@@ -111,6 +115,7 @@ async fn index() -> impl Responder {
             "GET /data/...": "the shapes of 2025: summary, paginated, json, nsapp, status, os, date, errors",
             "GET /api/exit-codes": "code to text",
             "GET /api/exit-codes/{code}": "what a code means; generation",
+            "GET /openapi.json": "the description of this API; as a page: /docs",
             "GET /healthz": "whether the process answers",
             "GET /readyz": "whether the database answers",
             "GET /metrics": "Prometheus metrics",

@@ -268,7 +268,8 @@ fn template_detail(execution: &Execution) -> &'static str {
 }
 
 /// Distributions that are counted together.
-fn os_family(os: &str) -> &str {
+#[must_use]
+pub fn os_family(os: &str) -> &str {
     if os == "wolfi" { "chainguard" } else { os }
 }
 

@@ -155,6 +155,11 @@ impl TestApp {
         &self.pool
     }
 
+    /// A connection of the test's own.
+    pub(crate) async fn connection(&self) -> PgConnection {
+        PgConnection::connect_with(&self.options).await.expect("it runs")
+    }
+
     /// Rows in `execution`.
     pub(crate) async fn executions(&self) -> i64 {
         let count = sqlx::query_scalar("select count(*) from execution").fetch_one(&self.pool);
