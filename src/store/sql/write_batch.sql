@@ -2,7 +2,7 @@
 -- $1: executions in key order. New ones are inserted, those that were read as the revision before are
 -- replaced. One that somebody else has inserted or changed since is left alone; then the number
 -- of rows written is not $2 and everything is undone.
--- $3 to $7: what is added to the rollups, in key order.
+-- $3 to $9: what is added to the rollups, in key order. $10: the days of these rows.
 with written as (
     insert into execution select * from unnest($1::execution[])
     on conflict (run_key) do update set
@@ -54,5 +54,17 @@ with written as (
     insert into rollup_signature select * from unnest($7::rollup_signature[])
     on conflict (day, population, app, outcome, signature) do update set
         runs = rollup_signature.runs + excluded.runs
+), platform as (
+    insert into rollup_platform select * from unnest($8::rollup_platform[])
+    on conflict (day, population, app, property, value, detail, outcome) do update set
+        runs = rollup_platform.runs + excluded.runs
+), hour as (
+    insert into rollup_hour select * from unnest($9::rollup_hour[])
+    on conflict (day, population, hour, outcome) do update set
+        runs = rollup_hour.runs + excluded.runs
+), touched as (
+    -- Sessions of earlier days are counted again only when something of them changes.
+    insert into session_touched (day)
+    select day from unnest($10::date[]) as day where day < (now() at time zone 'UTC')::date
 )
 select require_rows((select count(*) from written), $2) as "written!"
