@@ -19,6 +19,7 @@ pub mod config;
 pub mod ingest;
 pub mod metrics;
 pub mod store;
+pub mod seed;
 pub mod expose;
 pub mod state;
 pub mod http;
