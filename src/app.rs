@@ -21,7 +21,7 @@ use crate::ingest::identity::IdKey;
 use crate::metrics::Metrics;
 use crate::state::AppState;
 use crate::store::writer::{WRITERS, writers};
-use crate::store::{database, recount, rollup};
+use crate::store::{database, recount, rollup, sessions};
 
 /// Seconds that requests in flight have to end when the server stops.
 const DRAIN_SECONDS: u64 = 2;
@@ -46,6 +46,7 @@ pub struct Running {
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     writers: Vec<JoinHandle<()>>,
+    sessions: JoinHandle<()>,
     pools: [PgPool; 2],
 }
 
@@ -89,6 +90,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         handle: server.handle(),
         server: tokio::spawn(server),
         writers: writers.into_iter().map(|writer| tokio::spawn(writer.run())).collect(),
+        sessions: tokio::spawn(sessions::keep_counting(options.clone())),
         pools: [read_pool, write_pool],
     })
 }
@@ -100,6 +102,8 @@ impl Running {
     /// # Errors
     /// If something queued could not be committed in time: then its request was not answered.
     pub async fn stop(self) -> anyhow::Result<()> {
+        // It can be cut off anywhere.
+        self.sessions.abort();
         // What the workers have accepted but not begun would be dropped by a stop.
         self.handle.pause().await;
         tokio::time::sleep(SETTLE).await;
@@ -142,6 +146,7 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
         }
     };
     renew_rollups(&mut connection).await?;
+    sessions::refresh(&mut connection).await.context("cannot count the sessions")?;
     connection.close().await?;
     Ok(ids)
 }

@@ -20,6 +20,7 @@ pub mod ingest;
 pub mod metrics;
 pub mod store;
 pub mod seed;
+pub mod regression;
 pub mod expose;
 pub mod state;
 pub mod http;

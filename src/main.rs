@@ -193,6 +193,7 @@ async fn verify(config: &Config, options: &PgConnectOptions) -> anyhow::Result<E
     for mismatch in seen.mismatches.iter().take(PRINTED_MISMATCHES) {
         match mismatch {
             Mismatch::Rollup { row, excess } => writeln!(out, "rollup row differs: {row} by {excess:?}")?,
+            Mismatch::Sessions { day } => writeln!(out, "the sessions that began on {day} differ")?,
             Mismatch::Derived { day, column, stored, derived } => {
                 writeln!(
                     out,

@@ -7,5 +7,8 @@ pub mod ingest;
 pub mod runs;
 pub mod dashboard;
 pub mod exit_codes;
+pub mod regressions;
+pub mod signatures;
+pub mod insight;
 pub mod health;
 pub mod routes;

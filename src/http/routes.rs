@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Responder, web};
 use serde_json::json;
 
 use crate::http::error::ApiError;
-use crate::http::{dashboard, exit_codes, health, ingest, runs};
+use crate::http::{dashboard, exit_codes, health, ingest, insight, regressions, runs, signatures};
 use crate::ingest::normalise::Route;
 use crate::state::AppState;
 
@@ -24,6 +24,13 @@ pub fn routes(service: &mut web::ServiceConfig) {
         .service(get("/api/dashboard").route(web::get().to(dashboard::show)))
         .service(get("/api/exit-codes").route(web::get().to(exit_codes::list)))
         .service(get("/api/exit-codes/{code}").route(web::get().to(exit_codes::show)))
+        .service(get("/api/regressions").route(web::get().to(regressions::show)))
+        .service(get("/api/signatures").route(web::get().to(signatures::list)))
+        .service(get("/api/signatures/{id}").route(web::get().to(signatures::show)))
+        .service(get("/api/scripts/{app}").route(web::get().to(insight::show_script)))
+        .service(get("/api/timeseries").route(web::get().to(insight::show_timeseries)))
+        .service(get("/api/sessions").route(web::get().to(insight::show_sessions)))
+        .service(get("/api/runtime").route(web::get().to(insight::show_runtimes)))
         .service(get("/healthz").route(web::get().to(health::healthy)))
         .service(get("/readyz").route(web::get().to(health::ready)))
         .service(get("/metrics").route(web::get().to(health::metrics)))
@@ -73,6 +80,13 @@ async fn index() -> impl Responder {
             "GET /api/dashboard": "counts, rates and lists; days, from, to, repo, slug, type, platform",
             "GET /api/exit-codes": "code to text",
             "GET /api/exit-codes/{code}": "what a code means; generation",
+            "GET /api/regressions": "scripts that fail more than before, with the evidence; window",
+            "GET /api/signatures": "failures by what went wrong; new_since, limit",
+            "GET /api/signatures/{id}": "one of them",
+            "GET /api/scripts/{app}": "everything about one script",
+            "GET /api/timeseries": "series over time; metric, group, bucket",
+            "GET /api/sessions": "attempts per session, and how many were saved by a retry",
+            "GET /api/runtime": "where the scripts came from, and how many are old",
             "GET /healthz": "whether the process answers",
             "GET /readyz": "whether the database answers",
             "GET /metrics": "Prometheus metrics",

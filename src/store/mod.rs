@@ -11,5 +11,7 @@ pub mod difference;
 pub mod batch;
 pub mod merge;
 pub mod writer;
+pub mod sessions;
 pub mod recount;
 pub mod read;
+pub mod insight;

@@ -17,6 +17,7 @@ use crate::store::merge::Known;
 use crate::store::population::Populations;
 use crate::store::rollup::{Key, Measures, PopulationKey, Slice};
 use crate::store::row::{Stored, Written};
+use crate::store::sessions;
 
 /// Executions that are held in memory at once.
 const PAGE_ROWS: i64 = 5_000;
@@ -30,6 +31,11 @@ pub enum Mismatch {
         row: String,
         /// What the rollup holds less what the executions say.
         excess: Measures,
+    },
+    /// The sessions that began on a day.
+    Sessions {
+        /// That UTC day.
+        day: NaiveDate,
     },
     /// What is derived of an execution and stands in its row.
     Derived {
@@ -103,6 +109,8 @@ pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification>
         seen.mismatches.extend(differing.map(|(row, excess)| Mismatch::Rollup { row, excess }));
         seen.days += 1;
     }
+    let days = sessions::differing_days(&mut snapshot).await?;
+    seen.mismatches.extend(days.into_iter().map(|day| Mismatch::Sessions { day }));
     snapshot.rollback().await?;
     Ok(seen)
 }
@@ -122,6 +130,7 @@ pub async fn rebuild(connection: &mut PgConnection) -> sqlx::Result<usize> {
     for day in &days {
         rebuild_day(connection, &mut known, *day).await?;
     }
+    sessions::recount(connection).await?;
     Ok(days.len())
 }
 
@@ -248,7 +257,7 @@ impl RollupRow {
             "signature" => Slice::Signature { app, outcome, signature: self.signature },
             "platform" => {
                 let (property, value, detail) = (&self.facet, &self.value, &self.detail);
-                Slice::Platform { app, property, value, detail, outcome }
+                Slice::Platform { app, property, value, detail, outcome, retry: self.number != 0 }
             }
             "hour" => Slice::Hour { hour: self.number, outcome },
             _ => Slice::ExitCode {

@@ -126,6 +126,8 @@ pub enum Slice<'a> {
         detail: &'a str,
         /// As above, but not `open`.
         outcome: &'a str,
+        /// Whether it is another attempt of a session.
+        retry: bool,
     },
     /// `rollup_hour`.
     Hour {
@@ -216,10 +218,11 @@ pub fn contributions<'a>(execution: &'a Execution, population: i32, mut add: imp
     // 0 to 23: fits.
     count(Slice::Hour { hour: execution.first_seen.hour() as i16, outcome }, one);
     if execution.outcome() != Outcome::Open {
-        let told = platform(execution).into_iter().filter(|(_, value, _)| !value.is_empty());
-        told.for_each(|(property, value, detail)| {
-            count(Slice::Platform { app, property, value, detail, outcome }, one);
-        });
+        // Clients give the first attempt the id of its session.
+        let retry = execution.session.is_some();
+        for (property, value, detail) in platform(execution) {
+            count(Slice::Platform { app, property, value, detail, outcome, retry }, one);
+        }
     }
 }
 
