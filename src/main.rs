@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
-use sqlx::Connection;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use telemetry_protocol::Generation;
 use telemetry_protocol::exit_code::entries;
 use telemetry_server::app;
@@ -230,7 +230,8 @@ async fn seed(
     connection.close().await?;
     let SeedArguments { executions, days, seed, until, plant: plants } = arguments;
     let plan = Plan { executions, days, seed, until: until.unwrap_or_else(Utc::now), plants };
-    let pool = database::write_pool(options, seed::WRITERS);
+    // Such large batches are slow statements, every one.
+    let pool = database::write_pool(&options.clone().disable_statement_logging(), seed::WRITERS);
     let begun = std::time::Instant::now();
     let mut shown = std::time::Instant::now();
     let progress = |written: u64| {

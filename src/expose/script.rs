@@ -109,7 +109,7 @@ pub struct PlatformView {
 }
 
 /// Runs with one exit code.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ExitCodeView {
     /// The code; `null` where none was told.
     pub exit_code: Option<i16>,
@@ -182,7 +182,7 @@ pub fn script(counts: ScriptCounts) -> ScriptView {
         daily_stats: daily_stats(counts.days_shown, &counts.days),
         os: platforms("os"),
         pve_versions: platforms("pve"),
-        exit_codes: counts.exit_codes.into_iter().map(exit_code).collect(),
+        exit_codes: exit_codes(counts.exit_codes),
         signatures: counts.signatures.into_iter().map(reason).collect(),
         durations: durations(&counts.durations),
         sessions: counts.sessions,
@@ -208,17 +208,30 @@ fn daily_stats((first, last): (NaiveDate, NaiveDate), rows: &[ScriptDay]) -> Vec
     days.into_values().collect()
 }
 
-fn exit_code(row: ScriptExitCode) -> ExitCodeView {
-    let generation = u8::try_from(row.generation).ok().and_then(|number| Generation::try_from(number).ok());
-    let told = row.exit_code >= 0;
-    let meaning = || explain(generation.unwrap_or(Generation::NEWEST), row.exit_code.into());
-    ExitCodeView {
-        exit_code: told.then_some(row.exit_code),
-        description: if told { meaning().title.into_owned() } else { "No exit code".to_owned() },
-        outcome: row.outcome,
-        category: row.category,
-        count: row.runs,
+/// The same meaning in several generations of clients is one entry.
+fn exit_codes(rows: Vec<ScriptExitCode>) -> Vec<ExitCodeView> {
+    let mut views = Vec::<ExitCodeView>::new();
+    for row in rows {
+        let generation =
+            u8::try_from(row.generation).ok().and_then(|number| Generation::try_from(number).ok());
+        let meaning = || explain(generation.unwrap_or(Generation::NEWEST), row.exit_code.into());
+        let told = row.exit_code >= 0;
+        let view = ExitCodeView {
+            exit_code: told.then_some(row.exit_code),
+            description: if told { meaning().title.into_owned() } else { "No exit code".to_owned() },
+            outcome: row.outcome,
+            category: row.category,
+            count: row.runs,
+        };
+        let same =
+            views.iter_mut().find(|other| ExitCodeView { count: view.count, ..(*other).clone() } == view);
+        match same {
+            Some(other) => other.count += view.count,
+            None => views.push(view),
+        }
     }
+    views.sort_by_key(|view| -view.count);
+    views
 }
 
 fn reason(row: ScriptSignature) -> ReasonView {

@@ -25,10 +25,10 @@
 //! reported at most [`FALSE_DISCOVERIES`] is false on average. And chance is not all: a rise must also
 //! matter ([`is_worth_telling`]). `tests/regressions.rs` simulates what that comes to.
 
-mod discovery;
-pub mod dispersion;
-mod onset;
 pub mod proportion;
+pub mod dispersion;
+mod discovery;
+mod onset;
 
 use std::collections::BTreeMap;
 

@@ -47,7 +47,7 @@ mod tests {
             failed: Proportion::new(*failed, *runs),
         };
         let days: Vec<_> = days.map(day).collect();
-        let found = onset(&days, first + Days::new(failures.len() as u64 - 1))?;
+        let found = onset(&days, first + Days::new(failures.len().max(1) as u64 - 1))?;
         Some((found - first).num_days().unsigned_abs())
     }
 

@@ -1,5 +1,4 @@
-//! What the answers behind the totals are made of: more counts of a [`Snapshot`], all from rollups, and
-//! the newest executions of one day.
+//! What the answers behind the totals are made of: more counts of a [`Snapshot`], all from rollups.
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -68,9 +67,9 @@ pub struct SignatureCount {
     pub runs: i64,
     /// Number of scripts.
     pub apps: i64,
-    /// First and last day of the period with one.
+    /// First day of the period with one.
     pub first_day: NaiveDate,
-    /// See above.
+    /// Last day.
     pub last_day: NaiveDate,
     /// In the last seven days.
     pub last_week: i64,
@@ -381,7 +380,6 @@ impl Snapshot<'_> {
     }
 
     /// Whether any run of a script was ever counted.
-    ///
     /// # Errors
     /// What the database says.
     pub async fn knows_script(&mut self, app: &str) -> sqlx::Result<bool> {
