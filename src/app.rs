@@ -28,7 +28,7 @@ use crate::metrics::Metrics;
 use crate::state::AppState;
 use crate::store::retention::Retention;
 use crate::store::writer::{WRITERS, writers};
-use crate::store::{database, recount, rollup};
+use crate::store::{database, recount, rollup, sessions};
 
 /// Seconds that requests in flight have to end when the server stops.
 const DRAIN_SECONDS: u64 = 2;
@@ -61,6 +61,7 @@ pub struct Running {
     writers: Vec<JoinHandle<()>>,
     watchers: [JoinHandle<()>; 2],
     retention: JoinHandle<()>,
+    sessions: JoinHandle<()>,
     pools: [PgPool; 4],
 }
 
@@ -138,6 +139,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         writers: writers.into_iter().map(|writer| tokio::spawn(writer.run())).collect(),
         watchers: [tokio::spawn(limits.keep_small()), tokio::spawn(connections.cut_overdue())],
         retention: tokio::spawn(retention.run()),
+        sessions: tokio::spawn(sessions::keep_counting(options.clone())),
         pools: [read_pool, write_pool, delete_pool, probe_pool],
     })
 }
@@ -151,6 +153,7 @@ impl Running {
     pub async fn stop(self) -> anyhow::Result<()> {
         // It can be cut off anywhere.
         self.retention.abort();
+        self.sessions.abort();
         // What the workers have accepted but not begun would be dropped by a stop.
         self.handle.pause().await;
         tokio::time::sleep(SETTLE).await;
@@ -196,6 +199,7 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
         }
     };
     renew_rollups(&mut connection).await?;
+    sessions::refresh(&mut connection).await.context("cannot count the sessions")?;
     connection.close().await?;
     Ok(ids)
 }

@@ -22,6 +22,8 @@ pub mod metrics;
 pub mod limit;
 pub mod connections;
 pub mod store;
+pub mod seed;
+pub mod regression;
 pub mod expose;
 pub mod cache;
 pub mod state;

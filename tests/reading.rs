@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::app::{Cluster, TestApp, spawn_app, spawn_app_with};
+use common::app::{Cluster, TestApp, spawn_app, spawn_unlimited};
 use common::history::History;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ async fn spawn_caching_app() -> (TestApp, std::sync::Arc<Cluster>) {
     let cluster = tokio::task::block_in_place(Cluster::shared);
     let options = cluster.database().await;
     let variables = Variables { cache_seconds: Some("60".to_owned()), ..Variables::default() };
-    (spawn_app_with(options, variables).await, cluster)
+    (spawn_unlimited(options, variables).await, cluster)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,7 +149,7 @@ async fn a_query_that_takes_too_long_is_given_up() {
     let cluster = tokio::task::block_in_place(Cluster::shared);
     let options = cluster.database().await;
     let variables = Variables { read_seconds: Some("1".to_owned()), ..Variables::default() };
-    let app = spawn_app_with(options.clone(), variables).await;
+    let app = spawn_unlimited(options.clone(), variables).await;
     let mut connection = PgConnection::connect_with(&options).await.expect("it runs");
     let mut lock = connection.begin().await.expect("it runs");
     lock.execute("lock table rollup_script in access exclusive mode").await.expect("it is free");
@@ -165,13 +165,13 @@ async fn a_query_that_takes_too_long_is_given_up() {
 async fn readers_are_sent_to_the_replica_and_cannot_write() {
     let cluster = tokio::task::block_in_place(Cluster::shared);
     let (main, replica) = (cluster.database().await, cluster.database().await);
-    let other = spawn_app_with(replica.clone(), Variables::default()).await;
+    let other = spawn_unlimited(replica.clone(), Variables::default()).await;
     other.report("/telemetry", &start("a", "of-the-replica")).await;
     let socket = replica.get_socket().expect("a socket").to_string_lossy().replace('/', "%2F");
     let (user, name) = (replica.get_username(), replica.get_database().expect("a name"));
     let url = format!("postgres://{user}@{socket}/{name}");
     let variables = Variables { read_database_url: Some(url), ..Variables::default() };
-    let app = spawn_app_with(main, variables).await;
+    let app = spawn_unlimited(main, variables).await;
     app.report("/telemetry", &start("b", "of-the-main-one")).await;
     let shown = app.get_json("/api/dashboard").await;
     assert_eq!(shown["top_apps"], json!([{"app": "of-the-replica", "count": 1}]));

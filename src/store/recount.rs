@@ -18,6 +18,7 @@ use crate::store::merge::Known;
 use crate::store::population::Populations;
 use crate::store::rollup::{Key, Measures, PopulationKey, Slice};
 use crate::store::row::{Stored, Written};
+use crate::store::sessions;
 
 /// Executions that are held in memory at once.
 const PAGE_ROWS: i64 = 5_000;
@@ -31,6 +32,11 @@ pub enum Mismatch {
         row: String,
         /// What the rollup holds less what the executions say.
         excess: Measures,
+    },
+    /// The sessions that began on a day.
+    Sessions {
+        /// That UTC day.
+        day: NaiveDate,
     },
     /// What is derived of an execution and stands in its row.
     Derived {
@@ -120,6 +126,8 @@ pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification>
         seen.mismatches.extend(differing.map(|(row, excess)| Mismatch::Rollup { row, excess }));
         seen.days += 1;
     }
+    let days = sessions::differing_days(&mut snapshot).await?;
+    seen.mismatches.extend(days.into_iter().map(|day| Mismatch::Sessions { day }));
     snapshot.rollback().await?;
     Ok(seen)
 }
@@ -143,6 +151,7 @@ pub async fn rebuild(connection: &mut PgConnection) -> sqlx::Result<Rebuilt> {
             rebuilt.days_left_out.push(day);
         }
     }
+    sessions::recount(connection).await?;
     Ok(rebuilt)
 }
 
@@ -162,6 +171,8 @@ async fn rebuild_day(connection: &mut PgConnection, known: &mut Known, day: Naiv
     sqlx::query!("delete from rollup_facet where day = $1", day).execute(&mut *transaction).await?;
     sqlx::query!("delete from rollup_exit_code where day = $1", day).execute(&mut *transaction).await?;
     sqlx::query!("delete from rollup_signature where day = $1", day).execute(&mut *transaction).await?;
+    sqlx::query!("delete from rollup_platform where day = $1", day).execute(&mut *transaction).await?;
+    sqlx::query!("delete from rollup_hour where day = $1", day).execute(&mut *transaction).await?;
     let mut last = None;
     loop {
         let page = page_of(&mut transaction, day, last).await?;
@@ -211,7 +222,8 @@ async fn days(connection: &mut PgConnection) -> sqlx::Result<BTreeSet<NaiveDate>
         "select distinct (first_seen at time zone 'UTC')::date as \"day!\" from execution
          union select day from rollup_script union select day from rollup_duration
          union select day from rollup_facet union select day from rollup_exit_code
-         union select day from rollup_signature"
+         union select day from rollup_signature union select day from rollup_platform
+         union select day from rollup_hour"
     );
     Ok(days.fetch_all(connection).await?.into_iter().collect())
 }
@@ -275,6 +287,11 @@ impl RollupRow {
             "duration" => Slice::Duration { app, outcome, bucket: self.number },
             "facet" => Slice::Facet { facet: &self.facet, value: &self.value, detail: &self.detail, outcome },
             "signature" => Slice::Signature { app, outcome, signature: self.signature },
+            "platform" => {
+                let (property, value, detail) = (&self.facet, &self.value, &self.detail);
+                Slice::Platform { app, property, value, detail, outcome, retry: self.number != 0 }
+            }
+            "hour" => Slice::Hour { hour: self.number, outcome },
             _ => Slice::ExitCode {
                 app,
                 outcome,

@@ -80,7 +80,12 @@ pub(crate) async fn spawn_app_with(protection: ProtectionVariables) -> TestApp {
 
 /// Starts a server with the defaults, but without limits, on a database that the test brings.
 pub(crate) async fn spawn_app_on(options: PgConnectOptions) -> TestApp {
-    spawn(options, Variables { protection: unlimited(), ..Variables::default() }).await
+    spawn_unlimited(options, Variables::default()).await
+}
+
+/// The same with some variables set.
+pub(crate) async fn spawn_unlimited(options: PgConnectOptions, variables: Variables) -> TestApp {
+    spawn(options, Variables { protection: unlimited(), ..variables }).await
 }
 
 /// All requests of a test come from one address, and many tests repeat the events of a run.
