@@ -10,6 +10,7 @@ use actix_web::{App, HttpServer, web};
 use anyhow::Context;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -20,8 +21,12 @@ use crate::http::routes::routes;
 use crate::ingest::identity::IdKey;
 use crate::metrics::Metrics;
 use crate::state::AppState;
-use crate::store::writer::{WRITERS, writers};
-use crate::store::{database, recount, rollup};
+use crate::store::database::{self, Patience};
+use crate::store::drain::Drainer;
+use crate::store::outage::Outage;
+use crate::store::spool::Spool;
+use crate::store::writer::{Destination, WRITERS, writers};
+use crate::store::{recount, rollup};
 
 /// Seconds that requests in flight have to end when the server stops.
 const DRAIN_SECONDS: u64 = 2;
@@ -29,7 +34,9 @@ const DRAIN_SECONDS: u64 = 2;
 const SETTLE: Duration = Duration::from_millis(150);
 /// How long the writers have to commit what is queued when the server stops.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
-/// How long connections to the database have to be closed when the server stops.
+/// How long the spool may be drained when the server stops.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
+/// How long connections to the database, and then the spool, have to be closed when the server stops.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
@@ -46,7 +53,16 @@ pub struct Running {
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     writers: Vec<JoinHandle<()>>,
+    spool: Option<Spooling>,
     pools: [PgPool; 2],
+}
+
+/// The spool and who empties it.
+#[derive(Debug)]
+struct Spooling {
+    drainer: JoinHandle<()>,
+    thread: std::thread::JoinHandle<()>,
+    stopping: watch::Sender<bool>,
 }
 
 /// Prepares the database, then listens.
@@ -54,13 +70,24 @@ pub struct Running {
 /// # Errors
 /// Everything that keeps a server from starting, in words for the operator.
 pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Result<Running> {
-    let ids = prepare(config, options).await?;
     let metrics = Arc::new(Metrics::new().context("cannot register the metrics")?);
-    let (read_pool, write_pool) = (database::read_pool(options), database::write_pool(options, WRITERS));
-    let (queue, writers) = writers(&write_pool, config.queue_events, &metrics);
+    let opened = config.spool_max_bytes.map(|bytes| Spool::open(&config.spool_dir, bytes.get(), &metrics));
+    let (spool, spool_thread) = opened.transpose()?.unzip();
+    let ids = prepare(config, options).await?;
+    let outage = Arc::new(Outage::default());
+    let patience = Patience { has_spool: spool.is_some(), outage: Arc::clone(&outage) };
+    let read_pool = database::read_pool(options);
+    // One more than there are writers: for what empties the spool.
+    let write_pool = database::write_pool(options, WRITERS + 1, &patience);
+    let drainer = spool.clone().map(|spool| Drainer::new(spool, &write_pool, &patience, &metrics));
+    let destination = Destination { pool: write_pool.clone(), patience, spool: spool.clone() };
+    let (queue, writers) = writers(&destination, config.queue_events, &metrics);
+    drop(destination);
     let state = AppState {
         ids,
         queue,
+        spool,
+        outage,
         read_pool: read_pool.clone(),
         write_pool: write_pool.clone(),
         metrics,
@@ -89,6 +116,10 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         handle: server.handle(),
         server: tokio::spawn(server),
         writers: writers.into_iter().map(|writer| tokio::spawn(writer.run())).collect(),
+        spool: drainer.zip(spool_thread).map(|(drainer, thread)| {
+            let (stopping, told) = watch::channel(false);
+            Spooling { drainer: tokio::spawn(drainer.run(told)), thread, stopping }
+        }),
         pools: [read_pool, write_pool],
     })
 }
@@ -107,6 +138,9 @@ impl Running {
         self.server.await.context("the server panicked")??;
         let written = tokio::time::timeout(COMMIT_PATIENCE, futures_util::future::try_join_all(self.writers));
         let written = written.await;
+        if let Some(spool) = self.spool {
+            spool.stop().await;
+        }
         let closed = futures_util::future::join_all(self.pools.iter().map(PgPool::close));
         // A query that is still running ends with its connection.
         let _ = tokio::time::timeout(CLOSE_PATIENCE, closed).await;
@@ -126,6 +160,21 @@ impl Running {
             Ok(Ok(())) => anyhow::anyhow!("the server ended"),
             Err(error) => anyhow::Error::new(error).context("the server panicked"),
         }
+    }
+}
+
+impl Spooling {
+    /// Drains what can be drained in time; the rest is there at the next start.
+    async fn stop(self) {
+        let Self { mut drainer, thread, stopping } = self;
+        let _ = stopping.send(true);
+        if tokio::time::timeout(DRAIN_PATIENCE, &mut drainer).await.is_err() {
+            drainer.abort();
+            let _ = drainer.await;
+        }
+        // It ends as nobody can ask it any more, and closes the file in good order.
+        let closed = tokio::task::spawn_blocking(|| thread.join());
+        let _ = tokio::time::timeout(CLOSE_PATIENCE, closed).await;
     }
 }
 

@@ -3,12 +3,16 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
 use sqlx::postgres::PgConnectOptions;
+
+/// Half of it is for the log of the spool.
+const SMALLEST_SPOOL_BYTES: usize = 8 << 20;
 
 /// The variables as text, from the environment or from flags. An empty one is unset.
 #[derive(Args, Clone, Debug, Default)]
@@ -19,7 +23,7 @@ pub struct Variables {
     /// PostgreSQL 13 or newer, as postgres://user:password@host/database; unset: an embedded one
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
     pub database_url: Option<String>,
-    /// Folder of the embedded PostgreSQL [default: ./data]
+    /// Folder of the embedded PostgreSQL and of the spool [default: ./data]
     #[arg(long, env = "DATA_DIR", hide_env_values = true, global = true)]
     pub data_dir: Option<String>,
     /// Folder that holds the programs initdb and postgres; unset: searched
@@ -41,6 +45,12 @@ pub struct Variables {
     /// Events that may wait for the database before clients are told to come back [default: 20000]
     #[arg(long, env = "QUEUE_EVENTS", hide_env_values = true, global = true)]
     pub queue_events: Option<String>,
+    /// Folder in which events wait while the database is away [default: DATA_DIR/spool]
+    #[arg(long, env = "SPOOL_DIR", hide_env_values = true, global = true)]
+    pub spool_dir: Option<String>,
+    /// Bytes that may wait there, at least 8 MiB; 0: nothing waits [default: 1073741824]
+    #[arg(long, env = "SPOOL_MAX_BYTES", hide_env_values = true, global = true)]
+    pub spool_max_bytes: Option<String>,
     /// Hours without an event after which a run without an end is unfinished [default: 24]
     #[arg(long, env = "UNFINISHED_HOURS", hide_env_values = true, global = true)]
     pub unfinished_hours: Option<String>,
@@ -77,6 +87,10 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// `QUEUE_EVENTS`.
     pub queue_events: usize,
+    /// `SPOOL_DIR`.
+    pub spool_dir: PathBuf,
+    /// `SPOOL_MAX_BYTES`; `None`: no spool.
+    pub spool_max_bytes: Option<NonZeroU64>,
     /// `UNFINISHED_HOURS`.
     pub unfinished_after: Duration,
 }
@@ -104,6 +118,8 @@ impl Variables {
         let listen_addr = parse(&mut wrong, "LISTEN_ADDR", self.listen_addr, "127.0.0.1:8080", |text| {
             SocketAddr::from_str(text).map_err(|_| "must be an address and a port, like 127.0.0.1:8080")
         });
+        let data_dir = PathBuf::from(set(self.data_dir).unwrap_or_else(|| "data".to_owned()));
+        let spool_dir = set(self.spool_dir).map_or_else(|| data_dir.join("spool"), PathBuf::from);
         let database = match set(self.database_url) {
             Some(url) => match PgConnectOptions::from_str(&url) {
                 Ok(options) if url.starts_with("postgres") => Some(Database::External(Box::new(options))),
@@ -112,10 +128,7 @@ impl Variables {
                     None
                 }
             },
-            None => Some(Database::Embedded {
-                data_dir: set(self.data_dir).unwrap_or_else(|| "data".to_owned()).into(),
-                pg_bin: set(self.pg_bin).map(PathBuf::from),
-            }),
+            None => Some(Database::Embedded { data_dir, pg_bin: set(self.pg_bin).map(PathBuf::from) }),
         };
         let connect_seconds = number(&mut wrong, "CONNECT_SECONDS", self.connect_seconds, 30, 1, 3600);
         let id_key = set(self.id_key);
@@ -129,6 +142,11 @@ impl Variables {
         let max_body_bytes =
             number(&mut wrong, "MAX_BODY_BYTES", self.max_body_bytes, 262_144, 1024, 16 << 20);
         let queue_events = number(&mut wrong, "QUEUE_EVENTS", self.queue_events, 20_000, 1, 1_000_000);
+        let spool_max_bytes =
+            number(&mut wrong, "SPOOL_MAX_BYTES", self.spool_max_bytes, 1 << 30, 0, 1 << 50);
+        if (1..SMALLEST_SPOOL_BYTES).contains(&spool_max_bytes) {
+            wrong.push(format!("SPOOL_MAX_BYTES must be 0 or at least {SMALLEST_SPOOL_BYTES}"));
+        }
         let unfinished_hours = number(&mut wrong, "UNFINISHED_HOURS", self.unfinished_hours, 24, 1, 24 * 365);
         match (listen_addr, database, log) {
             (Some(listen_addr), Some(database), Some(log)) if wrong.is_empty() => Ok(Config {
@@ -139,6 +157,8 @@ impl Variables {
                 log,
                 max_body_bytes,
                 queue_events,
+                spool_dir,
+                spool_max_bytes: NonZeroU64::new(spool_max_bytes as u64),
                 unfinished_after: Duration::from_secs(unfinished_hours as u64 * 3600),
             }),
             _ => Err(ConfigError(wrong)),
@@ -189,6 +209,8 @@ mod tests {
         assert_eq!(config.listen_addr.to_string(), "127.0.0.1:8080");
         assert_eq!(config.max_body_bytes, 262_144);
         assert_eq!(config.queue_events, 20_000);
+        assert_eq!(config.spool_dir.to_string_lossy(), "data/spool");
+        assert_eq!(config.spool_max_bytes.map(NonZeroU64::get), Some(1 << 30));
         assert_eq!(config.unfinished_after, Duration::from_secs(86_400));
         assert!(
             matches!(config.database, Database::Embedded { data_dir, pg_bin: None } if data_dir.as_os_str() == "data")
@@ -203,6 +225,7 @@ mod tests {
             id_key: Some("short-secret".to_owned()),
             max_body_bytes: Some("-1".to_owned()),
             queue_events: Some("many".to_owned()),
+            spool_max_bytes: Some("4096".to_owned()),
             unfinished_hours: Some("0".to_owned()),
             log: Some("info,x=y=z".to_owned()),
             ..Variables::default()
@@ -218,6 +241,7 @@ mod tests {
                 "LOG",
                 "MAX_BODY_BYTES",
                 "QUEUE_EVENTS",
+                "SPOOL_MAX_BYTES",
                 "UNFINISHED_HOURS"
             ]
         );

@@ -46,6 +46,7 @@ async fn take(
         Some(PayloadError::Overflow) => ApiError::BodyTooLarge { max_bytes: state.max_body_bytes },
         _ => ApiError::BodyBroken,
     })?;
+    state.queue.admit()?;
     let Accepted { event, rescues } = read_event(&body, route, now(), &state.ids)?;
     for kind in rescues.iter() {
         state.metrics.events_rescued.with_label_values(&[kind.code()]).inc();

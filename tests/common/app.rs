@@ -60,6 +60,8 @@ pub(crate) struct TestApp {
     options: PgConnectOptions,
     pool: PgPool,
     _cluster: Option<Arc<Cluster>>,
+    /// Of the spool.
+    _folder: DataDir,
 }
 
 /// Starts a server with the defaults and an empty database.
@@ -73,7 +75,12 @@ pub(crate) async fn spawn_app() -> TestApp {
 
 /// Starts a server with the defaults on a database that the test brings.
 pub(crate) async fn spawn_app_on(options: PgConnectOptions) -> TestApp {
-    let variables = Variables { listen_addr: Some("127.0.0.1:0".to_owned()), ..Variables::default() };
+    let folder = DataDir::new();
+    let variables = Variables {
+        listen_addr: Some("127.0.0.1:0".to_owned()),
+        data_dir: Some(folder.path().to_string_lossy().into_owned()),
+        ..Variables::default()
+    };
     let config = variables.check().expect("the defaults are right");
     let running = start(&config, &options).await.expect("the server starts");
     TestApp {
@@ -83,6 +90,7 @@ pub(crate) async fn spawn_app_on(options: PgConnectOptions) -> TestApp {
         pool: PgPool::connect_lazy_with(options.clone()),
         options,
         _cluster: None,
+        _folder: folder,
     }
 }
 

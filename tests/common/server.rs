@@ -69,7 +69,11 @@ impl Server {
         let log = DataDir::new();
         let mut command = program(&["serve"], variables);
         let stderr = File::create(log.path()).expect("a new file");
-        command.env("LISTEN_ADDR", "127.0.0.1:0").stdout(Stdio::piped()).stderr(stderr);
+        command.env("LISTEN_ADDR", "127.0.0.1:0");
+        if !variables.iter().any(|(name, _)| ["DATA_DIR", "SPOOL_DIR"].contains(name)) {
+            command.env("SPOOL_DIR", log.path().with_file_name("spool"));
+        }
+        command.stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().expect("the program starts");
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
         let (sender, receiver) = mpsc::channel();
