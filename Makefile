@@ -10,7 +10,7 @@ export HOME ?= $(shell getent passwd "$$(id -u)" | cut -d: -f6)
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 target_dir := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test check bench fuzz sqlx-data
+.PHONY: help run test check bench faults fuzz sqlx-data
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -35,6 +35,14 @@ bench: ## measure the ingest path and print the table of ratios
 	@scripts/setup bench
 	@cargo build --release --locked
 	@cargo run --release --locked -p telemetry-load-tests --bin bench-ingest
+
+faults: ## kill, stop, fill and cut off everything under load, FAULT_ROUNDS (3) times
+	@scripts/setup faults
+	@cargo test --locked --test faults --no-run
+	@for round in $$(seq "$${FAULT_ROUNDS:-3}"); do \
+		echo "round $$round"; \
+		cargo test --quiet --locked --test faults -- --ignored --test-threads=1 || exit 1; \
+	done
 
 fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
 	@scripts/setup fuzz

@@ -71,9 +71,9 @@ struct Spooling {
 /// Everything that keeps a server from starting, in words for the operator.
 pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Result<Running> {
     let metrics = Arc::new(Metrics::new().context("cannot register the metrics")?);
+    let ids = prepare(config, options).await?;
     let opened = config.spool_max_bytes.map(|bytes| Spool::open(&config.spool_dir, bytes.get(), &metrics));
     let (spool, spool_thread) = opened.transpose()?.unzip();
-    let ids = prepare(config, options).await?;
     let outage = Arc::new(Outage::default());
     let patience = Patience { has_spool: spool.is_some(), outage: Arc::clone(&outage) };
     let read_pool = database::read_pool(options);

@@ -11,8 +11,8 @@ use std::time::Duration;
 use clap::Args;
 use sqlx::postgres::PgConnectOptions;
 
-/// Half of it is for the log of the spool.
-const SMALLEST_SPOOL_BYTES: usize = 8 << 20;
+/// Half of it is for the log and the reserve of the spool.
+const SMALLEST_SPOOL_BYTES: usize = 16 << 20;
 
 /// The variables as text, from the environment or from flags. An empty one is unset.
 #[derive(Args, Clone, Debug, Default)]
@@ -48,7 +48,7 @@ pub struct Variables {
     /// Folder in which events wait while the database is away [default: DATA_DIR/spool]
     #[arg(long, env = "SPOOL_DIR", hide_env_values = true, global = true)]
     pub spool_dir: Option<String>,
-    /// Bytes that may wait there, at least 8 MiB; 0: nothing waits [default: 1073741824]
+    /// Bytes that may wait there, at least 16 MiB; 0: nothing waits [default: 1073741824]
     #[arg(long, env = "SPOOL_MAX_BYTES", hide_env_values = true, global = true)]
     pub spool_max_bytes: Option<String>,
     /// Hours without an event after which a run without an end is unfinished [default: 24]

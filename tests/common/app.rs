@@ -75,13 +75,18 @@ pub(crate) async fn spawn_app() -> TestApp {
 
 /// Starts a server with the defaults on a database that the test brings.
 pub(crate) async fn spawn_app_on(options: PgConnectOptions) -> TestApp {
+    spawn_app_with(options, Variables::default()).await
+}
+
+/// The same with some variables set.
+pub(crate) async fn spawn_app_with(options: PgConnectOptions, variables: Variables) -> TestApp {
     let folder = DataDir::new();
     let variables = Variables {
         listen_addr: Some("127.0.0.1:0".to_owned()),
         data_dir: Some(folder.path().to_string_lossy().into_owned()),
-        ..Variables::default()
+        ..variables
     };
-    let config = variables.check().expect("the defaults are right");
+    let config = variables.check().expect("they are right");
     let running = start(&config, &options).await.expect("the server starts");
     TestApp {
         url: format!("http://{}", running.address),

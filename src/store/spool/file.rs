@@ -23,6 +23,10 @@ const PAGE_BYTES: u64 = 4096;
 /// transaction adds at most a group.
 const LOG_BYTES: u64 = 4 << 20;
 const LOG_PAGES: u32 = 256;
+/// A file that does nothing but take room. It is given up so that entries can be removed on a full
+/// disk, for which the log has to grow at first.
+const RESERVE: &str = "reserve";
+const RESERVE_BYTES: usize = 3 << 20;
 /// Entries of a damaged file that are copied in one transaction.
 const COPIED_AT_ONCE: usize = 256;
 
@@ -99,7 +103,8 @@ impl File {
             "pragma auto_vacuum = incremental; pragma journal_mode = wal; pragma synchronous = full;
              pragma wal_autocheckpoint = {LOG_PAGES}; pragma journal_size_limit = {LOG_BYTES};"
         ))?;
-        let pages = (max_bytes.saturating_sub(LOG_BYTES) / PAGE_BYTES).max(16);
+        let others = LOG_BYTES + RESERVE_BYTES as u64;
+        let pages = (max_bytes.saturating_sub(others) / PAGE_BYTES).max(16);
         connection.pragma_update(None, "max_page_count", i64::try_from(pages).unwrap_or(i64::MAX))?;
         connection.execute_batch(
             "create table if not exists entry (id integer primary key, at integer not null, \
@@ -118,6 +123,7 @@ impl File {
             "insert into entry (at, sum, body) select at, sum, body from aside where reason = 'version';
              delete from aside where reason = 'version';",
         )?;
+        reserve(folder);
         let entries = connection.query_row("select count(*) from entry", [], |row| row.get::<_, i64>(0))?;
         Ok(Self { folder: folder.to_owned(), connection, entries: entries.cast_unsigned() })
     }
@@ -181,6 +187,22 @@ impl File {
 
     /// Forgets entries that are committed elsewhere.
     pub(super) fn remove(&mut self, ids: &[i64]) -> Result<(), FileError> {
+        match self.delete(ids) {
+            Err(FileError::Full) => {
+                fs::remove_file(self.folder.join(RESERVE)).map_err(|_| FileError::Full)?;
+                self.delete(ids)?;
+            }
+            result => result?,
+        }
+        if self.entries == 0 {
+            // An outage is over: its room goes back to the disk. On a full disk it waits for the next.
+            let _ = self.shrink();
+            reserve(&self.folder);
+        }
+        Ok(())
+    }
+
+    fn delete(&mut self, ids: &[i64]) -> Result<(), FileError> {
         let transaction = self.connection.transaction()?;
         let mut removed = 0;
         {
@@ -191,17 +213,15 @@ impl File {
         }
         transaction.commit()?;
         self.entries = self.entries.saturating_sub(removed as u64);
-        if self.entries == 0 {
-            // An outage is over: its room goes back to the disk.
-            self.connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
-            let mut statement = self.connection.prepare("pragma incremental_vacuum")?;
-            let mut freed = statement.query([])?;
-            while freed.next()?.is_some() {}
-            drop(freed);
-            drop(statement);
-            self.connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
-        }
         Ok(())
+    }
+
+    fn shrink(&self) -> rusqlite::Result<()> {
+        self.connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
+        let mut vacuum = self.connection.prepare("pragma incremental_vacuum")?;
+        let mut freed = vacuum.query([])?;
+        while freed.next()?.is_some() {}
+        self.connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))
     }
 
     /// How much waits.
@@ -286,6 +306,15 @@ fn connect(queue: &Path) -> Result<Connection, FileError> {
          pragma mmap_size = 0; pragma temp_store = memory; pragma trusted_schema = off;"
     ))?;
     Ok(connection)
+}
+
+/// Takes the room of the reserve, if there is some.
+fn reserve(folder: &Path) {
+    let file = folder.join(RESERVE);
+    let is_there = fs::metadata(&file).is_ok_and(|found| found.len() == RESERVE_BYTES as u64);
+    if !is_there && fs::write(&file, vec![0; RESERVE_BYTES]).is_err() {
+        let _ = fs::remove_file(&file);
+    }
 }
 
 /// Sets the damaged file aside, so that a new one can be made.
