@@ -10,7 +10,7 @@ export HOME ?= $(shell getent passwd "$$(id -u)" | cut -d: -f6)
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 target_dir := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test check bench faults fuzz sqlx-data
+.PHONY: help run test check bench load faults fuzz sqlx-data
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -35,6 +35,11 @@ bench: ## measure the ingest path and print the table of ratios
 	@scripts/setup bench
 	@cargo build --release --locked
 	@cargo run --release --locked -p telemetry-load-tests --bin bench-ingest
+
+load: ## play load scenarios of LOAD_SECONDS (20) each; reports in load-tests/reports
+	@scripts/setup load
+	@cargo build --release --locked -p telemetry-server -p telemetry-load-tests --bins
+	@$(target_dir)/release/scenarios $(SCENARIOS)
 
 faults: ## kill, stop, fill and cut off everything under load, FAULT_ROUNDS (3) times
 	@scripts/setup faults

@@ -15,7 +15,7 @@ use crate::store::commit::commit;
 use crate::store::database::Patience;
 use crate::store::failure::Failure;
 use crate::store::merge::{Known, join_events};
-use crate::store::spool::{Spool, Spooled};
+use crate::store::spool::{EntryId, Spool, Spooled};
 
 /// Most entries that are merged at once. Halved when the database is too slow for so many.
 const MAX_PAGE: usize = 512;
@@ -99,7 +99,7 @@ impl Drainer {
     }
 
     /// Commits a page. Returns the ids of what is committed, and of what the database refuses.
-    async fn merge(&mut self, page: &[Spooled]) -> Result<(Vec<i64>, Vec<i64>), Trouble> {
+    async fn merge(&mut self, page: &[Spooled]) -> Result<(Vec<EntryId>, Vec<EntryId>), Trouble> {
         let (mut drained, mut refused) = (Vec::with_capacity(page.len()), Vec::new());
         let mut work = vec![page];
         while let Some(entries) = work.pop() {

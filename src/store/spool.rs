@@ -73,11 +73,19 @@ pub enum SpoolError {
     Failed,
 }
 
+/// Which entry. Not good for another opening of the spool: numbers are given anew when a damaged file
+/// was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryId {
+    opening: u32,
+    number: i64,
+}
+
 /// An entry that waits to be drained.
 #[derive(Debug)]
 pub struct Spooled {
-    /// Its number.
-    pub id: i64,
+    /// By which it is removed.
+    pub id: EntryId,
     /// What was written.
     pub execution: Box<Execution>,
 }
@@ -87,7 +95,7 @@ type Answer<T> = oneshot::Sender<Result<T, SpoolError>>;
 enum Command {
     Append(Vec<String>, Answer<()>),
     Oldest(usize, Answer<Vec<Spooled>>),
-    Remove { drained: Vec<i64>, refused: Vec<i64>, answer: Answer<()> },
+    Remove { drained: Vec<EntryId>, refused: Vec<EntryId>, answer: Answer<()> },
 }
 
 /// What others may know without asking the thread.
@@ -131,6 +139,7 @@ impl Spool {
             folder: folder.to_owned(),
             max_bytes,
             file: None,
+            openings: 0,
             failed_at: None,
             seen: Arc::clone(&seen),
             metrics: Arc::clone(metrics),
@@ -170,11 +179,12 @@ impl Spool {
         self.ask(|answer| Command::Oldest(entries, answer)).await
     }
 
-    /// Forgets what is committed, and sets aside what the database refuses.
+    /// Forgets what is committed, and sets aside what the database refuses. Entries of an earlier
+    /// opening stay: they come again.
     ///
     /// # Errors
     /// [`SpoolError`]; then it is still there.
-    pub async fn remove(&self, drained: Vec<i64>, refused: Vec<i64>) -> Result<(), SpoolError> {
+    pub async fn remove(&self, drained: Vec<EntryId>, refused: Vec<EntryId>) -> Result<(), SpoolError> {
         self.ask(|answer| Command::Remove { drained, refused, answer }).await
     }
 
@@ -212,6 +222,8 @@ struct Keeper {
     max_bytes: u64,
     /// `None` while it cannot be opened.
     file: Option<File>,
+    /// How often it was opened.
+    openings: u32,
     failed_at: Option<Instant>,
     seen: Arc<Seen>,
     metrics: Arc<Metrics>,
@@ -245,13 +257,25 @@ impl Keeper {
     fn oldest(&mut self, entries: usize) -> Result<Vec<Spooled>, SpoolError> {
         let (rows, unreadable) = self.with(|file| file.oldest(entries, PAGE_BYTES))?;
         self.cut("unreadable", unreadable);
-        Ok(rows.into_iter().map(|Row { id, execution }| Spooled { id, execution }).collect())
+        let opening = self.openings;
+        let id = |number| EntryId { opening, number };
+        Ok(rows
+            .into_iter()
+            .map(|Row { id: number, execution }| Spooled { id: id(number), execution })
+            .collect())
     }
 
-    fn remove(&mut self, drained: &[i64], refused: &[i64]) -> Result<(), SpoolError> {
+    fn remove(&mut self, drained: &[EntryId], refused: &[EntryId]) -> Result<(), SpoolError> {
+        self.with(|_| Ok(()))?;
+        let opening = self.openings;
+        let numbers = |ids: &[EntryId]| {
+            let own = ids.iter().filter(|id| id.opening == opening);
+            own.map(|id| id.number).collect::<Vec<_>>()
+        };
+        let (drained, refused) = (numbers(drained), numbers(refused));
         self.with(|file| {
             refused.iter().try_for_each(|id| file.set_entry_aside(*id, "refused"))?;
-            file.remove(drained)
+            file.remove(&drained)
         })?;
         if self.seen.entries.load(Ordering::Relaxed) == 0 {
             self.salvage();
@@ -323,6 +347,7 @@ impl Keeper {
     fn opened(&mut self) -> Result<&mut File, FileError> {
         if self.file.is_none() {
             self.file = Some(File::open(&self.folder, self.max_bytes)?);
+            self.openings += 1;
             self.failed_at = None;
             self.salvage();
         }

@@ -244,3 +244,19 @@ async fn what_the_database_refuses_is_kept_aside() {
     assert_eq!(open.drain().await.len(), 1);
     open.close();
 }
+
+#[tokio::test]
+async fn what_was_read_before_the_file_was_replaced_does_not_remove_what_is_in_the_new_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = Open::new(folder.path());
+    open.append(&runs(0..30)).await.expect("there is room");
+    let ids: Vec<_> = open.spool.oldest(10).await.expect("legible").iter().map(|entry| entry.id).collect();
+    open.close();
+    let open = Open::new(folder.path());
+    let later = ids.iter().map(|id| EntryId { opening: id.opening + 1, ..*id }).collect();
+    open.spool.remove(later, Vec::new()).await.expect("it is writable");
+    assert_eq!((open.spool.entries(), open.metrics.spool_drained.get()), (30, 0));
+    open.spool.remove(ids, Vec::new()).await.expect("it is writable");
+    assert_eq!((open.spool.entries(), open.metrics.spool_drained.get()), (20, 10));
+    open.close();
+}
