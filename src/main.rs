@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -246,7 +247,9 @@ async fn seed(
     let SeedArguments { executions, days, seed, until, plant: plants } = arguments;
     let plan = Plan { executions, days, seed, until: until.unwrap_or_else(Utc::now), plants };
     // Such large batches are slow statements, every one.
-    let pool = database::write_pool(&options.clone().disable_statement_logging(), seed::WRITERS);
+    let patience = database::Patience { has_spool: false, outage: Arc::default() };
+    let options = options.clone().disable_statement_logging();
+    let pool = database::write_pool(&options, seed::WRITERS, &patience);
     let begun = std::time::Instant::now();
     let mut shown = std::time::Instant::now();
     let progress = |written: u64| {

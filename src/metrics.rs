@@ -48,6 +48,20 @@ pub struct Metrics {
     /// Start of the first day whose executions are all kept, as Unix time in seconds; 0: nothing was
     /// deleted for its age yet.
     pub retention_horizon: IntGauge,
+    /// Events written to the spool.
+    pub spool_spooled: IntCounter,
+    /// Events of the spool that were committed to the database.
+    pub spool_drained: IntCounter,
+    /// Entries of the spool that were not, by reason: `damaged`, `unreadable`, `refused`.
+    pub spool_cut: IntCounterVec,
+    /// Entries of the spool.
+    pub spool_entries: IntGauge,
+    /// Bytes that they take.
+    pub spool_bytes: IntGauge,
+    /// Age of the oldest entry in seconds, 0 if there is none.
+    pub spool_oldest_age: IntGauge,
+    /// 1 while events go to the spool because the database is away.
+    pub spooling: IntGauge,
     /// Connections to the database, by pool (`write`, `read`, `delete`) and state (`idle`, `busy`).
     pub database_connections: IntGaugeVec,
 }
@@ -146,6 +160,28 @@ impl Metrics {
                 "telemetry_retention_horizon_timestamp_seconds",
                 "Start of the first day whose executions are all kept; 0 while none was deleted for its age.",
             )?,
+            spool_spooled: IntCounter::new("telemetry_spool_spooled_total", "Events written to the spool.")?,
+            spool_drained: IntCounter::new(
+                "telemetry_spool_drained_total",
+                "Events of the spool that were committed to the database.",
+            )?,
+            spool_cut: IntCounterVec::new(
+                Opts::new(
+                    "telemetry_spool_cut_total",
+                    "Entries of the spool that cannot be committed, by reason.",
+                ),
+                &["reason"],
+            )?,
+            spool_entries: IntGauge::new("telemetry_spool_entries", "Events that wait in the spool.")?,
+            spool_bytes: IntGauge::new("telemetry_spool_bytes", "Bytes that the spool uses.")?,
+            spool_oldest_age: IntGauge::new(
+                "telemetry_spool_oldest_age_seconds",
+                "Seconds that the oldest event has waited in the spool, 0 if none waits.",
+            )?,
+            spooling: IntGauge::new(
+                "telemetry_spooling",
+                "1 while events go to the spool because the database is away, else 0.",
+            )?,
             database_connections: IntGaugeVec::new(
                 Opts::new(
                     "telemetry_database_connections",
@@ -177,6 +213,17 @@ impl Metrics {
         registry.register(Box::new(metrics.executions_deleted.clone()))?;
         registry.register(Box::new(metrics.retention_failures.clone()))?;
         registry.register(Box::new(metrics.retention_horizon.clone()))?;
+        registry.register(Box::new(metrics.spool_spooled.clone()))?;
+        registry.register(Box::new(metrics.spool_drained.clone()))?;
+        registry.register(Box::new(metrics.spool_cut.clone()))?;
+        registry.register(Box::new(metrics.spool_entries.clone()))?;
+        registry.register(Box::new(metrics.spool_bytes.clone()))?;
+        registry.register(Box::new(metrics.spool_oldest_age.clone()))?;
+        registry.register(Box::new(metrics.spooling.clone()))?;
+        for reason in ["damaged", "unreadable", "refused"] {
+            // A rate needs the zero before the first one.
+            metrics.spool_cut.with_label_values(&[reason]).reset();
+        }
         registry.register(Box::new(metrics.database_connections.clone()))?;
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         Ok(metrics)

@@ -14,8 +14,10 @@ use crate::ingest::execution::full_hour;
 use crate::ingest::identity::IdKey;
 use crate::limit::limits::Limits;
 use crate::metrics::Metrics;
+use crate::store::outage::Outage;
 use crate::store::read::models::CommonModels;
 use crate::store::read::{Filter, Snapshot};
+use crate::store::spool::Spool;
 use crate::store::writer::Queue;
 
 /// Shared by all workers of a server.
@@ -25,6 +27,10 @@ pub struct AppState {
     pub ids: IdKey,
     /// The way to the writer.
     pub queue: Queue,
+    /// Where events wait while the database is away; `None` if they do not.
+    pub spool: Option<Spool>,
+    /// Whether it is away.
+    pub outage: Arc<Outage>,
     /// Connections for reading.
     pub read_pool: PgPool,
     /// The writer's connections, for the metrics only.

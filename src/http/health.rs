@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::http::error::ApiError;
 use crate::state::AppState;
 use crate::store::read;
+use crate::store::spool::Spool;
 
 /// Longest time that the database may take to answer a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -35,23 +36,38 @@ pub async fn healthy() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "ok", reason: None })
 }
 
-/// The database answers: 200, else 503 with the reason.
+/// Events are taken: 200, `ready` if the database answers and has everything, `degraded` while
+/// something waits for it in the spool. Else 503 with the reason.
 #[utoipa::path(
     get,
     path = "/readyz",
     tag = "operation",
     responses(
-        (status = 200, description = "It does", body = Health),
-        (status = 503, description = "It does not", body = Health),
+        (status = 200, description = "Events are taken", body = Health),
+        (status = 503, description = "Events are not taken", body = Health),
     )
 )]
 pub async fn ready(state: web::Data<AppState>) -> HttpResponse {
-    let reason = match tokio::time::timeout(PROBE_TIMEOUT, read::ping(&state.probe_pool)).await {
-        Ok(Ok(())) => return HttpResponse::Ok().json(Health { status: "ready", reason: None }),
-        Ok(Err(_)) => "the database is unavailable",
-        Err(_) => "the database does not answer in time",
+    let away = match tokio::time::timeout(PROBE_TIMEOUT, read::ping(&state.probe_pool)).await {
+        Ok(Ok(())) => state.outage.is_on().then_some("the database does not take events"),
+        Ok(Err(_)) => Some("the database is unavailable"),
+        Err(_) => Some("the database does not answer in time"),
     };
-    HttpResponse::ServiceUnavailable().json(Health { status: "unready", reason: Some(reason) })
+    let health = match (away, &state.spool) {
+        (Some(_), Some(spool)) if spool.is_full() => Err("the database is away and the spool is full"),
+        (Some(reason), None) => Err(reason),
+        (Some(reason), Some(_)) => Ok(Health { status: "degraded", reason: Some(reason) }),
+        (None, Some(spool)) if spool.entries() > 0 => {
+            Ok(Health { status: "degraded", reason: Some("the spool is being drained") })
+        }
+        (None, _) => Ok(Health { status: "ready", reason: None }),
+    };
+    match health {
+        Ok(health) => HttpResponse::Ok().json(health),
+        Err(reason) => {
+            HttpResponse::ServiceUnavailable().json(Health { status: "unready", reason: Some(reason) })
+        }
+    }
 }
 
 /// Everything that is measured, in the Prometheus text format.
@@ -69,6 +85,8 @@ pub async fn metrics(state: web::Data<AppState>) -> Result<HttpResponse, ApiErro
     observe_pool(&state, "write", &state.write_pool);
     state.limits.observe();
     observe_pool(&state, "delete", &state.delete_pool);
+    let oldest_age = state.spool.as_ref().map_or(0, Spool::oldest_age_seconds);
+    state.metrics.spool_oldest_age.set(oldest_age);
     let text = state.metrics.render().map_err(|_| ApiError::Internal)?;
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
 }

@@ -118,6 +118,7 @@ fn encoding(request: &HttpRequest) -> Option<Encoding> {
 
 /// Reads an event and returns when it is committed.
 async fn store(body: &[u8], route: Route, state: &AppState) -> Result<(), ApiError> {
+    state.queue.admit()?;
     let Accepted { event, rescues } = read_event(body, route, now(), &state.ids)?;
     for kind in rescues.iter() {
         state.metrics.events_rescued.with_label_values(&[kind.code()]).inc();

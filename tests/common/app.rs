@@ -62,6 +62,8 @@ pub(crate) struct TestApp {
     options: PgConnectOptions,
     pool: PgPool,
     _cluster: Option<Arc<Cluster>>,
+    /// Of the spool.
+    _folder: DataDir,
 }
 
 /// Starts a server with the defaults, but without limits, and an empty database.
@@ -101,8 +103,10 @@ pub(crate) fn unlimited() -> ProtectionVariables {
 /// Starts a server with some variables set on a database that the test brings. Unless one says
 /// otherwise, every answer is made anew.
 pub(crate) async fn spawn(options: PgConnectOptions, variables: Variables) -> TestApp {
+    let folder = DataDir::new();
     let variables = Variables {
         listen_addr: Some("127.0.0.1:0".to_owned()),
+        data_dir: Some(folder.path().to_string_lossy().into_owned()),
         cache_seconds: variables.cache_seconds.or_else(|| Some("0".to_owned())),
         ..variables
     };
@@ -115,6 +119,7 @@ pub(crate) async fn spawn(options: PgConnectOptions, variables: Variables) -> Te
         pool: PgPool::connect_lazy_with(options.clone()),
         options,
         _cluster: None,
+        _folder: folder,
     }
 }
 
