@@ -240,8 +240,14 @@ fn read_syslog(text: &[u8], start: usize, line_end: usize, spans: &mut Spans) {
     }
 }
 
+/// Longest line of `/etc/hosts`, in bytes.
+const MAX_HOSTS_LINE: usize = 256;
+
 /// `192.168.1.2 nas.example.org nas`: an address and nothing but names.
 fn read_hosts(text: &[u8], start: usize, line_end: usize, spans: &mut Spans) {
+    if line_end - start > MAX_HOSTS_LINE {
+        return;
+    }
     let first = word_end(text, start);
     let address = &text[start..first];
     let is_address = address.iter().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':'))
@@ -249,11 +255,7 @@ fn read_hosts(text: &[u8], start: usize, line_end: usize, spans: &mut Spans) {
         || address == b"<ip>"
         || address == b"<loopback>";
     let is_time = address.len() >= 3 && address[2] == b':' && !address.contains(&b'.');
-    if !is_address
-        || is_time
-        || line_end - start > 256
-        || address.iter().filter(|byte| **byte == b'.').count() == 2
-    {
+    if !is_address || is_time || address.iter().filter(|byte| **byte == b'.').count() == 2 {
         return;
     }
     let words = || text[first..line_end].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
