@@ -137,7 +137,9 @@ pub fn write_pool(options: &PgConnectOptions, writers: u32) -> PgPool {
 /// Connections for everything that only reads.
 #[must_use]
 pub fn read_pool(options: &PgConnectOptions) -> PgPool {
-    pool(options.clone(), READ_CONNECTIONS, READ_TIMEOUT, "telemetry read")
+    // Sums over a year are made in memory, and no plan is worth compiling.
+    let options = options.clone().options([("work_mem", "64MB"), ("jit", "off")]);
+    pool(options, READ_CONNECTIONS, READ_TIMEOUT, "telemetry read")
 }
 
 fn pool(options: PgConnectOptions, connections: u32, statement_timeout: &str, name: &str) -> PgPool {

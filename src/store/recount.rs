@@ -4,6 +4,7 @@
 //! history is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use sqlx::{Connection, PgConnection};
@@ -130,7 +131,10 @@ pub async fn rebuild(connection: &mut PgConnection) -> sqlx::Result<usize> {
     for day in &days {
         rebuild_day(connection, &mut known, *day).await?;
     }
-    sessions::recount(connection).await?;
+    while !sessions::recount(connection).await? {
+        // A running server is at it, with what stood there before.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
     Ok(days.len())
 }
 
