@@ -25,10 +25,13 @@ with of_day as materialized (
     from attempts
     window session as (partition by coalesce(session_key, run_key))
     order by coalesce(session_key, run_key), first_seen, run_key
+), counted as (
+    select coalesce(repo_source, 'ProxmoxVE') as repo, coalesce(repo_slug, '') as slug, coalesce(kind, '') as kind,
+        coalesce(platform, '') as platform, app, count(*) as sessions,
+        count(*) filter (where attempts > 1) as retried, count(*) filter (where saved) as saved
+    from sessions
+    where (first_seen at time zone 'UTC')::date = $1
+    group by 1, 2, 3, 4, app
 )
-select population.id as "population!", app as "app!", count(*) as "sessions!",
-    count(*) filter (where attempts > 1) as "retried!", count(*) filter (where saved) as "saved!"
-from sessions join population on repo = coalesce(repo_source, 'ProxmoxVE') and slug = coalesce(repo_slug, '')
-    and population.kind = coalesce(sessions.kind, '') and population.platform = coalesce(sessions.platform, '')
-where (first_seen at time zone 'UTC')::date = $1
-group by population.id, app
+select id as "population!", app as "app!", sessions as "sessions!", retried as "retried!", saved as "saved!"
+from counted join population using (repo, slug, kind, platform)
