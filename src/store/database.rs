@@ -137,8 +137,13 @@ pub fn write_pool(options: &PgConnectOptions, writers: u32) -> PgPool {
 /// Connections for everything that only reads.
 #[must_use]
 pub fn read_pool(options: &PgConnectOptions) -> PgPool {
-    // Sums over a year are made in memory, and no plan is worth compiling.
-    let options = options.clone().options([("work_mem", "64MB"), ("jit", "off")]);
+    // A plan for any value of `$1 is null or …` reads everything, so each is made for its values. Sums over
+    // a year are made in memory, and no plan is worth compiling.
+    let options = options.clone().options([
+        ("plan_cache_mode", "force_custom_plan"),
+        ("work_mem", "64MB"),
+        ("jit", "off"),
+    ]);
     pool(options, READ_CONNECTIONS, READ_TIMEOUT, "telemetry read")
 }
 
