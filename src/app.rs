@@ -247,7 +247,7 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
         }
     };
     renew_rollups(&mut connection).await?;
-    sessions::refresh(&mut connection).await.context("cannot count the sessions")?;
+    sessions::begin(&mut connection).await?;
     connection.close().await?;
     Ok(ids)
 }

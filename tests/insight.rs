@@ -32,7 +32,10 @@ async fn seeded(executions: usize, days: u32, until: DateTime<Utc>, plants: &[&s
 
 async fn count_sessions(app: &TestApp) {
     let mut connection = app.pool().acquire().await.expect("it runs");
-    sessions::refresh(&mut connection).await.expect("it runs");
+    // Unless the server itself is at it; what it counts may be older.
+    while !matches!(sessions::refresh(&mut connection).await, Ok(true)) {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// What names a moment or a text that other rules may cut otherwise is left out.
@@ -99,7 +102,8 @@ async fn a_failure_that_was_planted_is_found_with_its_system_and_its_reason() {
     assert_eq!((&one["count"], &one["template"]), (&newest["count"], &newest["template"]));
     let records = list(&one, "recent_records");
     assert!(
-        !records.is_empty() && records.iter().all(|run| run["os_type"] == "alpine" && run["error"].is_null())
+        !records.is_empty()
+            && records.iter().all(|run| run["os_type"] == "alpine" && run["error"].is_string())
     );
     let script = app.get_json("/api/scripts/docker?repo=all").await;
     assert!(list(&script, "signatures").iter().any(|own| own["id"] == reason["id"]));

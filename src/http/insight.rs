@@ -9,7 +9,7 @@ use crate::expose::runtime::runtimes;
 use crate::expose::script::{ScriptCounts, script};
 use crate::expose::session::{SessionTotals, sessions};
 use crate::expose::timeseries::{Bucket, GROUPS, HOURLY_GROUPS, METRICS, Question, timeseries};
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, ErrorBody};
 use crate::http::parameters::FilterParameters;
 use crate::state::AppState;
 use crate::store::insight::Source;
@@ -26,6 +26,18 @@ const SERIES: i64 = 10;
 ///
 /// # Errors
 /// [`ApiError::BadParameter`], [`ApiError::UnknownRun`], [`ApiError::DatabaseUnavailable`].
+#[utoipa::path(
+    get,
+    path = "/api/scripts/{app}",
+    tag = "aggregates",
+    params(("app" = String, Path, description = "Name of the script"), FilterParameters),
+    responses(
+        (status = 200, description = "Everything about one script", body = serde_json::Value),
+        (status = 400, description = "A parameter has no meaning", body = ErrorBody),
+        (status = 404, description = "There is no such script", body = ErrorBody),
+        (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
+    )
+)]
 pub async fn show_script(
     app: web::Path<String>,
     filter: web::Query<FilterParameters>,
@@ -71,6 +83,17 @@ pub async fn show_script(
 ///
 /// # Errors
 /// [`ApiError::BadParameter`], [`ApiError::DatabaseUnavailable`].
+#[utoipa::path(
+    get,
+    path = "/api/sessions",
+    tag = "aggregates",
+    params(FilterParameters),
+    responses(
+        (status = 200, description = "Attempts per session, and how many a retry saved", body = serde_json::Value),
+        (status = 400, description = "A parameter has no meaning", body = ErrorBody),
+        (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
+    )
+)]
 pub async fn show_sessions(
     filter: web::Query<FilterParameters>,
     state: web::Data<AppState>,
@@ -87,6 +110,17 @@ pub async fn show_sessions(
 ///
 /// # Errors
 /// [`ApiError::BadParameter`], [`ApiError::DatabaseUnavailable`].
+#[utoipa::path(
+    get,
+    path = "/api/runtime",
+    tag = "aggregates",
+    params(FilterParameters),
+    responses(
+        (status = 200, description = "Where the scripts came from, and how many are old", body = serde_json::Value),
+        (status = 400, description = "A parameter has no meaning", body = ErrorBody),
+        (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
+    )
+)]
 pub async fn show_runtimes(
     filter: web::Query<FilterParameters>,
     state: web::Data<AppState>,
@@ -126,6 +160,17 @@ fn one_of<T: Copy>(
 ///
 /// # Errors
 /// [`ApiError::BadParameter`], [`ApiError::DatabaseUnavailable`].
+#[utoipa::path(
+    get,
+    path = "/api/timeseries",
+    tag = "aggregates",
+    params(FilterParameters, ("metric" = Option<String>, Query, description = "`runs` (default), `success`, `failed`, `blocked`, `aborted`, `failure_rate`"), ("group" = Option<String>, Query, description = "`none` (default), `outcome`, `app`, `type`, `repo`, `platform`, `os`, `pve_version`, `method`, `arch`, `cpu_vendor`, `generation`"), ("bucket" = Option<String>, Query, description = "`day` (default), `hour`, `week`")),
+    responses(
+        (status = 200, description = "A series over time for each of the largest groups", body = serde_json::Value),
+        (status = 400, description = "A parameter has no meaning", body = ErrorBody),
+        (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
+    )
+)]
 pub async fn show_timeseries(
     filter: web::Query<FilterParameters>,
     parameters: web::Query<SeriesParameters>,

@@ -13,7 +13,10 @@ use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use crate::http::error::ErrorBody;
-use crate::http::{aggregates, dashboard, exit_codes, health, legacy, records, runs};
+use crate::http::{
+    aggregates, dashboard, exit_codes, health, ingest, insight, legacy, records, regressions, runs,
+    signatures,
+};
 
 /// What is said about everything.
 const ABOUT: &str = "Counts are of runs, not of messages, by the UTC day of the first message; runs whose \
@@ -33,12 +36,21 @@ const ABOUT: &str = "Counts are of runs, not of messages, by the UTC day of the 
         update_status,
         dev_upload,
         dev_update_status,
+        ingest::accept_batch,
         runs::show,
+        runs::erase,
         dashboard::show,
         records::list,
         aggregates::errors_of,
         aggregates::scripts_of,
         aggregates::repo_slugs,
+        insight::show_script,
+        insight::show_sessions,
+        insight::show_runtimes,
+        insight::show_timeseries,
+        regressions::show,
+        signatures::list,
+        signatures::show,
         exit_codes::list,
         exit_codes::show,
         legacy::counts,

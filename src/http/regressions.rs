@@ -5,7 +5,7 @@ use chrono::{Days, Utc};
 use serde::Deserialize;
 
 use crate::expose::regression::{regressions, series};
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, ErrorBody};
 use crate::http::parameters::FilterParameters;
 use crate::regression::{HISTORY_DAYS, Window, find};
 use crate::state::AppState;
@@ -34,6 +34,17 @@ impl Parameters {
 ///
 /// # Errors
 /// [`ApiError::BadParameter`], [`ApiError::DatabaseUnavailable`].
+#[utoipa::path(
+    get,
+    path = "/api/regressions",
+    tag = "aggregates",
+    params(FilterParameters, ("window" = Option<String>, Query, description = "`today`, `24h`, `3d`, `7d` or `all` (default)")),
+    responses(
+        (status = 200, description = "Scripts that fail more than before, with the evidence", body = serde_json::Value),
+        (status = 400, description = "A parameter has no meaning", body = ErrorBody),
+        (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
+    )
+)]
 pub async fn show(
     filter: web::Query<FilterParameters>,
     parameters: web::Query<Parameters>,

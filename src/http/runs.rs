@@ -50,6 +50,16 @@ pub async fn show(id: web::Path<String>, state: web::Data<AppState>) -> Result<H
 ///
 /// # Errors
 /// [`ApiError::DatabaseUnavailable`].
+#[utoipa::path(
+    delete,
+    path = "/api/runs/{id}",
+    tag = "executions",
+    params(("id" = String, Path, description = "random_id or execution_id")),
+    responses(
+        (status = 204, description = "Nothing is stored about it any more"),
+        (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
+    )
+)]
 pub async fn erase(id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
     let erased = erase::erase(&state.delete_pool, state.ids.run_key(id.trim())).await?;
     state.metrics.executions_deleted.with_label_values(&["request"]).inc_by(erased);

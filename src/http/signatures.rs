@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::expose::execution::ExecutionView;
 use crate::expose::signature::{read_id, signature, signatures};
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, ErrorBody};
 use crate::http::parameters::FilterParameters;
 use crate::state::AppState;
 use crate::store::read::Snapshot;
@@ -52,6 +52,17 @@ fn is_of_our_time(date: NaiveDate) -> bool {
 ///
 /// # Errors
 /// [`ApiError::BadParameter`], [`ApiError::DatabaseUnavailable`].
+#[utoipa::path(
+    get,
+    path = "/api/signatures",
+    tag = "aggregates",
+    params(FilterParameters, ("new_since" = Option<String>, Query, description = "Only reasons that no earlier day has"), ("limit" = Option<String>, Query, description = "1 to 200, default 50")),
+    responses(
+        (status = 200, description = "Failures by what went wrong, most frequent first", body = serde_json::Value),
+        (status = 400, description = "A parameter has no meaning", body = ErrorBody),
+        (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
+    )
+)]
 pub async fn list(
     filter: web::Query<FilterParameters>,
     parameters: web::Query<Parameters>,
@@ -75,6 +86,18 @@ pub async fn list(
 ///
 /// # Errors
 /// [`ApiError::BadParameter`], [`ApiError::UnknownRun`], [`ApiError::DatabaseUnavailable`].
+#[utoipa::path(
+    get,
+    path = "/api/signatures/{id}",
+    tag = "aggregates",
+    params(("id" = String, Path, description = "16 hexadecimal digits"), FilterParameters),
+    responses(
+        (status = 200, description = "One reason: days, scripts, some recent runs", body = serde_json::Value),
+        (status = 400, description = "A parameter has no meaning", body = ErrorBody),
+        (status = 404, description = "There is no such reason", body = ErrorBody),
+        (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
+    )
+)]
 pub async fn show(
     id: web::Path<String>,
     filter: web::Query<FilterParameters>,

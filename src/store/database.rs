@@ -194,7 +194,7 @@ pub fn read_pool(options: &PgConnectOptions, timeout: Duration) -> PgPool {
     let options = options.clone().options([
         ("plan_cache_mode", "force_custom_plan"),
         ("jit", "off"),
-        ("work_mem", "16MB"),
+        ("work_mem", "64MB"),
         ("default_transaction_read_only", "on"),
     ]);
     let options = named(options, &format!("{}ms", timeout.as_millis()), "telemetry read");

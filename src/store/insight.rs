@@ -3,8 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::ingest::execution::Execution;
-use crate::store::read::Snapshot;
-use crate::store::read::counts::DurationCount;
+use crate::store::read::{Snapshot, counts::DurationCount};
 use crate::store::row::Stored;
 use crate::store::sessions::as_of;
 
@@ -394,7 +393,7 @@ impl Snapshot<'_> {
     /// See [`as_of`].
     ///
     /// # Errors
-    /// What the database says.
+    /// As above.
     pub async fn sessions_as_of(&mut self) -> sqlx::Result<Option<DateTime<Utc>>> {
         as_of(&mut self.transaction).await
     }

@@ -4,6 +4,7 @@
 //! history is. Days before the horizon are left as they are: their executions are deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use sqlx::{Connection, PgConnection};
@@ -151,7 +152,10 @@ pub async fn rebuild(connection: &mut PgConnection) -> sqlx::Result<Rebuilt> {
             rebuilt.days_left_out.push(day);
         }
     }
-    sessions::recount(connection).await?;
+    while !sessions::recount(connection).await? {
+        // A running server is at it, with what stood there before.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
     Ok(rebuilt)
 }
 

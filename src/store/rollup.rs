@@ -10,6 +10,10 @@ use telemetry_protocol::exit_code::{Category, classification_fingerprint};
 use crate::ingest::execution::{Execution, Told};
 use crate::ingest::text::Text;
 
+mod size;
+
+use size::{CORE_CLASSES, DISK_CLASSES, RAM_CLASSES, class};
+
 /// Raised whenever [`contributions`] or [`PopulationKey::of`] counts something differently: a
 /// server that finds the rollups made by another definition rebuilds them when it starts.
 const DEFINITION: u32 = 3;
@@ -320,37 +324,6 @@ pub fn os_family(os: &str) -> &str {
     if os == "wolfi" { "chainguard" } else { os }
 }
 
-/// Upper bounds (inclusive) and their labels. Cores.
-const CORE_CLASSES: [(i32, &str); 7] =
-    [(0, "0"), (1, "1"), (2, "2"), (4, "3-4"), (8, "5-8"), (16, "9-16"), (i32::MAX, "17+")];
-/// MB.
-const RAM_CLASSES: [(i32, &str); 8] = [
-    (512, "0-512"),
-    (1024, "513-1024"),
-    (2048, "1025-2048"),
-    (4096, "2049-4096"),
-    (8192, "4097-8192"),
-    (16384, "8193-16384"),
-    (32768, "16385-32768"),
-    (i32::MAX, "32769+"),
-];
-/// GB.
-const DISK_CLASSES: [(i32, &str); 8] = [
-    (0, "0"),
-    (2, "1-2"),
-    (4, "3-4"),
-    (8, "5-8"),
-    (16, "9-16"),
-    (32, "17-32"),
-    (64, "33-64"),
-    (i32::MAX, "65+"),
-];
-
-fn class(classes: &[(i32, &'static str)], size: Option<&i32>) -> &'static str {
-    let class = size.and_then(|size| classes.iter().find(|(bound, _)| size <= bound));
-    class.map_or("", |(_, label)| label)
-}
-
 /// The bucket of a duration: `floor(8 · log2(seconds))`, from 0 (one second) up.
 #[must_use]
 pub fn duration_bucket(seconds: i32) -> i16 {
@@ -387,14 +360,6 @@ mod tests {
             ["-1@0", "255@0", "-1@1", "231@3"]
         );
         assert_eq!([bucket_name(0), bucket_name(duration_bucket(i32::MAX))], ["0", "247"]);
-    }
-
-    #[test]
-    fn sizes_fall_into_the_class_that_names_them() {
-        assert_eq!(class(&RAM_CLASSES, Some(&2048)), "1025-2048");
-        assert_eq!(class(&CORE_CLASSES, Some(&3)), "3-4");
-        assert_eq!(class(&DISK_CLASSES, Some(&65)), "65+");
-        assert_eq!(class(&DISK_CLASSES, None), "");
     }
 
     #[test]

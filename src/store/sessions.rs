@@ -43,10 +43,9 @@ pub async fn as_of(connection: &mut PgConnection) -> sqlx::Result<Option<DateTim
     time.fetch_optional(connection).await
 }
 
-/// Counts every minute. Never returns; may be aborted at any time.
+/// Counts at once and then every minute. Never returns; may be aborted at any time.
 pub async fn keep_counting(options: PgConnectOptions) {
     loop {
-        tokio::time::sleep(INTERVAL).await;
         // A connection of its own: it may take long after a rebuild, and reads have a time-out.
         let counted = async {
             let mut connection = PgConnection::connect_with(&options).await?;
@@ -57,30 +56,55 @@ pub async fn keep_counting(options: PgConnectOptions) {
             let code = error.as_database_error().and_then(|error| error.code());
             tracing::warn!(sqlstate = code.as_deref(), "sessions could not be counted");
         }
+        tokio::time::sleep(INTERVAL).await;
     }
 }
 
-/// Counts what may have changed since the last time, unless somebody else is at it.
+/// Counts what may have changed since the last time. Returns whether it did: not if somebody else is at it.
 ///
 /// # Errors
 /// What the database says; then nothing has changed.
-pub async fn refresh(connection: &mut PgConnection) -> sqlx::Result<()> {
-    count(connection, false).await
+pub async fn refresh(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    unless_outrun(count(connection, false).await)
 }
 
-/// Counts all days whose rows are kept.
+/// Counts all days whose rows are kept. Returns as [`refresh`].
 ///
 /// # Errors
 /// What the database says; then nothing has changed.
-pub async fn recount(connection: &mut PgConnection) -> sqlx::Result<()> {
-    count(connection, true).await
+pub async fn recount(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    unless_outrun(count(connection, true).await)
 }
 
-async fn count(connection: &mut PgConnection, all: bool) -> sqlx::Result<()> {
+/// Who took the snapshot before another one had written its counts can write none.
+fn unless_outrun(counted: sqlx::Result<bool>) -> sqlx::Result<bool> {
+    match counted {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("40001") => Ok(false),
+        counted => counted,
+    }
+}
+
+/// Where nothing was ever stored, nothing need be counted to be known.
+///
+/// # Errors
+/// What the database says.
+pub async fn begin(connection: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into setting (name, value)
+         select 'sessions_as_of', convert_to(now()::text, 'UTF8') where not exists (select from execution)
+         on conflict do nothing"
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+async fn count(connection: &mut PgConnection, all: bool) -> sqlx::Result<bool> {
     let mut snapshot = connection.begin_with("begin transaction isolation level repeatable read").await?;
     let may = sqlx::query_scalar!("select pg_try_advisory_xact_lock($1) as \"may!\"", LOCK);
     if !may.fetch_one(&mut *snapshot).await? {
-        return snapshot.rollback().await;
+        snapshot.rollback().await?;
+        return Ok(false);
     }
     // A day is due again for 24 h after it: whose row was written last on it was not marked.
     let last = as_of(&mut snapshot).await?.filter(|_| !all);
@@ -107,7 +131,8 @@ async fn count(connection: &mut PgConnection, all: bool) -> sqlx::Result<()> {
     )
     .execute(&mut *snapshot)
     .await?;
-    snapshot.commit().await
+    snapshot.commit().await?;
+    Ok(true)
 }
 
 /// The days from `first` on and those that are marked, and the days on which sessions with an attempt on

@@ -2,7 +2,7 @@
 -- $7: a facet. $8: day, week. $9: so many groups have a name, the others are null. Runs with an app by time,
 -- value and outcome.
 with counted as (
-    select date_trunc($8, day::timestamp) at time zone 'UTC' as moment, outcome, sum(runs) as runs,
+    select date_trunc($8, day::timestamp) at time zone 'UTC' as moment, outcome, sum(runs::integer) as runs,
         value as name
     from rollup_facet
     where ($1::date is null or day >= $1) and ($2::date is null or day <= $2)

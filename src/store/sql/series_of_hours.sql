@@ -3,7 +3,7 @@
 -- the others are null. Runs with an app by time, group and outcome.
 with counted as (
     select date_trunc($8, day + hour * interval '1 hour') at time zone 'UTC' as moment, outcome,
-        sum(runs) as runs,
+        sum(runs::integer) as runs,
         case $7::text when 'outcome' then outcome when 'type' then kind when 'repo' then repo
             when 'platform' then platform else '' end as name
     from rollup_hour join population on population.id = population

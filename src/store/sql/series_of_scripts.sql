@@ -2,7 +2,7 @@
 -- $7: outcome, app, type, repo, platform; else everything is one group. $8: day, week. $9: so many groups
 -- have a name, the others are null. Runs with an app by time, group and outcome.
 with counted as (
-    select date_trunc($8, day::timestamp) at time zone 'UTC' as moment, outcome, sum(runs) as runs,
+    select date_trunc($8, day::timestamp) at time zone 'UTC' as moment, outcome, sum(runs::integer) as runs,
         case $7::text when 'outcome' then outcome when 'app' then app when 'type' then kind
             when 'repo' then repo when 'platform' then platform else '' end as name
     from rollup_script join population on population.id = population

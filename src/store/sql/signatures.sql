@@ -1,9 +1,8 @@
 -- $1 first day, $2 last day, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict.
 -- $7: only signatures that failed first on this day or later; null: all. $8: today. $9: at most so many.
 -- Failed runs by signature, most frequent first.
-with counted as (
-    select signature, sum(runs)::bigint as runs, min(day) as first_day, max(day) as last_day,
-        count(distinct app) filter (where runs <> 0) as apps
+with by_script as (
+    select signature, app, sum(runs::integer) as runs, min(day) as first_day, max(day) as last_day
     from rollup_signature
     where ($1::date is null or day >= $1) and ($2::date is null or day <= $2)
         and population in (
@@ -12,6 +11,11 @@ with counted as (
             and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
     )
         and outcome = 'failed' and runs <> 0
+    group by signature, app
+), counted as (
+    select signature, sum(runs)::bigint as runs, min(first_day) as first_day, max(last_day) as last_day,
+        count(*) as apps
+    from by_script
     group by signature
 ), chosen as (
     select * from counted
