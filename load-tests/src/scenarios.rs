@@ -28,12 +28,14 @@ const PEAK: (&str, u32, &str) = ("peak-of-a-slow-database", 128, "burst");
 /// More than what the queue of a slow database should hold.
 const OVERLOAD: (&str, u32, &str) = ("overload", 1024, "burst");
 /// What is offered then, as a multiple of the peak; a little more than what is asked for.
-const OFFERED: f64 = 3.5;
-/// Each row takes a millisecond, whatever else happens.
+const OFFERED: f64 = 4.0;
+/// Each row takes a millisecond, whether it is new or not: under overload the mix of both changes.
 const SLOW: &str = "
     create function slow() returns trigger language plpgsql as $$
     begin perform pg_sleep(0.001 * (select count(*) from written)); return null; end $$;
-    create trigger slow after insert on execution referencing new table as written
+    create trigger slow_insert after insert on execution referencing new table as written
+        for each statement execute function slow();
+    create trigger slow_update after update on execution referencing new table as written
         for each statement execute function slow()";
 
 fn main() -> anyhow::Result<()> {
