@@ -25,13 +25,17 @@ const SCENARIOS: [(&str, u32, &str); 5] = [
     ("hostile-ids", 128, "hostile"),
 ];
 const PEAK: (&str, u32, &str) = ("peak-of-a-slow-database", 128, "burst");
-/// Far more than what the queue of a slow database should hold.
-const OVERLOAD: (&str, u32, &str) = ("overload", 2048, "burst");
-/// Each row takes a millisecond, whatever else happens.
+/// More than what the queue of a slow database should hold.
+const OVERLOAD: (&str, u32, &str) = ("overload", 1024, "burst");
+/// What is offered then, as a multiple of the peak; a little more than what is asked for.
+const OFFERED: f64 = 4.0;
+/// Each row takes a millisecond, whether it is new or not: under overload the mix of both changes.
 const SLOW: &str = "
     create function slow() returns trigger language plpgsql as $$
     begin perform pg_sleep(0.001 * (select count(*) from written)); return null; end $$;
-    create trigger slow after insert on execution referencing new table as written
+    create trigger slow_insert after insert on execution referencing new table as written
+        for each statement execute function slow();
+    create trigger slow_update after update on execution referencing new table as written
         for each statement execute function slow()";
 
 fn main() -> anyhow::Result<()> {
@@ -46,11 +50,12 @@ fn main() -> anyhow::Result<()> {
         "scenario                 accepted/s  p50 ms  p99 ms  refused  slowest refusal ms  other  peak RSS MB"
     )?;
     for scenario in SCENARIOS.into_iter().filter(|(name, ..)| is_wanted(name)) {
-        run(scenario, seconds, &reports, None)?;
+        run(scenario, seconds, &reports, None, None)?;
     }
     if is_wanted(OVERLOAD.0) {
-        let peak = run(PEAK, seconds, &reports, Some(SLOW))?;
-        let over = run(OVERLOAD, seconds, &reports, Some(SLOW))?;
+        let peak = run(PEAK, seconds, &reports, Some(SLOW), None)?;
+        let most = peak["accepted_per_second"].as_f64().unwrap_or_default() * OFFERED;
+        let over = run(OVERLOAD, seconds, &reports, Some(SLOW), Some(most as u32))?;
         let rate = |report: &Value, fields: &[&str]| {
             fields.iter().filter_map(|field| report[field].as_f64()).sum::<f64>()
                 / report["seconds"].as_f64().unwrap_or(1.0)
@@ -77,6 +82,7 @@ fn run(
     seconds: u32,
     reports: &Path,
     sql: Option<&'static str>,
+    most_per_second: Option<u32>,
 ) -> anyhow::Result<Value> {
     let folder = tempfile::Builder::new().prefix("telemetry-load").tempdir()?;
     open_to_all(folder.path())?;
@@ -98,10 +104,12 @@ fn run(
     }
     let summary = reports.join(format!("{name}.json"));
     let own = std::env::current_exe()?;
+    let throttle = most_per_second.map(|most| format!("--throttle-requests={most}"));
     let load = Command::new(own.with_file_name("load"))
+        .args(throttle)
         .args(["--host", &server.url, "--scenarios", scenario, "--users", &users.to_string()])
-        .args(["--hatch-rate", &users.to_string(), "--run-time", &format!("{seconds}s")])
-        .args(["--no-telnet", "--no-websocket", "--quiet", "--no-print-metrics", "--report-file"])
+        .args(["--increase-rate", &users.to_string(), "--run-time", &format!("{seconds}s")])
+        .args(["--quiet", "--no-print-metrics", "--report-file"])
         .arg(reports.join(format!("{name}.html")))
         .env("LOAD_SUMMARY", &summary)
         .stdout(Stdio::null())

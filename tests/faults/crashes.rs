@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::common::DataDir;
-use crate::common::server::{run, run_on, until};
-use crate::postgres::{Postgres, stored_by};
+use crate::common::server::{run, until};
+use crate::postgres::Postgres;
 use crate::stage::{CLIENTS, Story, metric, random, server, settle};
 use crate::traffic::{Manner, Traffic, targets};
 
@@ -19,11 +19,12 @@ fn full_01_the_server_is_killed_twenty_times() {
     kill_the_server("01 server killed 20 times", 20, 1500);
 }
 
-/// PostgreSQL is killed as well now and then, so that there is something in the spool.
+/// PostgreSQL is away now and then, so that there is something in the spool when the server dies.
 fn kill_the_server(name: &'static str, kills: usize, spread: usize) {
-    let data = DataDir::new();
-    let folder = data.path();
-    let start = || server(&[("DATA_DIR", &folder.to_string_lossy())]);
+    let mut postgres = Postgres::start();
+    let folder = DataDir::new();
+    let (url, spool) = (postgres.url(), folder.path().to_string_lossy().into_owned());
+    let start = || server(&[("DATABASE_URL", &url), ("SPOOL_DIR", &spool)]);
     let mut story = Story::new(name);
     for round in 0..kills {
         let begun = Instant::now();
@@ -34,19 +35,26 @@ fn kill_the_server(name: &'static str, kills: usize, spread: usize) {
         }
         let traffic = Traffic::start(&targets(&[running.address]), CLIENTS, Manner::GivesUp);
         traffic.wait_for(100 + random(spread));
-        if round % 3 == 1 {
-            kill_postmaster(&data);
+        let is_away = round % 3 == 0;
+        if is_away {
+            postgres.stop();
+            let waiting = || metric(running.address, "telemetry_spool_entries");
+            until("events are spooled", || waiting() > Some(0.0));
             traffic.wait_for(random(spread));
         }
         story.watch(&running);
         running.kill();
         traffic.wait_for_refusals(CLIENTS);
         story.tell(traffic.finish());
+        if is_away {
+            postgres.start_again();
+        }
     }
     let running = start();
     settle(&[&running]);
     story.watch(&running);
-    story.reckon(&stored_by(&data), &run_on(&data, "verify"));
+    assert!(story.spooled() > 0.0, "something was spooled");
+    story.reckon(&postgres.stored(), &run(&["verify"], &[("DATABASE_URL", &url)]));
 }
 
 pub(crate) fn kill_postmaster(data: &DataDir) {
