@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod limit;
 pub mod connections;
 pub mod store;
+pub mod seed;
 pub mod expose;
 pub mod state;
 pub mod http;

@@ -4,14 +4,15 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use chrono::NaiveDate;
-use clap::{Parser, Subcommand};
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::{Args, Parser, Subcommand};
 use sqlx::Connection;
 use sqlx::postgres::PgConnectOptions;
 use telemetry_protocol::Generation;
 use telemetry_protocol::exit_code::entries;
 use telemetry_server::app;
 use telemetry_server::config::{Config, Database, Variables};
+use telemetry_server::seed::{self, Plan, plant::Plant};
 use telemetry_server::store::embedded::{Cluster, Embedded, Settings, start_or_attach};
 use telemetry_server::store::recount::Mismatch;
 use telemetry_server::store::{database, recount};
@@ -35,7 +36,7 @@ struct Cli {
     command: Option<Command>,
 }
 
-#[derive(Subcommand, Clone, Copy, PartialEq)]
+#[derive(Subcommand, Clone, PartialEq)]
 enum Command {
     /// Start the server (the default): PostgreSQL if none is given, migrations, then listen
     Serve,
@@ -48,6 +49,30 @@ enum Command {
     Rebuild,
     /// Print the catalogue of exit codes: generation, code, category, title
     ExitCodes,
+    /// Add invented executions, as realistic as can be, for trying things out and for measuring;
+    /// also beside a running server
+    Seed(SeedArguments),
+}
+
+#[derive(Args, Clone, PartialEq)]
+struct SeedArguments {
+    /// How many executions
+    #[arg(long, default_value_t = 100_000)]
+    executions: usize,
+    /// Days over which they are spread, today included
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    days: u32,
+    /// The same seed and end give the same executions
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// No event is later (RFC 3339); default: now
+    #[arg(long)]
+    until: Option<DateTime<Utc>>,
+    /// A failure that one should be able to find:
+    /// app=NAME[,os=NAME][,pve=VERSION][,from=DAYS_AGO][,rate=SHARE][,exit_code=CODE],error=TEXT; may be
+    /// given again
+    #[arg(long)]
+    plant: Vec<Plant>,
 }
 
 fn main() -> ExitCode {
@@ -83,7 +108,7 @@ fn log_to_stderr(filter: &str) {
 }
 
 fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
-    if command == Command::ExitCodes {
+    if matches!(command, Command::ExitCodes) {
         return match print_exit_codes() {
             // Whoever reads has seen enough.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
@@ -116,6 +141,7 @@ fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
             Command::Verify => verify(config, &options).await,
             Command::Rebuild => rebuild(config, &options).await,
             Command::ExitCodes => Ok(ExitCode::SUCCESS),
+            Command::Seed(arguments) => seed(config, &options, arguments).await,
         }
     });
     drop(runtime);
@@ -193,6 +219,33 @@ async fn rebuild(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
     let mut out = std::io::stdout().lock();
     writeln!(out, "the rollups of {} days are made anew", rebuilt.days)?;
     print_left_out(&mut out, "left as they are", &rebuilt.days_left_out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn seed(
+    config: &Config,
+    options: &PgConnectOptions,
+    arguments: SeedArguments,
+) -> anyhow::Result<ExitCode> {
+    let mut connection = database::connect(options, config.connect_patience).await?;
+    database::migrate(&mut connection).await?;
+    connection.close().await?;
+    let SeedArguments { executions, days, seed, until, plant: plants } = arguments;
+    let plan = Plan { executions, days, seed, until: until.unwrap_or_else(Utc::now), plants };
+    let pool = database::write_pool(options, seed::WRITERS);
+    let begun = std::time::Instant::now();
+    let mut shown = std::time::Instant::now();
+    let progress = |written: u64| {
+        if shown.elapsed().as_secs() >= 2 {
+            shown = std::time::Instant::now();
+            let _ = writeln!(std::io::stderr(), "{written} of {executions} executions");
+        }
+    };
+    let written = seed::seed(&pool, &plan, progress).await.context("cannot write the executions")?;
+    pool.close().await;
+    let seconds = begun.elapsed().as_secs_f64();
+    let per_second = written as f64 / seconds;
+    writeln!(std::io::stderr(), "{written} executions in {seconds:.1} s ({per_second:.0} per second)")?;
     Ok(ExitCode::SUCCESS)
 }
 

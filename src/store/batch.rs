@@ -14,9 +14,18 @@ const DURATION: usize = 1;
 const FACET: usize = 2;
 const EXIT_CODE: usize = 3;
 const SIGNATURE: usize = 4;
+const PLATFORM: usize = 5;
+const HOUR: usize = 6;
 /// The tables, which are the names of their row types.
-const TABLES: [&str; 5] =
-    ["rollup_script", "rollup_duration", "rollup_facet", "rollup_exit_code", "rollup_signature"];
+const TABLES: [&str; 7] = [
+    "rollup_script",
+    "rollup_duration",
+    "rollup_facet",
+    "rollup_exit_code",
+    "rollup_signature",
+    "rollup_platform",
+    "rollup_hour",
+];
 
 /// A row of the rollup `TABLES[TABLE]`, as a value of its row type: its columns in order.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +71,13 @@ impl<const TABLE: usize> Encode<'_, Postgres> for Added<'_, TABLE> {
             Slice::Signature { app, outcome, signature } => {
                 record.encode(app)?.encode(outcome)?.encode(signature)?.encode(measures.runs)?;
             }
+            Slice::Platform { app, property, value, detail, outcome } => {
+                record.encode(app)?.encode(property)?.encode(value)?.encode(detail)?;
+                record.encode(outcome)?.encode(measures.runs)?;
+            }
+            Slice::Hour { hour, outcome } => {
+                record.encode(hour)?.encode(outcome)?.encode(measures.runs)?;
+            }
         }
         record.finish();
         Ok(IsNull::No)
@@ -83,6 +99,8 @@ pub(super) async fn write(
     let mut facets = Vec::<Added<'_, FACET>>::new();
     let mut exit_codes = Vec::<Added<'_, EXIT_CODE>>::new();
     let mut signatures = Vec::<Added<'_, SIGNATURE>>::new();
+    let mut platforms = Vec::<Added<'_, PLATFORM>>::new();
+    let mut hours = Vec::<Added<'_, HOUR>>::new();
     for (key, measures) in additions {
         match key.slice {
             Slice::Script { .. } => scripts.push(Added(key, *measures)),
@@ -90,9 +108,13 @@ pub(super) async fn write(
             Slice::Facet { .. } => facets.push(Added(key, *measures)),
             Slice::ExitCode { .. } => exit_codes.push(Added(key, *measures)),
             Slice::Signature { .. } => signatures.push(Added(key, *measures)),
+            Slice::Platform { .. } => platforms.push(Added(key, *measures)),
+            Slice::Hour { .. } => hours.push(Added(key, *measures)),
         }
     }
     let new_rows = rows.iter().filter(|row| row.is_new).count();
+    let mut days: Vec<_> = additions.iter().map(|(key, _)| key.day).collect();
+    days.dedup();
     sqlx::query_file!(
         "src/store/sql/write_batch.sql",
         rows as _,
@@ -102,7 +124,10 @@ pub(super) async fn write(
         durations as _,
         facets as _,
         exit_codes as _,
-        signatures as _
+        signatures as _,
+        platforms as _,
+        hours as _,
+        &days
     )
     .fetch_one(connection)
     .await

@@ -162,6 +162,8 @@ async fn rebuild_day(connection: &mut PgConnection, known: &mut Known, day: Naiv
     sqlx::query!("delete from rollup_facet where day = $1", day).execute(&mut *transaction).await?;
     sqlx::query!("delete from rollup_exit_code where day = $1", day).execute(&mut *transaction).await?;
     sqlx::query!("delete from rollup_signature where day = $1", day).execute(&mut *transaction).await?;
+    sqlx::query!("delete from rollup_platform where day = $1", day).execute(&mut *transaction).await?;
+    sqlx::query!("delete from rollup_hour where day = $1", day).execute(&mut *transaction).await?;
     let mut last = None;
     loop {
         let page = page_of(&mut transaction, day, last).await?;
@@ -211,7 +213,8 @@ async fn days(connection: &mut PgConnection) -> sqlx::Result<BTreeSet<NaiveDate>
         "select distinct (first_seen at time zone 'UTC')::date as \"day!\" from execution
          union select day from rollup_script union select day from rollup_duration
          union select day from rollup_facet union select day from rollup_exit_code
-         union select day from rollup_signature"
+         union select day from rollup_signature union select day from rollup_platform
+         union select day from rollup_hour"
     );
     Ok(days.fetch_all(connection).await?.into_iter().collect())
 }
@@ -275,6 +278,11 @@ impl RollupRow {
             "duration" => Slice::Duration { app, outcome, bucket: self.number },
             "facet" => Slice::Facet { facet: &self.facet, value: &self.value, detail: &self.detail, outcome },
             "signature" => Slice::Signature { app, outcome, signature: self.signature },
+            "platform" => {
+                let (property, value, detail) = (&self.facet, &self.value, &self.detail);
+                Slice::Platform { app, property, value, detail, outcome }
+            }
+            "hour" => Slice::Hour { hour: self.number, outcome },
             _ => Slice::ExitCode {
                 app,
                 outcome,

@@ -1,7 +1,8 @@
 //! What one run adds to the counts. [`contributions`] is the one definition of every aggregate:
 //! the writer, the recount and the rebuild all use it.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Timelike, Utc};
+use telemetry_protocol::Outcome;
 use telemetry_protocol::exit_code::classification_fingerprint;
 
 use crate::ingest::execution::{Execution, Told};
@@ -9,7 +10,7 @@ use crate::ingest::text::Text;
 
 /// Raised whenever [`contributions`] or [`PopulationKey::of`] counts something differently: a
 /// server that finds the rollups made by another definition rebuilds them when it starts.
-const DEFINITION: u32 = 2;
+const DEFINITION: u32 = 3;
 
 /// What the rollups in the database were made with.
 #[must_use]
@@ -113,6 +114,26 @@ pub enum Slice<'a> {
         /// Id of what went wrong.
         signature: i64,
     },
+    /// `rollup_platform`.
+    Platform {
+        /// Application.
+        app: &'a str,
+        /// `os`, `pve`.
+        property: &'a str,
+        /// Family of the operating system, or version of Proxmox VE to the first point.
+        value: &'a str,
+        /// Version of the operating system, or empty.
+        detail: &'a str,
+        /// As above, but not `open`.
+        outcome: &'a str,
+    },
+    /// `rollup_hour`.
+    Hour {
+        /// Hour of the first event, 0 to 23.
+        hour: i16,
+        /// As above.
+        outcome: &'a str,
+    },
 }
 
 /// What is added to a row.
@@ -192,6 +213,29 @@ pub fn contributions<'a>(execution: &'a Execution, population: i32, mut add: imp
     if let Some(signature) = execution.signature {
         count(Slice::Signature { app, outcome, signature }, one);
     }
+    // 0 to 23: fits.
+    count(Slice::Hour { hour: execution.first_seen.hour() as i16, outcome }, one);
+    if execution.outcome() != Outcome::Open {
+        let told = platform(execution).into_iter().filter(|(_, value, _)| !value.is_empty());
+        told.for_each(|(property, value, detail)| {
+            count(Slice::Platform { app, property, value, detail, outcome }, one);
+        });
+    }
+}
+
+/// What a run ran on: property, value and detail.
+fn platform(execution: &Execution) -> [(&'static str, &str, &str); 2] {
+    let (facts, text) = (&execution.facts, or_empty);
+    [
+        ("os", os_family(text(facts.os_type.get())), text(facts.os_version.get())),
+        ("pve", minor_version(text(facts.pve_version.get())), ""),
+    ]
+}
+
+/// A version to its first point and the number behind it: what is released together.
+fn minor_version(version: &str) -> &str {
+    let second = version.match_indices('.').nth(1);
+    second.map_or(version, |(end, _)| &version[..end])
 }
 
 /// Each of [`FACETS`] with its value and detail.
@@ -295,5 +339,11 @@ mod tests {
         assert_eq!(class(&CORE_CLASSES, Some(&3)), "3-4");
         assert_eq!(class(&DISK_CLASSES, Some(&65)), "65+");
         assert_eq!(class(&DISK_CLASSES, None), "");
+    }
+
+    #[test]
+    fn a_version_of_the_host_is_counted_to_the_first_point() {
+        let folded = ["9.0.3", "9.0", "8", "", "incus-6.12", "incus-6.12.1"].map(minor_version);
+        assert_eq!(folded, ["9.0", "9.0", "8", "", "incus-6.12", "incus-6.12"]);
     }
 }

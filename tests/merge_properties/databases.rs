@@ -34,8 +34,15 @@ pub(crate) fn joined<'a>(events: impl IntoIterator<Item = &'a Execution>) -> Run
 }
 
 /// The tables of counts.
-pub(crate) const ROLLUPS: [&str; 5] =
-    ["rollup_script", "rollup_duration", "rollup_facet", "rollup_exit_code", "rollup_signature"];
+pub(crate) const ROLLUPS: [&str; 7] = [
+    "rollup_script",
+    "rollup_duration",
+    "rollup_facet",
+    "rollup_exit_code",
+    "rollup_signature",
+    "rollup_platform",
+    "rollup_hour",
+];
 
 /// Calls `test` with arbitrary values and two empty databases.
 pub(crate) fn each_case<T: std::fmt::Debug>(

@@ -19,3 +19,10 @@ union all
 select 'signature', population, app, outcome, 'epoch'::timestamptz, 0::smallint, '', '', '', 0::smallint,
     signature, runs, 0, 0
 from rollup_signature where day = $1
+union all
+select 'platform', population, app, outcome, 'epoch'::timestamptz, 0::smallint, property, value, detail,
+    0::smallint, 0, runs, 0, 0
+from rollup_platform where day = $1
+union all
+select 'hour', population, '', outcome, 'epoch'::timestamptz, hour, '', '', '', 0::smallint, 0, runs, 0, 0
+from rollup_hour where day = $1

@@ -3,7 +3,7 @@
 -- replaced. One that somebody else has inserted or changed since is left alone; then the number
 -- of rows written is not $2 and everything is undone. One that was deleted since would be inserted
 -- again; then the number of rows inserted is not $3 and everything is undone as well.
--- $4 to $8: what is added to the rollups, in key order.
+-- $4 to $10: what is added to the rollups, in key order. $11: the days of these rows.
 with written as (
     insert into execution select * from unnest($1::execution[])
     on conflict (run_key) do update set
@@ -56,6 +56,18 @@ with written as (
     insert into rollup_signature select * from unnest($8::rollup_signature[])
     on conflict (day, population, app, outcome, signature) do update set
         runs = rollup_signature.runs + excluded.runs
+), platform as (
+    insert into rollup_platform select * from unnest($9::rollup_platform[])
+    on conflict (day, population, app, property, value, detail, outcome) do update set
+        runs = rollup_platform.runs + excluded.runs
+), hour as (
+    insert into rollup_hour select * from unnest($10::rollup_hour[])
+    on conflict (day, population, hour, outcome) do update set
+        runs = rollup_hour.runs + excluded.runs
+), touched as (
+    -- Sessions of earlier days are counted again only when something of them changes.
+    insert into session_touched (day)
+    select day from unnest($11::date[]) as day where day < (now() at time zone 'UTC')::date
 )
 select require_rows(count(*), $2) as "written!", require_rows(count(*) filter (where is_new), $3) as "inserted!"
 from written

@@ -1,0 +1,206 @@
+//! A realistic database for trying things out and for measuring: scripts by popularity, a weekly
+//! rhythm, outcomes, exit codes and error texts as they come from the field. The same seed and the
+//! same end give the same executions. They take the way of real ones from the merge on.
+
+mod catalogue;
+mod failure;
+pub mod plant;
+mod host;
+mod session;
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Utc};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sqlx::{PgConnection, PgPool};
+
+use crate::ingest::execution::Execution;
+use crate::seed::catalogue::Catalogue;
+use crate::seed::plant::Plant;
+use crate::seed::session::session;
+use crate::store::merge::{Known, Merged, join_events, merge};
+
+/// Executions in one transaction.
+const BATCH: usize = 8_000;
+/// How often a batch is tried against the writers of a running server.
+const MAX_ATTEMPTS: usize = 20;
+/// Days that are written at once.
+pub const WRITERS: u32 = 2;
+/// Share of a day's traffic, Monday first: people install on week-ends.
+const WEEKDAYS: [f64; 7] = [0.92, 0.88, 0.88, 0.90, 0.97, 1.24, 1.21];
+
+/// What is to be made.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Number of executions.
+    pub executions: usize,
+    /// Days over which they are spread, the last one being that of `until`.
+    pub days: u32,
+    /// Decides everything that is random.
+    pub seed: u64,
+    /// No event is later.
+    pub until: DateTime<Utc>,
+    /// Failures that one should be able to find.
+    pub plants: Vec<Plant>,
+}
+
+/// Writes all executions of a plan. `progress` is told how many are committed.
+///
+/// # Errors
+/// What the database says; what is committed stays.
+pub async fn seed(pool: &PgPool, plan: &Plan, progress: impl FnMut(u64)) -> sqlx::Result<u64> {
+    let catalogue = Catalogue::of(plan.seed);
+    let days = share_out(plan);
+    let (next, written) = (AtomicUsize::new(0), AtomicU64::new(0));
+    let progress = RefCell::new(progress);
+    let writers = (0..WRITERS).map(async |_| {
+        let mut connection = pool.acquire().await?;
+        let mut known = Known::default();
+        while let Some(&(day, count)) = days.get(next.fetch_add(1, Ordering::Relaxed)) {
+            for batch in executions_of(plan, &catalogue, day, count).chunks(BATCH) {
+                write(&mut connection, &mut known, batch).await?;
+                let batch = batch.len() as u64;
+                progress.borrow_mut()(written.fetch_add(batch, Ordering::Relaxed) + batch);
+            }
+        }
+        Ok::<_, sqlx::Error>(())
+    });
+    futures_util::future::try_join_all(writers).await?;
+    Ok(written.into_inner())
+}
+
+async fn write(connection: &mut PgConnection, known: &mut Known, batch: &[Execution]) -> sqlx::Result<()> {
+    let runs = join_events(batch);
+    for _ in 0..MAX_ATTEMPTS {
+        match merge(connection, known, &runs).await {
+            Ok(Merged::Committed) => return Ok(()),
+            Ok(Merged::Outrun) => {}
+            // Serialization failure or deadlock: a running server was faster.
+            Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code.starts_with("40")) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(sqlx::Error::PoolTimedOut)
+}
+
+/// The executions of a plan by day: weekly rhythm, growth, and days that are busier than others.
+/// They add up to the plan.
+fn share_out(plan: &Plan) -> Vec<(NaiveDate, usize)> {
+    let mut random = stream(plan.seed, 0);
+    let last = plan.until.date_naive();
+    let first = last.checked_sub_days(Days::new(u64::from(plan.days.max(1) - 1))).unwrap_or(last);
+    let over = (plan.until - midnight(last)).as_seconds_f64() / 86_400.0;
+    let weight = |day: NaiveDate, busy: f64| {
+        let age = (last - day).num_days() as f64 / f64::from(plan.days.max(1));
+        let part = if day == last { over } else { 1.0 };
+        WEEKDAYS[day.weekday().num_days_from_monday() as usize] * (1.0 - 0.4 * age) * busy * part
+    };
+    let weights: Vec<_> = first
+        .iter_days()
+        .take_while(|day| *day <= last)
+        .map(|day| (day, weight(day, random.random_range(0.9..1.1))))
+        .collect();
+    let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
+    let (mut sum, mut given) = (0.0, 0);
+    let days = weights.into_iter().map(|(day, weight)| {
+        sum += weight;
+        // The last day ends at exactly the total.
+        let until_here = (sum / total * plan.executions as f64).round() as usize;
+        let count = until_here - given;
+        given = until_here;
+        (day, count)
+    });
+    days.collect()
+}
+
+/// `count` executions of sessions that begin on a day.
+fn executions_of(plan: &Plan, catalogue: &Catalogue, day: NaiveDate, count: usize) -> Vec<Execution> {
+    let mut random = stream(plan.seed, 1 + u64::from(day.num_days_from_ce().unsigned_abs()));
+    let mut executions = Vec::with_capacity(count + 8);
+    while executions.len() < count {
+        let start = start_time(&mut random, day, plan.until);
+        executions.extend(session(&mut random, catalogue, plan, start));
+    }
+    executions.truncate(count);
+    executions
+}
+
+/// A time of the day, most often in the evening of Europe, not after `until`.
+fn start_time(random: &mut ChaCha8Rng, day: NaiveDate, until: DateTime<Utc>) -> DateTime<Utc> {
+    let start = midnight(day);
+    let milliseconds = (until - start).num_milliseconds().clamp(1, 86_400_000);
+    loop {
+        let at = random.random_range(0..milliseconds);
+        let phase = (at as f64 / 3_600_000.0 - 19.0) / 24.0 * std::f64::consts::TAU;
+        if random.random_bool(0.55 + 0.45 * phase.cos()) {
+            return start + chrono::TimeDelta::milliseconds(at);
+        }
+    }
+}
+
+fn midnight(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_utc()
+}
+
+/// Independent random numbers for each part of a plan, the same on every machine.
+fn stream(seed: u64, part: u64) -> ChaCha8Rng {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(part);
+    random
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn plan(executions: usize) -> Plan {
+        let until = "2026-03-10T18:00:00Z".parse().expect("a time");
+        Plan { executions, days: 30, seed: 7, until, plants: Vec::new() }
+    }
+
+    fn all(plan: &Plan) -> Vec<Execution> {
+        let catalogue = Catalogue::of(plan.seed);
+        let days = share_out(plan).into_iter();
+        days.flat_map(|(day, count)| executions_of(plan, &catalogue, day, count)).collect()
+    }
+
+    #[test]
+    fn a_plan_is_kept_to_the_number_and_the_same_every_time() {
+        let executions = all(&plan(5_000));
+        assert_eq!(executions.len(), 5_000);
+        assert_eq!(executions, all(&plan(5_000)));
+        assert_ne!(executions, all(&Plan { seed: 8, ..plan(5_000) }));
+        let keys: BTreeSet<_> = executions.iter().map(|run| run.key).collect();
+        assert_eq!(keys.len(), 5_000);
+        assert!(executions.iter().all(|run| run.last_seen <= plan(0).until));
+        assert!(executions.iter().all(|run| run.first_seen <= run.last_seen));
+    }
+
+    #[test]
+    fn outcomes_are_mixed_as_in_the_field() {
+        let executions = all(&plan(20_000));
+        let share = |outcome: &str| {
+            let runs = executions.iter().filter(|run| run.outcome().as_str() == outcome).count();
+            runs as f64 / executions.len() as f64
+        };
+        for (outcome, range) in [
+            ("success", 0.60..0.85),
+            ("failed", 0.08..0.22),
+            ("blocked", 0.005..0.05),
+            ("aborted", 0.02..0.09),
+            ("open", 0.01..0.08),
+        ] {
+            assert!(range.contains(&share(outcome)), "{outcome}: {}", share(outcome));
+        }
+        assert!(executions.iter().any(|run| run.session.is_some()));
+        assert!(
+            executions
+                .iter()
+                .filter(|run| run.outcome().as_str() == "failed")
+                .all(|run| run.signature.is_some())
+        );
+    }
+}

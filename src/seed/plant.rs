@@ -1,0 +1,107 @@
+//! A failure that is planted, to see whether it is found.
+
+use std::str::FromStr;
+
+/// From a day on, some of the runs of one script fail for one reason.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plant {
+    /// The script.
+    pub app: String,
+    /// Only on this operating system; `None`: on every one.
+    pub os: Option<String>,
+    /// Only on versions of Proxmox VE that begin so; `None`: on every one.
+    pub pve: Option<String>,
+    /// Full days before today on which it begins; 0 is today.
+    pub from: u32,
+    /// Share of the runs that it hits, above 0 to 1.
+    pub rate: f64,
+    /// With this exit code.
+    pub exit_code: i32,
+    /// With this as the end of the log.
+    pub error: String,
+}
+
+impl Plant {
+    /// Whether it can hit a run.
+    #[must_use]
+    pub fn hits(&self, app: &str, os: &str, pve: &str, days_ago: i64) -> bool {
+        self.app == app
+            && self.os.as_deref().is_none_or(|own| own == os)
+            && self.pve.as_deref().is_none_or(|own| pve.starts_with(own))
+            && days_ago <= i64::from(self.from)
+    }
+}
+
+impl FromStr for Plant {
+    type Err = String;
+
+    /// `app=NAME[,os=NAME][,pve=VERSION][,from=DAYS_AGO][,rate=SHARE][,exit_code=CODE],error=TEXT`; the text
+    /// goes to the end.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut plant = Self {
+            app: String::new(),
+            os: None,
+            pve: None,
+            from: 0,
+            rate: 0.5,
+            exit_code: 1,
+            error: "planted failure".to_owned(),
+        };
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (name, behind) = rest.split_once('=').ok_or_else(|| format!("`{rest}` is not name=value"))?;
+            let end = if name == "error" { behind.len() } else { behind.find(',').unwrap_or(behind.len()) };
+            let value = &behind[..end];
+            let bad = |what: &str| format!("`{name}` must be {what}, not `{value}`");
+            match name {
+                "app" => plant.app = value.to_owned(),
+                "os" => plant.os = Some(value.to_owned()),
+                "pve" => plant.pve = Some(value.to_owned()),
+                "from" => plant.from = value.parse().map_err(|_| bad("a number of days"))?,
+                "rate" => {
+                    let rate = value.parse().ok().filter(|rate| *rate > 0.0 && *rate <= 1.0);
+                    plant.rate = rate.ok_or_else(|| bad("above 0 and at most 1"))?;
+                }
+                "exit_code" => {
+                    plant.exit_code = value.parse::<u8>().map_err(|_| bad("a number from 0 to 255"))?.into();
+                }
+                "error" => plant.error = value.to_owned(),
+                _ => return Err(format!("`{name}` is none of app, os, pve, from, rate, exit_code, error")),
+            }
+            rest = behind[end..].strip_prefix(',').unwrap_or_default();
+        }
+        if plant.app.is_empty() { Err("`app` is missing".to_owned()) } else { Ok(plant) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plant_is_read_and_its_text_may_hold_commas() {
+        let plant: Plant = "app=docker,os=alpine,from=3,rate=0.4,error=a, b=c".parse().expect("a plant");
+        assert_eq!(
+            (plant.app.as_str(), plant.os.as_deref(), plant.error.as_str()),
+            ("docker", Some("alpine"), "a, b=c")
+        );
+        assert!(plant.hits("docker", "alpine", "9.0.3", 3));
+        assert!(!plant.hits("docker", "debian", "9.0.3", 3));
+        assert!(!plant.hits("docker", "alpine", "9.0.3", 4));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_said() {
+        for text in [
+            "",
+            "docker",
+            "app=x,rate=2",
+            "app=x,from=soon",
+            "app=x,color=red",
+            "os=alpine",
+            "app=x,exit_code=256",
+        ] {
+            assert!(text.parse::<Plant>().is_err(), "{text}");
+        }
+    }
+}
