@@ -26,8 +26,9 @@ use crate::limit::limits::Limits;
 use crate::metrics::Metrics;
 use crate::state::AppState;
 use crate::store::retention::Retention;
+use crate::store::scrape::DomainText;
 use crate::store::writer::{WRITERS, writers};
-use crate::store::{database, recount, rollup};
+use crate::store::{database, explanations, recount, rollup};
 
 /// Seconds that requests in flight have to end when the server stops.
 const DRAIN_SECONDS: u64 = 2;
@@ -82,6 +83,8 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         write_pool: write_pool.clone(),
         delete_pool: delete_pool.clone(),
         probe_pool: probe_pool.clone(),
+        domain: Arc::new(DomainText::new(&read_pool, &metrics)),
+        data_dir: config.data_dir().map(Arc::from),
         metrics,
         limits: Arc::clone(&limits),
         connections: Arc::clone(&connections),
@@ -182,6 +185,8 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
         }
     };
     renew_rollups(&mut connection).await?;
+    let told = explanations::tell(&mut connection, config.unfinished_after).await;
+    told.context("cannot tell the views what exit codes mean")?;
     connection.close().await?;
     Ok(ids)
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -93,6 +93,17 @@ pub struct Config {
     pub retention_days: Option<u32>,
     /// Limits, time-outs, proxies, the admin token.
     pub protection: Protection,
+}
+
+impl Config {
+    /// The folder of the embedded database, if that is used.
+    #[must_use]
+    pub fn data_dir(&self) -> Option<&Path> {
+        match &self.database {
+            Database::Embedded { data_dir, .. } => Some(data_dir),
+            Database::External(_) => None,
+        }
+    }
 }
 
 /// Every variable that is wrong, with the reason. Secrets are not repeated.

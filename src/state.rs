@@ -1,5 +1,6 @@
 //! What every request can reach.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::ingest::execution::full_hour;
 use crate::ingest::identity::IdKey;
 use crate::limit::limits::Limits;
 use crate::metrics::Metrics;
+use crate::store::scrape::DomainText;
 use crate::store::writer::Queue;
 
 /// Shared by all workers of a server.
@@ -30,6 +32,10 @@ pub struct AppState {
     pub delete_pool: PgPool,
     /// The connection on which the health of the database is tried.
     pub probe_pool: PgPool,
+    /// What the metrics say of the domain.
+    pub domain: Arc<DomainText>,
+    /// The folder of the embedded database, if there is one.
+    pub data_dir: Option<Arc<Path>>,
     /// All metrics.
     pub metrics: Arc<Metrics>,
     /// How often somebody may come.

@@ -1,4 +1,4 @@
-//! Whether the server lives, whether it is of use, and what it measures.
+//! Whether the server lives, and whether it is of use.
 
 use std::time::Duration;
 
@@ -6,7 +6,6 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use sqlx::PgPool;
 
-use crate::http::error::ApiError;
 use crate::state::AppState;
 use crate::store::read;
 
@@ -33,26 +32,6 @@ pub async fn ready(state: web::Data<AppState>) -> HttpResponse {
         Err(_) => "the database does not answer in time",
     };
     HttpResponse::ServiceUnavailable().json(Health { status: "unready", reason: Some(reason) })
-}
-
-/// Everything that is measured, in the Prometheus text format.
-///
-/// # Errors
-/// [`ApiError::Internal`].
-pub async fn metrics(state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
-    observe_pool(&state, "read", &state.read_pool);
-    observe_pool(&state, "write", &state.write_pool);
-    state.limits.observe();
-    observe_pool(&state, "delete", &state.delete_pool);
-    let text = state.metrics.render().map_err(|_| ApiError::Internal)?;
-    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
-}
-
-fn observe_pool(state: &AppState, name: &str, pool: &PgPool) {
-    let (busy, idle) = busy_and_idle(pool);
-    let connections = &state.metrics.database_connections;
-    connections.with_label_values(&[name, "idle"]).set(idle);
-    connections.with_label_values(&[name, "busy"]).set(busy);
 }
 
 /// Connections of a pool that are in use, and those that are not.

@@ -10,5 +10,6 @@ pub mod runs;
 pub mod dashboard;
 pub mod exit_codes;
 pub mod health;
+pub mod scrape;
 pub mod admin;
 pub mod routes;

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Responder, web};
 use serde_json::json;
 
 use crate::http::error::ApiError;
-use crate::http::{admin, dashboard, exit_codes, health, ingest, runs};
+use crate::http::{admin, dashboard, exit_codes, health, ingest, runs, scrape};
 use crate::ingest::batch::MAX_BATCH_BYTES;
 use crate::ingest::normalise::Route;
 use crate::state::AppState;
@@ -41,7 +41,7 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
         .service(get("/api/exit-codes/{code}").route(web::get().to(exit_codes::show)))
         .service(get("/healthz").route(web::get().to(health::healthy)))
         .service(get("/readyz").route(web::get().to(health::ready)))
-        .service(get("/metrics").route(web::get().to(health::metrics)))
+        .service(get("/metrics").route(web::get().to(scrape::metrics)))
         .service(get("/").route(web::get().to(index)))
         .default_service(web::to(|| async { ApiError::NoSuchPath }));
 }

@@ -16,3 +16,5 @@ pub mod recount;
 pub mod erase;
 pub mod retention;
 pub mod read;
+pub mod scrape;
+pub mod explanations;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 use tokio::sync::{mpsc, oneshot};
@@ -26,6 +27,8 @@ const MAX_BATCH_EVENTS: usize = 4096;
 const MAX_QUEUED_BYTES: usize = 64 << 20;
 /// What the short texts of an event weigh at most, on top of those that are kept in place.
 const SHORT_TEXT_BYTES: usize = 2 * 1024;
+/// Of so many events in a batch the wait of one is measured, the first one always: it waited longest.
+const WAIT_SAMPLE: usize = 16;
 /// How often a batch is tried against other writers and a restarting database.
 const MAX_ATTEMPTS: u32 = 8;
 /// Longest pause between two attempts.
@@ -61,6 +64,7 @@ impl WriteError {
 struct Queued {
     event: CleanEvent,
     bytes: usize,
+    since: Instant,
     answer: Answer,
 }
 
@@ -86,8 +90,9 @@ impl Queue {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return Err(WriteError::QueueFull);
         }
+        let since = Instant::now();
         let shard = event.execution().key.0.as_u128() % self.senders.len() as u128;
-        if let Err(refused) = self.senders[shard as usize].try_send(Queued { event, bytes, answer }) {
+        if let Err(refused) = self.senders[shard as usize].try_send(Queued { event, bytes, since, answer }) {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return Err(match refused {
                 mpsc::error::TrySendError::Full(_) => WriteError::QueueFull,
@@ -143,6 +148,10 @@ impl Writer {
         while self.receiver.recv_many(&mut queued, MAX_BATCH_EVENTS).await > 0 {
             self.metrics.queue_events.sub(i64::try_from(queued.len()).unwrap_or(i64::MAX));
             let bytes = queued.iter().map(|queued| queued.bytes).sum();
+            let now = Instant::now();
+            for queued in queued.iter().step_by(WAIT_SAMPLE) {
+                self.metrics.stages.queue.observe((now - queued.since).as_secs_f64());
+            }
             let mut events = Vec::with_capacity(queued.len());
             let mut answers = Vec::with_capacity(queued.len());
             for Queued { event, answer, .. } in queued.drain(..) {
@@ -188,7 +197,8 @@ impl Writer {
             match result.await {
                 Ok(Merged::Committed) => {
                     self.metrics.batch_events.observe(count as f64);
-                    self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+                    self.metrics.stages.commit.observe(started.elapsed().as_secs_f64());
+                    self.metrics.last_commit.set(Utc::now().timestamp());
                     return Ok(());
                 }
                 Ok(Merged::Outrun) => self.metrics.batch_retries.inc(),

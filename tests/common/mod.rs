@@ -7,6 +7,7 @@
 
 pub(crate) mod app;
 pub(crate) mod corpus;
+pub(crate) mod grafana;
 pub(crate) mod http;
 pub(crate) mod load;
 pub(crate) mod server;
