@@ -43,12 +43,13 @@ select date_trunc('hour', now(), 'UTC') - make_interval(hours => coalesce(
     (select convert_from(value, 'UTF8')::integer from setting where name = 'unfinished_hours'), 24)) as hour;
 
 -- In every view: `day` the UTC day of the first event, `time` its start for a time series; `repository`,
--- `slug`, `type` and `platform` the population; `script` the application; `outcome` success, failed, blocked,
+-- `slug`, `type` and `platform` the population (`unknown` where it was not told); `script` the application; `outcome` success, failed, blocked,
 -- aborted, running or unfinished; `runs` how many. Rows of one key can stand more than once: sum them.
 
 -- Runs by script and outcome, and the durations that were told.
 create view grafana.runs as
-select day, day::timestamp at time zone 'UTC' as time, repo as repository, slug, kind as type, platform,
+select day, day::timestamp at time zone 'UTC' as time, repo as repository, slug,
+    coalesce(nullif(kind, ''), 'unknown') as type, coalesce(nullif(platform, ''), 'unknown') as platform,
     app as script,
     case
         when outcome <> 'open' then outcome
@@ -61,14 +62,15 @@ where app <> '' and runs <> 0;
 
 -- Runs by hour and outcome; those without an end are `open`.
 create view grafana.hours as
-select day, (day + hour * interval '1 hour') at time zone 'UTC' as time, repo as repository, slug, kind as type,
-    platform, outcome, runs
+select day, (day + hour * interval '1 hour') at time zone 'UTC' as time, repo as repository, slug,
+    coalesce(nullif(kind, ''), 'unknown') as type, coalesce(nullif(platform, ''), 'unknown') as platform, outcome, runs
 from rollup_hour join population on population.id = population
 where runs <> 0;
 
 -- Runs that told a duration, by bucket; `seconds` is the middle of the bucket, right to 4.5 %.
 create view grafana.durations as
-select day, day::timestamp at time zone 'UTC' as time, repo as repository, slug, kind as type, platform,
+select day, day::timestamp at time zone 'UTC' as time, repo as repository, slug,
+    coalesce(nullif(kind, ''), 'unknown') as type, coalesce(nullif(platform, ''), 'unknown') as platform,
     app as script, outcome, power(2, (bucket + 0.5) / 8.0) as seconds, runs
 from rollup_duration join population on population.id = population
 where runs <> 0;
@@ -91,7 +93,8 @@ group by day, script, repository;
 
 -- Bad ends by script and exit code; null where no code was told.
 create view grafana.exit_codes as
-select day, day::timestamp at time zone 'UTC' as time, repo as repository, slug, kind as type, platform,
+select day, day::timestamp at time zone 'UTC' as time, repo as repository, slug,
+    coalesce(nullif(kind, ''), 'unknown') as type, coalesce(nullif(platform, ''), 'unknown') as platform,
     app as script, outcome, nullif(counted.exit_code, -1) as exit_code, counted.category,
     counted.generation,
     case when counted.exit_code = -1 then 'No exit code was told' else coalesce(title, 'Unknown error') end
@@ -105,7 +108,8 @@ where runs <> 0;
 
 -- Bad ends by script and what went wrong; `first_seen` is when the first run with it came, anywhere.
 create view grafana.signatures as
-select day, day::timestamp at time zone 'UTC' as time, repo as repository, slug, kind as type, platform,
+select day, day::timestamp at time zone 'UTC' as time, repo as repository, slug,
+    coalesce(nullif(kind, ''), 'unknown') as type, coalesce(nullif(platform, ''), 'unknown') as platform,
     app as script, outcome, lpad(to_hex(counted.signature), 16, '0') as signature, template,
     created as first_seen, runs
 from rollup_signature as counted
@@ -115,22 +119,25 @@ where runs <> 0;
 
 -- Runs by a property of the host or the settings.
 create view grafana.facets as
-select day, day::timestamp at time zone 'UTC' as time, repo as repository, slug, kind as type, platform,
+select day, day::timestamp at time zone 'UTC' as time, repo as repository, slug,
+    coalesce(nullif(kind, ''), 'unknown') as type, coalesce(nullif(platform, ''), 'unknown') as platform,
     facet, value, detail, outcome, runs
 from rollup_facet join population on population.id = population
 where runs <> 0;
 
 -- Ended runs by script and operating system (`os`) or version of Proxmox VE (`pve`).
 create view grafana.platforms as
-select day, day::timestamp at time zone 'UTC' as time, repo as repository, slug, kind as type, platform,
+select day, day::timestamp at time zone 'UTC' as time, repo as repository, slug,
+    coalesce(nullif(kind, ''), 'unknown') as type, coalesce(nullif(platform, ''), 'unknown') as platform,
     app as script, property, value, detail, outcome, runs
 from rollup_platform join population on population.id = population
 where runs <> 0;
 
--- Single runs, to the minute. Nothing with which a run could be found again or a host be known: no keys, no
+-- Single runs of the last 14 days, to the minute. Nothing with which a run could be found again or a host be known: no keys, no
 -- texts, no models of hardware, no kernel.
 create view grafana.recent_runs as
-select date_trunc('minute', first_seen) as time, app as script, kind as type, repository,
+select date_trunc('minute', first_seen) as time, app as script, coalesce(kind, 'unknown') as type,
+    repository,
     case
         when outcome <> 'open' then outcome
         when last_seen < (select hour from unfinished_before) then 'unfinished'
@@ -148,6 +155,7 @@ from (
             when status = 'success' then 0
         end as told_code
     from execution
+    where first_seen >= now() - interval '14 days'
 ) as run
     left join exit_code_meaning as meaning
         on meaning.generation = greatest(run.generation, 1) and meaning.exit_code = told_code
@@ -157,7 +165,7 @@ where app is not null;
 
 -- Which scripts, types and repositories there were in the last 90 days: for the variables of dashboards.
 create view grafana.scripts as
-select app as script, kind as type, repo as repository, sum(runs) as runs, max(day) as last_day
+select app as script, coalesce(nullif(kind, ''), 'unknown') as type, repo as repository, sum(runs) as runs, max(day) as last_day
 from rollup_script join population on population.id = population
 where app <> '' and runs <> 0 and day > (now() at time zone 'UTC')::date - 90
 group by app, kind, repo;

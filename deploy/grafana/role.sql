@@ -16,6 +16,8 @@ alter role telemetry_grafana set default_transaction_read_only = on;
 alter role telemetry_grafana set statement_timeout = '15s';
 alter role telemetry_grafana set idle_in_transaction_session_timeout = '15s';
 alter role telemetry_grafana set search_path = grafana;
+-- Days are UTC days.
+alter role telemetry_grafana set timezone = 'UTC';
 -- What everybody may do in a new database of PostgreSQL 14 or older.
 revoke create on schema public from public;
 select format('revoke temporary on database %I from public', current_database()) \gexec
