@@ -9,8 +9,9 @@ export HOME ?= $(shell getent passwd "$$(id -u)" | cut -d: -f6)
 # rustup installs here; a cargo of the distribution must not win over it.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 target_dir := $(or $(CARGO_TARGET_DIR),target)
+static_target := $(shell uname -m)-unknown-linux-musl
 
-.PHONY: help run test check bench fuzz sqlx-data
+.PHONY: help run test check bench fuzz client catalogue sqlx-data
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -23,6 +24,8 @@ run: ## build the server and start it on http://127.0.0.1:8080
 test: ## run the whole test suite
 	@scripts/setup test
 	@cargo test --workspace --locked
+	@shellcheck client/api.func
+	@bats client/tests
 
 check: ## formatting, lints, documentation, unused dependencies
 	@scripts/setup check
@@ -39,6 +42,15 @@ bench: ## measure the ingest path and print the table of ratios
 fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
 	@scripts/setup fuzz
 	@scripts/fuzz
+
+client: ## build the command for hosts, small and static
+	@scripts/setup client
+	@cargo build --profile client --locked -p telemetry-client --target $(static_target)
+	@ls -l $(target_dir)/$(static_target)/client/telemetry
+
+catalogue: ## renew what is generated from the exit codes: client/api.func, docs/EXIT_CODES.md
+	@scripts/setup catalogue
+	@cargo run --quiet --locked -p telemetry-client --example catalogue
 
 sqlx-data: ## renew .sqlx, the data of the queries that are checked at compile time
 	@scripts/setup sqlx-data

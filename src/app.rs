@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::cache::{Answers, Kept};
 use crate::config::Config;
 use crate::connections::{Connections, Patience, affordable};
 use crate::http::error::ApiError;
@@ -40,6 +41,10 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
 const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 /// Bodies of many events that are worked on at once; each takes up to 32 MB.
 const BATCHES_AT_ONCE: usize = 2;
+/// Lists that are streamed at once; each has a connection of the read side from time to time.
+const EXPORTS: usize = 3;
+/// Which models of hardware are common is looked up so many times as rarely as an answer is made.
+const MODELS_LAST: u32 = 12;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
 /// Setting that names what the rollups were made with.
@@ -60,6 +65,11 @@ pub struct Running {
     pools: [PgPool; 4],
 }
 
+/// Connections for reading: to a replica, if there is one.
+fn read_pool(config: &Config, options: &PgConnectOptions) -> PgPool {
+    database::read_pool(config.read_database.as_deref().unwrap_or(options), config.read_timeout)
+}
+
 /// Prepares the database, then listens.
 ///
 /// # Errors
@@ -67,7 +77,7 @@ pub struct Running {
 pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Result<Running> {
     let ids = prepare(config, options).await?;
     let metrics = Arc::new(Metrics::new().context("cannot register the metrics")?);
-    let (read_pool, write_pool) = (database::read_pool(options), database::write_pool(options, WRITERS));
+    let (read_pool, write_pool) = (read_pool(config, options), database::write_pool(options, WRITERS));
     let (delete_pool, probe_pool) = (database::delete_pool(options), database::probe_pool(options));
     let retention =
         Retention { options: options.clone(), days: config.retention_days, metrics: Arc::clone(&metrics) };
@@ -91,6 +101,10 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         protection: Arc::new(protection.clone()),
         started_at: Utc::now(),
         unfinished_after: config.unfinished_after,
+        answers: Answers::default(),
+        models: Kept::new(config.cache_for * MODELS_LAST),
+        cache_for: config.cache_for,
+        exports: Arc::new(Semaphore::new(EXPORTS)),
         max_body_bytes: config.max_body_bytes,
         batches: Arc::new(Semaphore::new(BATCHES_AT_ONCE)),
     };

@@ -23,6 +23,9 @@ pub struct Variables {
     /// PostgreSQL 13 or newer, as postgres://user:password@host/database; unset: an embedded one
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
     pub database_url: Option<String>,
+    /// PostgreSQL that is only read from, like a replica; unset: the same as for writing
+    #[arg(long, env = "READ_DATABASE_URL", hide_env_values = true, global = true)]
+    pub read_database_url: Option<String>,
     /// Folder of the embedded PostgreSQL [default: ./data]
     #[arg(long, env = "DATA_DIR", hide_env_values = true, global = true)]
     pub data_dir: Option<String>,
@@ -45,6 +48,13 @@ pub struct Variables {
     /// Events that may wait for the database before clients are told to come back [default: 20000]
     #[arg(long, env = "QUEUE_EVENTS", hide_env_values = true, global = true)]
     pub queue_events: Option<String>,
+    /// Seconds that a query for a reader may take before it is answered 503 [default: 10]
+    #[arg(long, env = "READ_SECONDS", hide_env_values = true, global = true)]
+    pub read_seconds: Option<String>,
+    /// Seconds for which an answer about today is given again; about the past sixty times as long;
+    /// 0: never [default: 5]
+    #[arg(long, env = "CACHE_SECONDS", hide_env_values = true, global = true)]
+    pub cache_seconds: Option<String>,
     /// Hours without an event after which a run without an end is unfinished [default: 24]
     #[arg(long, env = "UNFINISHED_HOURS", hide_env_values = true, global = true)]
     pub unfinished_hours: Option<String>,
@@ -77,6 +87,12 @@ pub struct Config {
     pub listen_addr: SocketAddr,
     /// `DATABASE_URL`, or `DATA_DIR` and `PG_BIN`.
     pub database: Database,
+    /// `READ_DATABASE_URL`.
+    pub read_database: Option<Box<PgConnectOptions>>,
+    /// `READ_SECONDS`.
+    pub read_timeout: Duration,
+    /// `CACHE_SECONDS`.
+    pub cache_for: Duration,
     /// `CONNECT_SECONDS`.
     pub connect_patience: Duration,
     /// `ID_KEY`.
@@ -130,18 +146,16 @@ impl Variables {
             SocketAddr::from_str(text).map_err(|_| "must be an address and a port, like 127.0.0.1:8080")
         });
         let database = match set(self.database_url) {
-            Some(url) => match PgConnectOptions::from_str(&url) {
-                Ok(options) if url.starts_with("postgres") => Some(Database::External(Box::new(options))),
-                _ => {
-                    wrong.push("DATABASE_URL must be like postgres://user:password@host/database".to_owned());
-                    None
-                }
-            },
+            Some(url) => database_url(&mut wrong, "DATABASE_URL", &url).map(Database::External),
             None => Some(Database::Embedded {
                 data_dir: set(self.data_dir).unwrap_or_else(|| "data".to_owned()).into(),
                 pg_bin: set(self.pg_bin).map(PathBuf::from),
             }),
         };
+        let read_database =
+            set(self.read_database_url).and_then(|url| database_url(&mut wrong, "READ_DATABASE_URL", &url));
+        let read_seconds = number(&mut wrong, "READ_SECONDS", self.read_seconds, 10, 1, 600);
+        let cache_seconds = number(&mut wrong, "CACHE_SECONDS", self.cache_seconds, 5, 0, 60);
         let connect_seconds = number(&mut wrong, "CONNECT_SECONDS", self.connect_seconds, 30, 1, 3600);
         let id_key = set(self.id_key);
         if id_key.as_ref().is_some_and(|key| key.len() < 16) {
@@ -161,6 +175,9 @@ impl Variables {
             (Some(listen_addr), Some(database), Some(log)) if wrong.is_empty() => Ok(Config {
                 listen_addr,
                 database,
+                read_database,
+                read_timeout: Duration::from_secs(read_seconds as u64),
+                cache_for: Duration::from_secs(cache_seconds as u64),
                 connect_patience: Duration::from_secs(connect_seconds as u64),
                 id_key,
                 log,
@@ -177,6 +194,16 @@ impl Variables {
 
 fn set(variable: Option<String>) -> Option<String> {
     variable.filter(|text| !text.trim().is_empty())
+}
+
+fn database_url(wrong: &mut Vec<String>, name: &str, url: &str) -> Option<Box<PgConnectOptions>> {
+    match PgConnectOptions::from_str(url) {
+        Ok(options) if url.starts_with("postgres") => Some(Box::new(options)),
+        _ => {
+            wrong.push(format!("{name} must be like postgres://user:password@host/database"));
+            None
+        }
+    }
 }
 
 fn parse<T>(
@@ -218,6 +245,7 @@ mod tests {
         assert_eq!(config.listen_addr.to_string(), "127.0.0.1:8080");
         assert_eq!(config.max_body_bytes, 262_144);
         assert_eq!(config.queue_events, 20_000);
+        assert_eq!([config.read_timeout, config.cache_for], [10, 5].map(Duration::from_secs));
         assert_eq!(config.unfinished_after, Duration::from_secs(86_400));
         assert_eq!(config.retention_days, Some(365));
         assert!(
@@ -230,6 +258,9 @@ mod tests {
         let variables = Variables {
             listen_addr: Some("here".to_owned()),
             database_url: Some("mysql://user:hunter2@host/x".to_owned()),
+            read_database_url: Some("postgresql.example.org/x".to_owned()),
+            read_seconds: Some("0".to_owned()),
+            cache_seconds: Some("61".to_owned()),
             id_key: Some("short-secret".to_owned()),
             max_body_bytes: Some("-1".to_owned()),
             queue_events: Some("many".to_owned()),
@@ -245,6 +276,9 @@ mod tests {
             [
                 "LISTEN_ADDR",
                 "DATABASE_URL",
+                "READ_DATABASE_URL",
+                "READ_SECONDS",
+                "CACHE_SECONDS",
                 "ID_KEY",
                 "LOG",
                 "MAX_BODY_BYTES",

@@ -24,6 +24,7 @@ pub mod connections;
 pub mod store;
 pub mod seed;
 pub mod expose;
+pub mod cache;
 pub mod state;
 pub mod http;
 pub mod app;

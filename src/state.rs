@@ -8,12 +8,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 
+use crate::cache::{Answers, Kept};
 use crate::config::protection::Protection;
 use crate::connections::Connections;
 use crate::ingest::execution::full_hour;
 use crate::ingest::identity::IdKey;
 use crate::limit::limits::Limits;
 use crate::metrics::Metrics;
+use crate::store::read::models::CommonModels;
+use crate::store::read::{Filter, Snapshot};
 use crate::store::scrape::DomainText;
 use crate::store::writer::Queue;
 
@@ -48,6 +51,14 @@ pub struct AppState {
     pub started_at: DateTime<Utc>,
     /// Age of the last event from which a run without an end is unfinished.
     pub unfinished_after: Duration,
+    /// Answers that were made a moment ago.
+    pub answers: Answers,
+    /// Models of hardware that may be published.
+    pub models: Kept<CommonModels>,
+    /// How long an answer about today may be given again.
+    pub cache_for: Duration,
+    /// Who may stream a list now.
+    pub exports: Arc<Semaphore>,
     /// Longest body of one event.
     pub max_body_bytes: usize,
     /// Places for bodies of many events.
@@ -55,6 +66,19 @@ pub struct AppState {
 }
 
 impl AppState {
+    /// Models of hardware that so many hosts have that they may be published.
+    ///
+    /// # Errors
+    /// That the database does not answer.
+    pub async fn common_models(&self) -> sqlx::Result<Arc<CommonModels>> {
+        let look_up = async {
+            let everything = Filter::default();
+            let mut snapshot = Snapshot::open(&self.read_pool, &everything).await?;
+            snapshot.common_models().await
+        };
+        self.models.get(look_up).await.map_err(|_| sqlx::Error::PoolTimedOut)
+    }
+
     /// The full hour from which on an event makes a run without an end count as running.
     #[must_use]
     pub fn running_since(&self, now: DateTime<Utc>) -> DateTime<Utc> {

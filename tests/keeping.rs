@@ -222,8 +222,9 @@ async fn slow_reads_do_not_make_an_instance_unready() {
         .execute(&mut *lock)
         .await
         .expect("it runs");
-    let read = async || app.get("/api/dashboard").await.0;
-    let reads = futures_util::future::join_all((0..12).map(|_| read()));
+    // Each asks for something else: who asks for the same waits for one answer.
+    let read = async |days: u32| app.get(&format!("/api/dashboard?days={days}")).await.0;
+    let reads = futures_util::future::join_all((1..13).map(read));
     let probe = async {
         let waiting = "select count(*) from pg_stat_activity
                        where datname = current_database() and wait_event_type = 'Lock'";

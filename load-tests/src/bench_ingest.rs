@@ -8,16 +8,16 @@
 //!
 //! `wrk` sends start and end events of fresh runs. Every server is a process of its own.
 
+mod process;
 mod servers;
 mod stages;
 mod wrk;
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::io::Write;
+use std::process::Command;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
+use process::{Server, open_to_all};
 use telemetry_server::store::embedded::{Embedded, Settings};
 use wrk::Measured;
 
@@ -96,7 +96,7 @@ fn bench() -> anyhow::Result<()> {
             real.per_second / row.per_second
         )?;
     }
-    writeln!(out, "peak RSS of the server: {:.0} MB", durable.peak_rss_mb()?)?;
+    writeln!(out, "peak RSS of the server: {:.0} MB", durable.memory_mb("VmHWM:")?)?;
     for server in [&mut decode, &mut insert, &mut upsert, &mut durable] {
         server.stop()?;
     }
@@ -108,55 +108,4 @@ fn bench() -> anyhow::Result<()> {
 fn median(mut rounds: Vec<Measured>) -> Measured {
     rounds.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
     rounds[rounds.len() / 2]
-}
-
-/// As root PostgreSQL runs as another user, who must reach the folder.
-fn open_to_all(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
-}
-
-/// A server in a process of its own, which prints its URL first.
-struct Server {
-    process: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(command: &mut Command) -> anyhow::Result<Self> {
-        let mut process = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn()?;
-        let output = process.stdout.take().context("no output")?;
-        let mut line = String::new();
-        BufReader::new(output).read_line(&mut line)?;
-        let address = line.split("http://").nth(1).map(|url| url.trim().to_owned());
-        let address = address.with_context(|| format!("no URL in the first line: {line}"))?;
-        Ok(Self { process, address })
-    }
-
-    fn peak_rss_mb(&self) -> anyhow::Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-        let kilobytes: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
-        Ok(kilobytes / 1024.0)
-    }
-
-    fn stop(&mut self) -> anyhow::Result<()> {
-        let done = Command::new("kill").arg(self.process.id().to_string()).status()?;
-        ensure!(done.success(), "cannot stop a server");
-        for _ in 0..100 {
-            if self.process.try_wait()?.is_some() {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        self.process.kill()?;
-        Ok(())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

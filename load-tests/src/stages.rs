@@ -5,6 +5,8 @@ use std::io::Write;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
+use telemetry_protocol::scrub::scrub;
+use telemetry_protocol::signature::signature;
 use telemetry_server::ingest::decode::decode;
 use telemetry_server::ingest::execution::Execution;
 use telemetry_server::ingest::identity::IdKey;
@@ -78,5 +80,59 @@ pub(crate) fn print() -> anyhow::Result<()> {
             black_box((key, measures));
         });
     })?;
+    for text in ["stirling-pdf", "Intel(R) Xeon(R) E-2288G CPU @ 3.70GHz", "8.4.1"] {
+        time(&format!("scrub {text:?}"), &mut || {
+            black_box(scrub(black_box(text)));
+        })?;
+    }
+    let log = "Setting up curl (7.88.1-10+deb12u12) ...\n".repeat(50);
+    time("scrub 50 clean lines (2 KB)", &mut || {
+        black_box(scrub(black_box(&log)));
+    })?;
+    time("signature of 50 lines", &mut || {
+        black_box(signature(Some(&log), Some("apt-get install -y curl")));
+    })?;
+    worst_cases(&mut out)
+}
+
+/// What a 256 KiB text costs that was made to cost much.
+const WORST_CASES: [(&str, &str); 24] = [
+    ("digits and dots", "1.1.1.1."),
+    ("addresses", "192.168.1.1 "),
+    ("one dotted run", "9."),
+    ("colons and digits", "a:"),
+    ("IPv6 groups", "fe80::1:"),
+    ("dashes and digits", "aa-"),
+    ("base64", "aB3xK9mQ7Rt2Vw5Y"),
+    ("short random words", "aB3xK9mQ7Rt2Vw5YzP1d "),
+    ("hashes", "e3b0c44298fc1c149afbf4c8996fb924 "),
+    ("letters", "a"),
+    ("at signs", "@"),
+    ("mail addresses", "a@b.cd "),
+    ("names and at signs", "aaaaaaa@"),
+    ("dashes", "-"),
+    ("slashes", "/"),
+    ("backslashes", "\\"),
+    ("paths", "/home/a"),
+    ("passwords", "password="),
+    ("quoted passwords", "password=\""),
+    ("nested quotes", "\"'\\\""),
+    ("tokens over lines", "ghp_\naB3xK9m\n"),
+    ("beginnings of keys", "-----BEGIN PRIVATE KEY-----\n"),
+    ("terminal codes", "\\x1b[1m["),
+    ("host labels", "host=a nodes/"),
+];
+
+fn worst_cases(out: &mut impl Write) -> anyhow::Result<()> {
+    for (name, piece) in WORST_CASES {
+        let text = piece.repeat(256 * 1024 / piece.len());
+        let calls = 5;
+        let started = Instant::now();
+        for _ in 0..calls {
+            black_box(scrub(black_box(&text)));
+        }
+        let milliseconds = started.elapsed().as_secs_f64() * 1000.0 / f64::from(calls);
+        writeln!(out, "{:<40} {milliseconds:>7.2} ms", format!("scrub 256 KiB of {name}"))?;
+    }
     Ok(())
 }

@@ -11,7 +11,9 @@
 //! Every rule reads the cleaned text once from left to right and adds what it finds; none sees what another
 //! found. So a rule can never hide a secret from another one, the result does not depend on their order, and
 //! the time is linear: rules look around a place for a bounded number of bytes only, or past what they read
-//! already. Placeholders match no rule, so that a text can pass any number of times: scrubbing is idempotent.
+//! already. Placeholders match no rule. Where something was found, the result is read again until nothing is:
+//! what stood beside it may mean something else now. So scrubbing is idempotent, as it must be, because the
+//! client scrubs, and the server again.
 //!
 //! The rules are written by hand instead of as regular expressions: half of the work is the context (is this a
 //! version or an address?), and the client stays small.
@@ -35,6 +37,7 @@ mod chars;
 mod spans;
 mod clean;
 mod random;
+mod hash;
 mod ipv4;
 mod colons;
 mod host;
@@ -42,13 +45,17 @@ mod host_label;
 mod home;
 mod url;
 mod at_sign;
+mod wrap;
+mod prefix;
 mod token;
 mod value;
+mod command;
 mod pair;
 mod key_block;
 
 use std::borrow::Cow;
 
+use self::chars::Classes;
 use self::spans::Spans;
 
 /// What stands where something was taken out. If findings overlap, the first in this order is named.
@@ -122,15 +129,24 @@ impl Placeholder {
 /// The result is at most three times as long as `text`. Newlines and tabs stay, `\r\n` becomes `\n`.
 #[must_use]
 pub fn scrub(text: &str) -> Cow<'_, str> {
-    let text = clean::clean(text);
-    let marks = Marks::of(text.as_bytes());
-    if marks.nothing_to_find() {
-        return text;
+    let mut text = clean::clean(text);
+    for _ in 0..MAX_ROUNDS {
+        let classes = Classes::of(text.as_bytes());
+        if !classes.has(!Classes::WIDE) && text.len() < SHORTEST_PLAIN {
+            return text;
+        }
+        let mut spans = Spans::default();
+        find(text.as_bytes(), classes, &mut spans);
+        if spans.is_empty() {
+            return text;
+        }
+        text = spans.replace_in(text);
     }
-    let mut spans = Spans::default();
-    find(text.as_bytes(), marks, &mut spans);
-    spans.replace_in(text)
+    text
 }
+
+/// How often a text is read. The second time rarely finds anything, the third time next to never.
+const MAX_ROUNDS: usize = 4;
 
 /// The version of a program: as [`scrub`], but four numbers are a version unless they are an address of a
 /// private network.
@@ -150,12 +166,16 @@ pub fn scrub_version(text: &str) -> Cow<'_, str> {
     scrub(text)
 }
 
+/// How much more is scrubbed than is kept, in bytes: a key block that reaches into the end begins there.
+const MARGIN: usize = 48 * 1024;
+
 /// The end of a log: as [`scrub`], then at most `max_bytes` of its end. The end of a log says why.
 ///
-/// All of the text is scrubbed before it is cut: what is cut in half is harder to recognise.
+/// The text is scrubbed before it is cut, with 48 KiB more than is kept: what is cut in half is harder to
+/// recognise.
 #[must_use]
 pub fn scrub_tail(text: &str, max_bytes: usize) -> Cow<'_, str> {
-    match scrub(text) {
+    match scrub(cut_tail(text, max_bytes.saturating_add(MARGIN))) {
         Cow::Borrowed(text) => Cow::Borrowed(cut_tail(text, max_bytes)),
         Cow::Owned(text) if text.len() <= max_bytes => Cow::Owned(text),
         Cow::Owned(text) => Cow::Owned(cut_tail(&text, max_bytes).to_owned()),
@@ -180,72 +200,32 @@ pub fn cut_tail(text: &str, max_bytes: usize) -> &str {
     tail.as_bytes()[..reach].iter().position(|byte| *byte == b'\n').map_or(tail, |end| &tail[end + 1..])
 }
 
-/// Which bytes a text has: rules that need others are skipped.
-#[derive(Clone, Copy, Default)]
-struct Marks {
-    dot: bool,
-    colon: bool,
-    at: bool,
-    slash: bool,
-    dash: bool,
-    equals: bool,
-    other: bool,
-    /// Length of the text, in bytes.
-    length: usize,
-}
+/// A text with nothing but letters, digits and blanks needs this length to be a secret, in bytes.
+const SHORTEST_PLAIN: usize = random::SHORTEST;
 
-impl Marks {
-    fn of(text: &[u8]) -> Self {
-        let mut marks = Self { length: text.len(), ..Self::default() };
-        for byte in text {
-            match byte {
-                b'.' => marks.dot = true,
-                b':' => marks.colon = true,
-                b'@' | b'%' => marks.at = true,
-                b'/' | b'\\' | b'~' | b'?' => marks.slash = true,
-                b'-' | b'_' => marks.dash = true,
-                b'=' | b'"' | b'\'' | b'`' => marks.equals = true,
-                b'\n' | b'\t' | b'$' | b'<' | b'|' => marks.other = true,
-                _ => {}
-            }
-        }
-        marks
-    }
-
-    /// A word or two, with nothing that a rule needs.
-    fn nothing_to_find(self) -> bool {
-        let Self { dot, colon, at, slash, dash, equals, other, length } = self;
-        !(dot || colon || at || slash || dash || equals || other) && length < random::SHORTEST
-    }
-}
-
-fn find(text: &[u8], marks: Marks, spans: &mut Spans) {
-    if marks.dash {
+fn find(text: &[u8], classes: Classes, spans: &mut Spans) {
+    if classes.has(Classes::DASH) {
         key_block::find(text, spans);
     }
-    if marks.dot {
+    if classes.has(Classes::DOT) {
         ipv4::find(text, spans);
         host::find(text, spans);
     }
-    if marks.colon {
+    if classes.has(Classes::COLON) {
         colons::find(text, spans);
     }
-    if marks.dot || marks.dash || marks.length >= 15 {
+    if classes.has(Classes::DOT | Classes::DASH) || text.len() >= 15 {
         colons::find_mac(text, spans);
     }
-    if marks.slash {
+    if classes.has(Classes::SLASH) {
         home::find(text, spans);
         url::find(text, spans);
     }
-    if marks.at || marks.slash {
+    if classes.has(Classes::AT) {
         at_sign::find(text, spans);
     }
-    if marks.length >= 8 {
-        token::find(text, spans);
-    }
+    token::find(text, spans);
     pair::find(text, spans);
     host_label::find(text, spans);
-    if marks.length >= 12 {
-        host_label::find_in_lines(text, spans);
-    }
+    host_label::find_in_lines(text, spans);
 }

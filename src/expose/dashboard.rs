@@ -1,18 +1,20 @@
 //! The dashboard: one answer with everything that the overview needs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
-use telemetry_protocol::Generation;
-use telemetry_protocol::exit_code::explain;
+use utoipa::ToSchema;
 
-use crate::expose::execution::{ExecutionView, rfc3339};
-use crate::store::read::{DayCount, DurationCount, ExitCodeCount, FacetCount, ScriptCount, SlugCount};
-use crate::store::rollup::bucket_seconds;
+use crate::expose::execution::rfc3339;
+use crate::expose::numbers::{Rate, Totals, each_day, percent, quantile, ratio};
+use crate::expose::records::Record;
+use crate::expose::table::lists;
+use crate::store::read::causes::{ExitCodeCount, SignatureCount};
+use crate::store::read::counts::{DayCount, DurationCount, FacetCount, ScriptCount, SlugCount};
 
 /// Length of the lists.
-const TOP: usize = 50;
+pub const LENGTH: usize = 50;
 
 /// What the dashboard is made of: all of one moment and one filter.
 #[derive(Debug)]
@@ -21,12 +23,14 @@ pub struct Counts {
     pub as_of: DateTime<Utc>,
     /// First and last day of `daily_stats`.
     pub days_shown: (NaiveDate, NaiveDate),
-    /// Runs by script, type and outcome.
+    /// Runs by script, and by type.
     pub scripts: Vec<ScriptCount>,
     /// Runs by day and outcome.
     pub days: Vec<DayCount>,
     /// Bad ends.
     pub exit_codes: Vec<ExitCodeCount>,
+    /// Failed and blocked runs by failing line.
+    pub signatures: Vec<SignatureCount>,
     /// Runs by `os`, `method`, `pve_version` and `gpu`.
     pub facets: Vec<FacetCount>,
     /// Runs by repository slug.
@@ -34,7 +38,7 @@ pub struct Counts {
     /// Successful runs by duration.
     pub durations: Vec<DurationCount>,
     /// The newest executions.
-    pub recent: Vec<ExecutionView>,
+    pub recent: Vec<Record>,
     /// Runs under the same filter without its dates.
     pub total_all_time: i64,
 }
@@ -43,7 +47,7 @@ macro_rules! counted {
     ($($(#[$doc:meta])* $name:ident { $($key:ident $(as $wire:literal)?),+ })+) => {
         $(
             $(#[$doc])*
-            #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+            #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
             pub struct $name {
                 $(
                     #[allow(missing_docs, reason = "the field of the contract")]
@@ -80,21 +84,23 @@ counted! {
     RepoSlugCount { slug }
 }
 
-/// Failures for the same reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// Failed and blocked runs with the same failing line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ErrorGroup {
-    /// The reason.
+    /// The line without its variable parts.
     pub pattern: String,
-    /// Failed and blocked runs.
+    /// Runs.
     pub count: i64,
     /// Number of applications hit.
-    pub unique_apps: usize,
-    /// Their names, comma-separated.
+    pub unique_apps: i64,
+    /// The ten most hit of them, separated by commas.
     pub apps: String,
+    /// Id of the pattern.
+    pub signature: String,
 }
 
 /// How often a script fails.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct FailedApp {
     /// Application.
     pub app: String,
@@ -110,7 +116,7 @@ pub struct FailedApp {
 }
 
 /// The ends of one day's runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DailyStat {
     /// UTC day of the first event.
     pub date: NaiveDate,
@@ -121,16 +127,19 @@ pub struct DailyStat {
 }
 
 /// The answer. Counts are of runs with an app, by the UTC day of their first event.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[allow(missing_docs, reason = "the fields are those of the contract")]
 pub struct Dashboard {
     #[serde(serialize_with = "rfc3339")]
     pub as_of: DateTime<Utc>,
     pub total_installs: i64,
+    /// The same without the dates of the filter.
     pub total_all_time: i64,
+    /// As `total_installs`: nothing is sampled.
     pub sample_size: i64,
     pub success_count: i64,
     pub failed_count: i64,
+    /// Runs that refused to begin: the fault of the host.
     pub blocked_count: i64,
     pub aborted_count: i64,
     /// Runs without an end whose last event is recent.
@@ -141,6 +150,8 @@ pub struct Dashboard {
     pub unattributed_count: i64,
     /// 0 to 100, over succeeded and failed runs.
     pub success_rate: f64,
+    /// The same, with what it was made from.
+    pub success: Rate,
     pub top_apps: Vec<AppCount>,
     pub os_distribution: Vec<OsCount>,
     pub method_stats: Vec<MethodCount>,
@@ -148,9 +159,10 @@ pub struct Dashboard {
     pub type_stats: Vec<TypeCount>,
     pub error_analysis: Vec<ErrorGroup>,
     pub failed_apps: Vec<FailedApp>,
-    pub recent_records: Vec<ExecutionView>,
+    pub recent_records: Vec<Record>,
     pub daily_stats: Vec<DailyStat>,
     pub gpu_stats: Vec<GpuCount>,
+    /// Failed, blocked and aborted runs.
     pub error_categories: Vec<CategoryCount>,
     pub top_tools: Vec<ToolCount>,
     pub top_addons: Vec<AddonCount>,
@@ -165,79 +177,66 @@ pub struct Dashboard {
     pub repo_slugs: Vec<RepoSlugCount>,
 }
 
+lists!(Dashboard: top_apps, daily_stats, os_distribution, method_stats, pve_versions, type_stats,
+    error_analysis, failed_apps, recent_records, gpu_stats, error_categories, top_tools, top_addons, repo_slugs);
+
 /// Puts the dashboard together.
 #[must_use]
 pub fn dashboard(counts: Counts) -> Dashboard {
-    let unattributed_count = sum(counts.scripts.iter().filter(|row| row.app.is_empty()));
-    let scripts: Vec<_> = counts.scripts.iter().filter(|row| !row.app.is_empty()).collect();
-    let of_outcome = |outcome: &str| sum(scripts.iter().copied().filter(|row| row.outcome == outcome));
-    let (success_count, failed_count) = (of_outcome("success"), of_outcome("failed"));
-    let installing_count = scripts.iter().map(|row| row.running).sum::<i64>();
-    let total_installs = sum(scripts.iter().copied());
-    let by_app = |kind: Option<&str>| {
-        top(scripts
-            .iter()
-            .filter(|row| kind.is_none_or(|kind| row.kind == kind))
-            .map(|row| (row.app.clone(), row.runs)))
-    };
-    let tools: Vec<_> = by_app(Some("pve"));
-    let addons: Vec<_> = by_app(Some("addon"));
-    let of_kind = |kind: &str| sum(scripts.iter().copied().filter(|row| row.kind == kind));
-    let (duration_count, duration_sum) = scripts
-        .iter()
-        .filter(|row| row.outcome == "success")
-        .fold((0, 0), |(count, sum), row| (count + row.duration_count, sum + row.duration_sum));
+    let total = Totals::of(&counts.scripts);
     let facet = |name: &'static str| counts.facets.iter().filter(move |row| row.facet == name);
-    let bad_ends = |outcomes: &'static [&'static str]| {
-        counts.exit_codes.iter().filter(move |row| outcomes.contains(&row.outcome.as_str()))
+    let of_kind = |kind: &str| {
+        let totals = counts.scripts.iter().filter(|row| row.app.is_none() && row.kind == kind);
+        totals.map(|row| row.runs).sum()
     };
+    let bad_ends = counts.exit_codes.iter().map(|row| (row.category.as_str(), row.runs));
     Dashboard {
         as_of: counts.as_of,
-        total_installs,
+        total_installs: total.runs,
         total_all_time: counts.total_all_time,
-        sample_size: total_installs,
-        success_count,
-        failed_count,
-        blocked_count: of_outcome("blocked"),
-        aborted_count: of_outcome("aborted"),
-        installing_count,
-        unfinished_count: of_outcome("open") - installing_count,
-        unattributed_count,
-        success_rate: percent(success_count, success_count + failed_count),
-        top_apps: by_app(None).into_iter().map(|(app, count)| AppCount { app, count }).collect(),
-        os_distribution: top(facet("os").map(|row| (row.value.clone(), row.runs)))
-            .into_iter()
-            .map(|(os, count)| OsCount { os, count })
+        sample_size: total.runs,
+        success_count: total.success,
+        failed_count: total.failed,
+        blocked_count: total.blocked,
+        aborted_count: total.aborted,
+        installing_count: total.running,
+        unfinished_count: total.unfinished,
+        unattributed_count: total.unattributed,
+        success_rate: percent(total.success, total.success + total.failed),
+        success: Rate::of(total.success, total.success + total.failed),
+        top_apps: top_apps(&counts.scripts),
+        os_distribution: facet("os").map(|row| OsCount { os: row.value.clone(), count: row.runs }).collect(),
+        method_stats: facet("method")
+            .map(|row| MethodCount { method: row.value.clone(), count: row.runs })
             .collect(),
-        method_stats: top(facet("method").map(|row| (row.value.clone(), row.runs)))
-            .into_iter()
-            .map(|(method, count)| MethodCount { method, count })
+        pve_versions: facet("pve_version")
+            .map(|row| VersionCount { version: row.value.clone(), count: row.runs })
             .collect(),
-        pve_versions: top(facet("pve_version").map(|row| (row.value.clone(), row.runs)))
-            .into_iter()
-            .map(|(version, count)| VersionCount { version, count })
-            .collect(),
-        type_stats: top(scripts.iter().map(|row| (row.kind.clone(), row.runs)))
-            .into_iter()
-            .map(|(kind, count)| TypeCount { kind, count })
-            .collect(),
-        error_analysis: error_analysis(bad_ends(&["failed", "blocked"])),
-        failed_apps: failed_apps(&scripts),
+        type_stats: type_stats(&counts.scripts),
+        error_analysis: error_analysis(&counts.signatures),
+        failed_apps: failed_apps(&counts.scripts),
         recent_records: counts.recent,
-        daily_stats: daily_stats(counts.days_shown, &counts.days),
-        gpu_stats: top(facet("gpu").map(|row| ((row.value.clone(), row.detail.clone()), row.runs)))
-            .into_iter()
-            .map(|((vendor, passthrough), count)| GpuCount { vendor, passthrough, count })
+        daily_stats: each_day(counts.days_shown, &counts.days, |date, of| DailyStat {
+            date,
+            success: of("success"),
+            failed: of("failed"),
+        }),
+        gpu_stats: facet("gpu")
+            .map(|row| GpuCount {
+                vendor: row.value.clone(),
+                passthrough: row.detail.clone(),
+                count: row.runs,
+            })
             .collect(),
-        error_categories: top(
-            bad_ends(&["failed", "blocked", "aborted"]).map(|row| (row.category.clone(), row.runs))
-        )
-        .into_iter()
-        .map(|(category, count)| CategoryCount { category, count })
-        .collect(),
-        top_tools: tools.into_iter().map(|(tool, count)| ToolCount { tool, count }).collect(),
-        top_addons: addons.into_iter().map(|(addon, count)| AddonCount { addon, count }).collect(),
-        avg_install_duration: ratio(duration_sum, duration_count),
+        error_categories: most(bad_ends)
+            .into_iter()
+            .map(|(category, count)| CategoryCount { category: category.to_owned(), count })
+            .collect(),
+        top_tools: of_type(&counts.scripts, "pve").map(|(tool, count)| ToolCount { tool, count }).collect(),
+        top_addons: of_type(&counts.scripts, "addon")
+            .map(|(addon, count)| AddonCount { addon, count })
+            .collect(),
+        avg_install_duration: ratio(total.duration_sum, total.duration_count),
         median_install_duration: quantile(&counts.durations, 0.5),
         p95_install_duration: quantile(&counts.durations, 0.95),
         total_tools: of_kind("pve"),
@@ -245,154 +244,74 @@ pub fn dashboard(counts: Counts) -> Dashboard {
         repo_slugs: counts
             .slugs
             .into_iter()
-            .take(TOP)
             .map(|row| RepoSlugCount { slug: row.slug, count: row.runs })
             .collect(),
     }
 }
 
-fn sum<'a>(rows: impl Iterator<Item = &'a ScriptCount>) -> i64 {
-    rows.map(|row| row.runs).sum()
-}
-
-/// Adds up by key and keeps the [`TOP`] most frequent keys; keys that say nothing are left out.
-fn top<K: Ord + Clone + Named>(rows: impl Iterator<Item = (K, i64)>) -> Vec<(K, i64)> {
-    let mut sums = BTreeMap::<K, i64>::new();
-    for (key, runs) in rows.filter(|(key, _)| key.is_named()) {
+/// Adds up by key, most frequent first.
+#[must_use]
+pub fn most<'a>(rows: impl Iterator<Item = (&'a str, i64)>) -> Vec<(&'a str, i64)> {
+    let mut sums = BTreeMap::<_, i64>::new();
+    for (key, runs) in rows {
         *sums.entry(key).or_default() += runs;
     }
     let mut sums: Vec<_> = sums.into_iter().collect();
     sums.sort_by_key(|(_, runs)| -runs);
-    sums.truncate(TOP);
     sums
 }
 
-/// A key of a list: one that is empty was not told by the client.
-trait Named {
-    fn is_named(&self) -> bool;
+fn top_apps(scripts: &[ScriptCount]) -> Vec<AppCount> {
+    let runs: BTreeMap<_, _> =
+        scripts.iter().filter_map(|row| Some((row.app.as_deref()?, row.app_runs))).collect();
+    let apps = most(runs.into_iter()).into_iter().take(LENGTH);
+    apps.map(|(app, count)| AppCount { app: app.to_owned(), count }).collect()
 }
 
-impl Named for String {
-    fn is_named(&self) -> bool {
-        !self.is_empty()
-    }
+fn type_stats(scripts: &[ScriptCount]) -> Vec<TypeCount> {
+    let kinds = scripts.iter().filter(|row| row.app.is_none() && !row.kind.is_empty() && row.runs > 0);
+    let kinds = most(kinds.map(|row| (row.kind.as_str(), row.runs))).into_iter();
+    kinds.map(|(kind, count)| TypeCount { kind: kind.to_owned(), count }).collect()
 }
 
-impl Named for (String, String) {
-    fn is_named(&self) -> bool {
-        !self.0.is_empty()
-    }
+fn of_type(scripts: &[ScriptCount], kind: &str) -> impl Iterator<Item = (String, i64)> {
+    let scripts = scripts.iter().filter(|row| row.kind == kind);
+    let apps = most(scripts.filter_map(|row| Some((row.app.as_deref()?, row.runs)))).into_iter().take(LENGTH);
+    apps.map(|(app, runs)| (app.to_owned(), runs)).collect::<Vec<_>>().into_iter()
 }
 
-fn error_analysis<'a>(rows: impl Iterator<Item = &'a ExitCodeCount>) -> Vec<ErrorGroup> {
-    let mut groups = BTreeMap::<String, (i64, BTreeSet<&str>)>::new();
-    for row in rows {
-        let generation =
-            u8::try_from(row.generation).ok().and_then(|number| Generation::try_from(number).ok());
-        let pattern = match row.exit_code {
-            -1 => "No exit code".to_owned(),
-            code => explain(generation.unwrap_or(Generation::NEWEST), code.into()).title.into_owned(),
-        };
-        let (count, apps) = groups.entry(pattern).or_default();
-        *count += row.runs;
-        apps.insert(&row.app);
-    }
-    let mut groups: Vec<_> = groups
+/// Published groups of failures.
+#[must_use]
+pub fn error_analysis(signatures: &[SignatureCount]) -> Vec<ErrorGroup> {
+    let groups = signatures.iter().map(|row| ErrorGroup {
+        pattern: row.template.clone(),
+        count: row.runs,
+        unique_apps: row.unique_apps,
+        apps: row.apps.clone(),
+        signature: format!("{:016x}", row.signature),
+    });
+    groups.collect()
+}
+
+fn failed_apps(scripts: &[ScriptCount]) -> Vec<FailedApp> {
+    worst(scripts)
         .into_iter()
-        .map(|(pattern, (count, apps))| ErrorGroup {
-            pattern,
-            count,
-            unique_apps: apps.len(),
-            apps: apps.into_iter().collect::<Vec<_>>().join(", "),
-        })
-        .collect();
-    groups.sort_by_key(|group| -group.count);
-    groups.truncate(TOP);
-    groups
-}
-
-fn failed_apps(scripts: &[&ScriptCount]) -> Vec<FailedApp> {
-    let mut apps = BTreeMap::<(&str, &str), (i64, i64)>::new();
-    for row in scripts {
-        let (succeeded, failed) = apps.entry((&row.app, &row.kind)).or_default();
-        match row.outcome.as_str() {
-            "success" => *succeeded += row.runs,
-            "failed" => *failed += row.runs,
-            _ => {}
-        }
-    }
-    let mut apps: Vec<_> = apps
-        .into_iter()
-        .filter(|(_, (_, failed))| *failed > 0)
-        .map(|((app, kind), (succeeded, failed))| FailedApp {
+        .map(|(app, row)| FailedApp {
             app: app.to_owned(),
-            kind: kind.to_owned(),
-            total_count: succeeded + failed,
-            failed_count: failed,
-            failure_rate: percent(failed, succeeded + failed),
+            kind: row.kind.clone(),
+            total_count: row.success + row.failed,
+            failed_count: row.failed,
+            failure_rate: percent(row.failed, row.success + row.failed),
         })
-        .collect();
-    apps.sort_by_key(|app| -app.failed_count);
-    apps.truncate(TOP);
-    apps
+        .collect()
 }
 
-/// One entry a day, days without runs included.
-fn daily_stats((first, last): (NaiveDate, NaiveDate), counts: &[DayCount]) -> Vec<DailyStat> {
-    let of = |date, outcome: &str| {
-        let rows = counts.iter().filter(|row| row.day == date && row.outcome == outcome);
-        rows.map(|row| row.runs).sum()
-    };
-    let days = first.iter_days().take_while(|date| *date <= last);
-    days.map(|date| DailyStat { date, success: of(date, "success"), failed: of(date, "failed") }).collect()
-}
-
-/// The duration below which this share of the runs lies; `None` without runs.
-fn quantile(counts: &[DurationCount], share: f64) -> Option<f64> {
-    let total: i64 = counts.iter().map(|row| row.runs).sum();
-    let rank = (total as f64 * share).ceil() as i64;
-    let mut seen = 0;
-    let bucket = counts.iter().find(|row| {
-        seen += row.runs;
-        seen >= rank
-    })?;
-    Some((bucket_seconds(bucket.bucket) * 10.0).round() / 10.0)
-}
-
-fn ratio(numerator: i64, denominator: i64) -> f64 {
-    if denominator == 0 { 0.0 } else { (numerator as f64 * 100.0 / denominator as f64).round() / 100.0 }
-}
-
-fn percent(numerator: i64, denominator: i64) -> f64 {
-    ratio(numerator * 100, denominator)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_quantile_is_the_bucket_that_holds_the_rank() {
-        let counts = |pairs: &[(i16, i64)]| -> Vec<_> {
-            pairs.iter().map(|(bucket, runs)| DurationCount { bucket: *bucket, runs: *runs }).collect()
-        };
-        assert_eq!(quantile(&counts(&[]), 0.5), None);
-        assert_eq!(quantile(&counts(&[(16, 1)]), 0.95), Some(4.2));
-        assert_eq!(quantile(&counts(&[(16, 50), (40, 50)]), 0.5), Some(4.2));
-        assert_eq!(quantile(&counts(&[(16, 49), (40, 51)]), 0.5), Some(33.4));
-    }
-
-    #[test]
-    fn days_without_runs_are_shown() {
-        let day = |day| NaiveDate::from_ymd_opt(2026, 3, day).expect("a day");
-        let counts = [DayCount { day: day(2), outcome: "success".to_owned(), runs: 3 }];
-        let shown: Vec<_> = daily_stats((day(1), day(3)), &counts).iter().map(|stat| stat.success).collect();
-        assert_eq!(shown, [0, 3, 0]);
-    }
-
-    #[test]
-    fn a_rate_over_nothing_is_zero() {
-        assert_eq!(percent(0, 0), 0.0);
-        assert_eq!(percent(1, 3), 33.33);
-    }
+/// The scripts that failed most often.
+#[must_use]
+pub fn worst(scripts: &[ScriptCount]) -> Vec<(&str, &ScriptCount)> {
+    let failed = scripts.iter().filter(|row| row.failed > 0);
+    let mut failed: Vec<_> = failed.filter_map(|row| Some((row.app.as_deref()?, row))).collect();
+    failed.sort_by_key(|(app, row)| (-row.failed, *app, row.kind.as_str()));
+    failed.truncate(LENGTH);
+    failed
 }

@@ -4,18 +4,20 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use telemetry_protocol::exit_code::explain;
 use telemetry_protocol::{Generation, Outcome, Status};
+use utoipa::ToSchema;
 
 use crate::ingest::execution::{Execution, Told};
 use crate::ingest::text::Text;
-use crate::store::read::CommonModels;
+use crate::store::read::models::CommonModels;
 
 /// Everything that is stored about a run but its ids. `null` for what was never sent.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[allow(missing_docs, reason = "the fields are those of the contract")]
 pub struct ExecutionView {
     pub app: Option<String>,
     #[serde(rename = "type")]
     pub kind: Option<String>,
+    #[schema(value_type = String)]
     pub status: Status,
     /// `null` while the run may still go on.
     pub outcome: Option<&'static str>,
@@ -48,6 +50,8 @@ pub struct ExecutionView {
     pub failed_line: Option<i32>,
     pub repo_source: Option<String>,
     pub repo_slug: Option<String>,
+    /// Generation of the client, 0 to 3.
+    #[schema(value_type = u8)]
     pub generation: Generation,
     #[serde(serialize_with = "rfc3339")]
     pub first_seen: DateTime<Utc>,
@@ -59,9 +63,10 @@ pub struct ExecutionView {
 }
 
 /// A status and when it was first reported.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Step {
     /// The status.
+    #[schema(value_type = String)]
     pub status: Status,
     /// Its first arrival.
     #[serde(serialize_with = "rfc3339")]
@@ -98,12 +103,6 @@ pub fn published_outcome(execution: &Execution, running_since: DateTime<Utc>) ->
 }
 
 impl ExecutionView {
-    /// Without the texts in which a host can have said anything, for lists that everybody may see.
-    #[must_use]
-    pub fn without_free_text(self) -> Self {
-        Self { error: None, failed_command: None, ..self }
-    }
-
     /// Without models of hardware that hardly anybody else has, for lists that everybody may see.
     #[must_use]
     pub fn without_rare_models(self, common: &CommonModels) -> Self {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use telemetry_protocol::Generation;
 use telemetry_protocol::exit_code::{Meaning, entries, explain};
+use utoipa::ToSchema;
 
 /// Code to text in the newest generation, as today's readers expect it.
 #[must_use]
@@ -13,11 +14,12 @@ pub fn all() -> BTreeMap<i32, &'static str> {
 }
 
 /// What a code means in one generation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ExitCodeView {
     /// The exit code, 0 to 255.
     pub code: u8,
     /// The generation of the client that sends it.
+    #[schema(value_type = u8)]
     pub generation: Generation,
     /// What happened.
     pub title: String,
@@ -30,9 +32,10 @@ pub struct ExitCodeView {
 }
 
 /// What a code means in another generation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct OtherMeaning {
     /// That generation.
+    #[schema(value_type = u8)]
     pub generation: Generation,
     /// What happened.
     pub title: String,

@@ -1,52 +1,74 @@
 //! The dashboard.
 
-use actix_web::{HttpResponse, web};
-use chrono::Utc;
+use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::expose::dashboard::{Counts, dashboard};
-use crate::expose::execution::ExecutionView;
-use crate::http::error::ApiError;
-use crate::http::parameters::FilterParameters;
+use crate::expose::dashboard::{Counts, Dashboard, LENGTH, dashboard};
+use crate::expose::records::Record;
+use crate::http::answer::{give, lasts, today, whole_or_list};
+use crate::http::error::{ApiError, ErrorBody};
+use crate::http::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
-use crate::store::read::Snapshot;
+use crate::store::read::records::{Choice, Order, Start};
+use crate::store::read::{Filter, Snapshot};
 
-/// Executions in `recent_records`.
-const RECENT: i64 = 20;
+/// Executions in lists of the newest ones.
+pub const RECENT: i64 = 20;
+/// Length of the other lists.
+pub const TOP: i64 = LENGTH as i64;
 
 /// Everything that the overview needs, of one moment.
 ///
 /// # Errors
 /// [`ApiError::BadParameter`], [`ApiError::DatabaseUnavailable`].
+#[utoipa::path(
+    get,
+    path = "/api/dashboard",
+    tag = "aggregates",
+    params(FilterParameters, ListParameters),
+    responses(
+        (status = 200, description = "Counts, rates and lists", body = Dashboard),
+        (status = 304, description = "The answer is the one named by If-None-Match"),
+        (status = 400, description = "A parameter has no meaning", body = ErrorBody),
+        (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
+    )
+)]
 pub async fn show(
-    parameters: web::Query<FilterParameters>,
+    request: HttpRequest,
+    filter: web::Query<FilterParameters>,
+    list: web::Query<ListParameters>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let today = Utc::now().date_naive();
-    let filter = parameters.into_inner().check(today)?;
-    let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+    let filter = filter.into_inner().check(today())?;
+    let list = list.check::<Dashboard>()?;
+    let make = async { whole_or_list(&read(&state, &filter).await?, list, lasts(&state, &filter)) };
+    give(&request, &state, (&filter, list), make).await
+}
+
+async fn read(state: &AppState, filter: &Filter) -> Result<Dashboard, ApiError> {
+    // First, for it takes a connection of its own.
+    let models = state.common_models().await?;
+    let mut snapshot = Snapshot::open(&state.read_pool, filter).await?;
     let as_of = snapshot.as_of().await?;
     let running_since = state.running_since(as_of);
     let history = snapshot.history().await?;
-    let last = filter.to.unwrap_or(today);
+    let last = filter.to.unwrap_or(as_of.date_naive());
     let first = filter.from.or(history.first_day).unwrap_or(last);
-    let recent = snapshot.recent(RECENT).await?;
-    let common = snapshot.common_models(&recent).await?;
-    let recent = recent
-        .iter()
-        .map(|run| ExecutionView::of(run, running_since).without_free_text().without_rare_models(&common));
-    let recent = recent.collect();
+    let choice = Choice::all(running_since);
+    let total = snapshot.total(&choice).await?;
+    let recent = snapshot.records(&choice, Order::Newest, &Start::Offset(0), RECENT, Some(&total)).await?;
     let counts = Counts {
         as_of,
         days_shown: (first, last),
-        scripts: snapshot.scripts(running_since).await?,
+        scripts: snapshot.scripts(running_since, TOP).await?,
         days: snapshot.days().await?,
         exit_codes: snapshot.exit_codes().await?,
-        facets: snapshot.facets(&["os", "method", "pve_version", "gpu"]).await?,
-        slugs: snapshot.slugs().await?,
+        signatures: snapshot.signatures(TOP).await?,
+        facets: snapshot.facets(&["os", "method", "pve_version", "gpu"], TOP).await?,
+        slugs: snapshot.slugs(TOP).await?,
         durations: snapshot.durations().await?,
-        recent,
+        recent: recent.iter().map(|run| Record::of(run, running_since, &models)).collect(),
         total_all_time: history.runs,
     };
     snapshot.close().await?;
-    Ok(HttpResponse::Ok().json(dashboard(counts)))
+    Ok(dashboard(counts))
 }

@@ -5,6 +5,7 @@ use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE}
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::ingest::batch::BatchError;
 use crate::ingest::rejection::Rejection;
@@ -81,16 +82,25 @@ pub enum ApiError {
     /// The database did not answer a query.
     #[error("the database is unavailable")]
     DatabaseUnavailable,
+    /// The database took longer for a query than a reader may make it.
+    #[error("the query takes too long; ask for fewer days")]
+    QueryTimeout,
+    /// As many lists are streamed as may be at once.
+    #[error("too many lists are exported at the moment")]
+    TooManyExports,
     /// A mistake of ours.
     #[error("the answer could not be made")]
     Internal,
 }
 
 /// The body of an error.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ErrorBody {
+    /// Stable code of the reason.
     error: &'static str,
+    /// The field or parameter that is wrong; `null` where none is.
     field: Option<&'static str>,
+    /// A sentence for a person.
     message: String,
 }
 
@@ -113,6 +123,8 @@ impl ApiError {
             Self::UnknownRun | Self::NoSuchPath => "not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::DatabaseUnavailable => "database_unavailable",
+            Self::QueryTimeout => "query_timeout",
+            Self::TooManyExports => "too_many_exports",
             Self::Internal => "internal",
         }
     }
@@ -147,7 +159,8 @@ impl From<sqlx::Error> for ApiError {
             _ => "other".to_owned(),
         };
         tracing::warn!(kind, "query failed");
-        Self::DatabaseUnavailable
+        // 57014: the statement was cancelled, which only its time limit does.
+        if kind == "57014" { Self::QueryTimeout } else { Self::DatabaseUnavailable }
     }
 }
 
@@ -167,9 +180,11 @@ impl ResponseError for ApiError {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::NotWritten(_) | Self::DatabaseUnavailable | Self::TooManyConnections => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::NotWritten(_)
+            | Self::DatabaseUnavailable
+            | Self::QueryTimeout
+            | Self::TooManyExports
+            | Self::TooManyConnections => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -2,7 +2,9 @@
 
 use chrono::{Days, NaiveDate};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
+use crate::expose::table::{Format, Lists};
 use crate::http::error::ApiError;
 use crate::store::read::Filter;
 
@@ -12,16 +14,66 @@ const DEFAULT_DAYS: u64 = 30;
 const MAX_DAYS: u64 = 3660;
 
 /// As they stand in the query. Unknown parameters are ignored.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct FilterParameters {
+    /// Whole days in UTC up to today: 1 is today, 0 all time, at most 3660. Default: 30 for aggregates,
+    /// 0 for lists of executions.
+    #[param(example = "30")]
     days: Option<String>,
+    /// First UTC day, in place of `days`.
+    #[param(example = "2026-01-31")]
     from: Option<String>,
+    /// Last UTC day, in place of `days`.
     to: Option<String>,
+    /// `ProxmoxVE` (default), `ProxmoxVED`, `external` or `all`.
     repo: Option<String>,
+    /// A repository, as `owner/name`.
     slug: Option<String>,
+    /// `lxc`, `vm`, `addon`, `pve`, `turnkey` or `all` (default).
     #[serde(rename = "type")]
     kind: Option<String>,
+    /// `pve` or `incus`.
     platform: Option<String>,
+}
+
+/// How an answer with lists is asked for.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ListParameters {
+    /// `json` (default), or one list of the answer as `csv` or `ndjson`.
+    format: Option<String>,
+    /// Which list `csv` and `ndjson` are of: the name of its field. Default: the main one.
+    list: Option<String>,
+}
+
+impl ListParameters {
+    /// The form that is asked for; `None` for JSON.
+    ///
+    /// # Errors
+    /// [`ApiError::BadParameter`].
+    pub fn format(&self) -> Result<Option<Format>, ApiError> {
+        match self.format.as_deref() {
+            None | Some("" | "json") => Ok(None),
+            Some("csv") => Ok(Some(Format::Csv)),
+            Some("ndjson") => Ok(Some(Format::Ndjson)),
+            Some(_) => Err(ApiError::BadParameter { name: "format", reason: "must be json, csv or ndjson" }),
+        }
+    }
+
+    /// The list of an answer that is asked for, and its form; `None` for all of it as JSON.
+    ///
+    /// # Errors
+    /// [`ApiError::BadParameter`].
+    pub fn check<T: Lists>(&self) -> Result<Option<(&'static str, Format)>, ApiError> {
+        let Some(format) = self.format()? else { return Ok(None) };
+        let list = match set(self.list.clone()) {
+            None => T::NAMES.first(),
+            Some(name) => T::NAMES.iter().find(|known| **known == name),
+        };
+        let bad = ApiError::BadParameter { name: "list", reason: "must name a list of the answer" };
+        Ok(Some((list.ok_or(bad)?, format)))
+    }
 }
 
 impl FilterParameters {
@@ -30,15 +82,33 @@ impl FilterParameters {
     /// # Errors
     /// [`ApiError::BadParameter`] for the first one that has no meaning.
     pub fn check(self, today: NaiveDate) -> Result<Filter, ApiError> {
+        self.check_over(today, DEFAULT_DAYS)
+    }
+
+    /// The same for a list that goes back to its beginning unless something else is asked for.
+    ///
+    /// # Errors
+    /// As [`FilterParameters::check`].
+    pub fn check_all(self, today: NaiveDate) -> Result<Filter, ApiError> {
+        self.check_over(today, 0)
+    }
+
+    fn check_over(self, today: NaiveDate, default_days: u64) -> Result<Filter, ApiError> {
         let (days, from, to) = (set(self.days), set(self.from), set(self.to));
         let (from, to) = match (days, from, to) {
-            (days, None, None) => period(days.as_deref(), today)?,
+            (days, None, None) => period(days.as_deref(), today, default_days)?,
             (_, from, to) => (date("from", from)?, date("to", to)?),
         };
         if let (Some(from), Some(to)) = (from, to)
             && from > to
         {
             return Err(ApiError::BadParameter { name: "from", reason: "must not be later than `to`" });
+        }
+        if from.is_some_and(|from| (to.unwrap_or(today) - from).num_days() > MAX_DAYS as i64) {
+            return Err(ApiError::BadParameter {
+                name: "from",
+                reason: "must be at most 3660 days before `to`",
+            });
         }
         Ok(Filter {
             from,
@@ -51,15 +121,20 @@ impl FilterParameters {
     }
 }
 
-fn set(parameter: Option<String>) -> Option<String> {
+/// An empty parameter is not set.
+pub fn set(parameter: Option<String>) -> Option<String> {
     parameter.filter(|text| !text.is_empty())
 }
 
 /// `days=1` is today, `days=0` is all time.
-fn period(days: Option<&str>, today: NaiveDate) -> Result<(Option<NaiveDate>, Option<NaiveDate>), ApiError> {
+fn period(
+    days: Option<&str>,
+    today: NaiveDate,
+    default_days: u64,
+) -> Result<(Option<NaiveDate>, Option<NaiveDate>), ApiError> {
     let bad =
         ApiError::BadParameter { name: "days", reason: "must be a whole number from 0 (all time) to 3660" };
-    let days = days.map_or(Ok(DEFAULT_DAYS), |days| days.parse().map_err(|_| bad))?;
+    let days = days.map_or(Ok(default_days), |days| days.parse().map_err(|_| bad))?;
     match days {
         0 => Ok((None, None)),
         1..=MAX_DAYS => Ok((today.checked_sub_days(Days::new(days - 1)), Some(today))),
@@ -67,7 +142,11 @@ fn period(days: Option<&str>, today: NaiveDate) -> Result<(Option<NaiveDate>, Op
     }
 }
 
-fn date(name: &'static str, text: Option<String>) -> Result<Option<NaiveDate>, ApiError> {
+/// A date of these two centuries.
+///
+/// # Errors
+/// [`ApiError::BadParameter`] with this name.
+pub fn date(name: &'static str, text: Option<String>) -> Result<Option<NaiveDate>, ApiError> {
     let years = NaiveDate::MIN.max(NaiveDate::from_ymd_opt(2000, 1, 1).unwrap_or(NaiveDate::MIN))
         ..NaiveDate::from_ymd_opt(2200, 1, 1).unwrap_or(NaiveDate::MAX);
     text.map(|text| {
@@ -140,6 +219,8 @@ mod tests {
             ("to=2026-02-30", "to"),
             ("from=+262142-01-01", "from"),
             ("from=2026-02-02&to=2026-02-01", "from"),
+            ("from=2000-01-01", "from"),
+            ("from=2000-01-01&to=2100-01-01", "from"),
             ("repo=proxmox", "repo"),
             ("type=docker", "type"),
         ] {

@@ -8,7 +8,9 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Responder, web};
 use serde_json::json;
 
 use crate::http::error::ApiError;
-use crate::http::{admin, dashboard, exit_codes, health, ingest, runs, scrape};
+use crate::http::{
+    admin, aggregates, dashboard, exit_codes, health, ingest, legacy, records, runs, scrape,
+};
 use crate::ingest::batch::MAX_BATCH_BYTES;
 use crate::ingest::normalise::Route;
 use crate::state::AppState;
@@ -37,6 +39,18 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
                 .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "GET, DELETE" } })),
         )
         .service(get("/api/dashboard").route(web::get().to(dashboard::show)))
+        .service(get("/api/records").route(web::get().to(records::list)))
+        .service(get("/api/errors").route(web::get().to(aggregates::errors_of)))
+        .service(get("/api/scripts").route(web::get().to(aggregates::scripts_of)))
+        .service(get("/api/repo-slugs").route(web::get().to(aggregates::repo_slugs)))
+        .service(get("/data/summary").route(web::get().to(legacy::counts)))
+        .service(get("/data/paginated").route(web::get().to(legacy::paginated)))
+        .service(get("/data/json").route(web::get().to(legacy::all)))
+        .service(get("/data/nsapp").route(web::get().to(legacy::of_app)))
+        .service(get("/data/status").route(web::get().to(legacy::of_status)))
+        .service(get("/data/os").route(web::get().to(legacy::of_os)))
+        .service(get("/data/date").route(web::get().to(legacy::of_days)))
+        .service(get("/data/errors").route(web::get().to(legacy::errors)))
         .service(get("/api/exit-codes").route(web::get().to(exit_codes::list)))
         .service(get("/api/exit-codes/{code}").route(web::get().to(exit_codes::show)))
         .service(get("/healthz").route(web::get().to(health::healthy)))
@@ -92,6 +106,11 @@ async fn index() -> impl Responder {
             "GET /api/runs/{id}": "what is stored about a random_id or execution_id",
             "DELETE /api/runs/{id}": "erase it",
             "GET /api/dashboard": "counts, rates and lists; days, from, to, repo, slug, type, platform",
+            "GET /api/records": "executions; page, limit, status, app, search, os, sort, cursor, format",
+            "GET /api/errors": "what fails and why",
+            "GET /api/scripts": "which scripts are run, and how they end",
+            "GET /api/repo-slugs": "runs by repository",
+            "GET /data/...": "the shapes of 2025: summary, paginated, json, nsapp, status, os, date, errors",
             "GET /api/exit-codes": "code to text",
             "GET /api/exit-codes/{code}": "what a code means; generation",
             "GET /healthz": "whether the process answers",

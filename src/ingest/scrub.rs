@@ -70,8 +70,9 @@ fn clean(fact: &mut Told<Text>, max_bytes: usize, scrub: impl Fn(&str) -> Cow<'_
     };
     let scrubbed = scrub(text);
     let kept = head(&scrubbed, max_bytes);
-    if kept != text.as_str() {
-        let kept = (!kept.trim().is_empty()).then(|| Text::from(kept));
+    let is_empty = kept.trim().is_empty();
+    if kept != text.as_str() || is_empty {
+        let kept = (!is_empty).then(|| Text::from(kept));
         *fact = Told::by(status, kept);
     }
 }
@@ -79,3 +80,6 @@ fn clean(fact: &mut Told<Text>, max_bytes: usize, scrub: impl Fn(&str) -> Cow<'_
 fn head(text: &str, bytes: usize) -> &str {
     if text.len() <= bytes { text } else { text[..text.floor_char_boundary(bytes)].trim_end() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Run, Self::Address, Self::Admin];
+
     /// Name in the metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -67,6 +70,10 @@ impl Limits {
     /// A rate that is `None` is no limit.
     #[must_use]
     pub fn new(run: Option<Rate>, address: Option<Rate>, metrics: &Arc<Metrics>) -> Self {
+        for kind in Kind::ALL {
+            // It is shown as 0 before the first one is refused.
+            metrics.limited.with_label_values(&[kind.as_str()]);
+        }
         Self {
             run: run.map(Limiter::new),
             address: address.map(Limiter::new),
@@ -99,7 +106,7 @@ impl Limits {
 
     /// Drops the keys that are idle.
     pub fn sweep(&self) {
-        for kind in [Kind::Run, Kind::Address, Kind::Admin] {
+        for kind in Kind::ALL {
             if let Some(limiter) = self.limiter(kind) {
                 limiter.sweep();
             }
@@ -108,7 +115,7 @@ impl Limits {
 
     /// Writes the number of keys into the metrics.
     pub fn observe(&self) {
-        for kind in [Kind::Run, Kind::Address, Kind::Admin] {
+        for kind in Kind::ALL {
             let keys = i64::try_from(self.keys(kind)).unwrap_or(i64::MAX);
             self.metrics.limiter_keys.with_label_values(&[kind.as_str()]).set(keys);
         }

@@ -12,10 +12,10 @@ use crate::store::embedded::Endpoint;
 /// The schema. A migration that was once released never changes.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Longest time that a query of the read side may take.
-const READ_TIMEOUT: &str = "10s";
 /// Longest time that a statement of the writer may take: a rebuild of one day is waited for.
 const WRITE_TIMEOUT: &str = "30s";
+/// Longest time in which the database must show that it is well.
+const PROBE_TIMEOUT: &str = "5s";
 /// Connections of the read side; small, so that reads never starve ingest.
 const READ_CONNECTIONS: u32 = 6;
 /// Connections for erasing; apart from the writers', so that nobody can hold these up by erasing.
@@ -136,7 +136,7 @@ pub fn delete_pool(options: &PgConnectOptions) -> PgPool {
 /// The connection on which the health of the database is tried: slow reads do not hold it up.
 #[must_use]
 pub fn probe_pool(options: &PgConnectOptions) -> PgPool {
-    pool(options.clone(), 1, READ_TIMEOUT, "telemetry probe")
+    pool(options.clone(), 1, PROBE_TIMEOUT, "telemetry probe")
 }
 
 fn for_changes(options: &PgConnectOptions) -> PgConnectOptions {
@@ -151,10 +151,17 @@ fn for_changes(options: &PgConnectOptions) -> PgConnectOptions {
     ])
 }
 
-/// Connections for everything that only reads.
+/// Connections for everything that only reads, each query for at most `timeout`.
 #[must_use]
-pub fn read_pool(options: &PgConnectOptions) -> PgPool {
-    pool(options.clone(), READ_CONNECTIONS, READ_TIMEOUT, "telemetry read")
+pub fn read_pool(options: &PgConnectOptions, timeout: Duration) -> PgPool {
+    // One statement serves every filter: it is planned for the one that is asked for.
+    let options = options.clone().options([
+        ("plan_cache_mode", "force_custom_plan"),
+        ("jit", "off"),
+        ("work_mem", "16MB"),
+        ("default_transaction_read_only", "on"),
+    ]);
+    pool(options, READ_CONNECTIONS, &format!("{}ms", timeout.as_millis()), "telemetry read")
 }
 
 fn pool(options: PgConnectOptions, connections: u32, statement_timeout: &str, name: &str) -> PgPool {

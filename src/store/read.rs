@@ -1,21 +1,19 @@
 //! The read side: rollups for every number, rows only for lists.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{PgPool, Postgres, Transaction};
 
-use crate::ingest::execution::{Execution, Facts, Told};
+use crate::ingest::execution::Execution;
 use crate::ingest::identity::RunKey;
-use crate::ingest::text::Text;
 use crate::store::row::Stored;
+
+pub mod counts;
+pub mod causes;
+pub mod models;
+pub mod records;
 
 /// Most attempts of one session that are returned.
 const MAX_ATTEMPTS: i64 = 100;
-/// Sessions that must have a model of hardware before it is published.
-const MODEL_GROUP: i64 = 5;
-/// Newest executions among which these are looked for.
-const MODEL_WINDOW: i64 = 10_000;
 
 /// Which executions are meant. A `None` does not restrict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,102 +64,6 @@ pub struct Snapshot<'a> {
     filter: &'a Filter,
 }
 
-/// Runs by script, type and outcome.
-#[derive(Debug)]
-pub struct ScriptCount {
-    /// Application; empty for runs whose start never arrived.
-    pub app: String,
-    /// `lxc`, …
-    pub kind: String,
-    /// `success`, `failed`, `blocked`, `aborted`, `open`.
-    pub outcome: String,
-    /// Runs.
-    pub runs: i64,
-    /// Those of them without an end whose last event is recent enough.
-    pub running: i64,
-    /// Runs that told a duration.
-    pub duration_count: i64,
-    /// Sum of these durations in seconds.
-    pub duration_sum: i64,
-}
-
-/// Runs by day and outcome.
-#[derive(Debug)]
-pub struct DayCount {
-    /// UTC day.
-    pub day: NaiveDate,
-    /// As above.
-    pub outcome: String,
-    /// Runs.
-    pub runs: i64,
-}
-
-/// Bad ends by script, exit code and category.
-#[derive(Debug)]
-pub struct ExitCodeCount {
-    /// Application.
-    pub app: String,
-    /// 0 to 255, or -1 where none was told.
-    pub exit_code: i16,
-    /// Our category.
-    pub category: String,
-    /// Generation of the client.
-    pub generation: i16,
-    /// `failed`, `blocked`, `aborted`.
-    pub outcome: String,
-    /// Runs.
-    pub runs: i64,
-}
-
-/// Runs by the value of a property.
-#[derive(Debug)]
-pub struct FacetCount {
-    /// Which property.
-    pub facet: String,
-    /// Its value, or empty.
-    pub value: String,
-    /// What refines it, or empty.
-    pub detail: String,
-    /// Runs.
-    pub runs: i64,
-}
-
-/// Runs by repository slug.
-#[derive(Debug)]
-pub struct SlugCount {
-    /// `owner/name`.
-    pub slug: String,
-    /// Runs.
-    pub runs: i64,
-}
-
-/// Successful runs by bucket of their duration.
-#[derive(Debug)]
-pub struct DurationCount {
-    /// See [`crate::store::rollup::bucket_seconds`].
-    pub bucket: i16,
-    /// Runs.
-    pub runs: i64,
-}
-
-/// Models of hardware that so many hosts have that they may be published.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CommonModels {
-    /// Of CPUs.
-    pub cpu: BTreeSet<String>,
-    /// Of GPUs.
-    pub gpu: BTreeSet<String>,
-}
-
-/// What a filter means without its dates.
-#[derive(Debug)]
-pub struct History {
-    /// Runs with an app.
-    pub runs: i64,
-    /// Day of the first one.
-    pub first_day: Option<NaiveDate>,
-}
-
 impl<'a> Snapshot<'a> {
     /// Opens a snapshot of what `filter` means.
     ///
@@ -177,198 +79,12 @@ impl<'a> Snapshot<'a> {
     /// # Errors
     /// What the database says.
     pub async fn as_of(&mut self) -> sqlx::Result<DateTime<Utc>> {
-        let time = sqlx::query_scalar!("select now() as \"now!\"");
-        time.fetch_one(&mut *self.transaction).await
-    }
-
-    /// Runs by script, type and outcome; a run without an end is running if its last event lies
-    /// at `running_since` or later.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn scripts(&mut self, running_since: DateTime<Utc>) -> sqlx::Result<Vec<ScriptCount>> {
-        let f = self.filter;
-        sqlx::query_file_as!(
-            ScriptCount,
-            "src/store/sql/count_scripts.sql",
-            f.from,
-            f.to,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref(),
-            running_since
-        )
-        .fetch_all(&mut *self.transaction)
-        .await
-    }
-
-    /// All runs that the filter means without its dates.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn history(&mut self) -> sqlx::Result<History> {
-        let f = self.filter;
-        sqlx::query_file_as!(
-            History,
-            "src/store/sql/count_all.sql",
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref()
-        )
-        .fetch_one(&mut *self.transaction)
-        .await
-    }
-
-    /// Runs by day and outcome; only runs with an app. Days without runs are left out.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn days(&mut self) -> sqlx::Result<Vec<DayCount>> {
-        let f = self.filter;
-        sqlx::query_file_as!(
-            DayCount,
-            "src/store/sql/count_days.sql",
-            f.from,
-            f.to,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref()
-        )
-        .fetch_all(&mut *self.transaction)
-        .await
-    }
-
-    /// Bad ends by script, exit code, category, generation and outcome.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn exit_codes(&mut self) -> sqlx::Result<Vec<ExitCodeCount>> {
-        let f = self.filter;
-        sqlx::query_file_as!(
-            ExitCodeCount,
-            "src/store/sql/count_exit_codes.sql",
-            f.from,
-            f.to,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref()
-        )
-        .fetch_all(&mut *self.transaction)
-        .await
-    }
-
-    /// Runs by each value of the properties named, most frequent first.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn facets(&mut self, facets: &[&str]) -> sqlx::Result<Vec<FacetCount>> {
-        let f = self.filter;
-        sqlx::query_file_as!(
-            FacetCount,
-            "src/store/sql/count_facets.sql",
-            f.from,
-            f.to,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref(),
-            facets as _
-        )
-        .fetch_all(&mut *self.transaction)
-        .await
-    }
-
-    /// Runs by repository slug, most frequent first; only runs with an app that told one.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn slugs(&mut self) -> sqlx::Result<Vec<SlugCount>> {
-        let f = self.filter;
-        sqlx::query_file_as!(
-            SlugCount,
-            "src/store/sql/count_slugs.sql",
-            f.from,
-            f.to,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref()
-        )
-        .fetch_all(&mut *self.transaction)
-        .await
-    }
-
-    /// Successful runs by bucket of their duration, shortest first.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn durations(&mut self) -> sqlx::Result<Vec<DurationCount>> {
-        let f = self.filter;
-        sqlx::query_file_as!(
-            DurationCount,
-            "src/store/sql/count_durations.sql",
-            f.from,
-            f.to,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref()
-        )
-        .fetch_all(&mut *self.transaction)
-        .await
-    }
-
-    /// The newest executions with an app, at most `limit`.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn recent(&mut self, limit: i64) -> sqlx::Result<Vec<Execution>> {
-        let f = self.filter;
-        let rows = sqlx::query_file_scalar!(
-            "src/store/sql/recent_executions.sql",
-            f.from,
-            f.to,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref(),
-            limit
-        )
-        .fetch_all(&mut *self.transaction)
-        .await?;
-        Ok(rows.into_iter().map(|row| row.execution).collect())
-    }
-
-    /// The models of these executions that may be published: at least five of the newest
-    /// sessions have them.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn common_models(&mut self, executions: &[Execution]) -> sqlx::Result<CommonModels> {
-        let models = |fact: fn(&Facts) -> &Told<Text>| -> Vec<&str> {
-            executions.iter().filter_map(|run| fact(&run.facts).get().map(Text::as_str)).collect()
-        };
-        let (cpus, gpus) = (models(|facts| &facts.cpu_model), models(|facts| &facts.gpu_model));
-        let mut common = CommonModels::default();
-        if cpus.is_empty() && gpus.is_empty() {
-            return Ok(common);
-        }
-        let found = sqlx::query_file!(
-            "src/store/sql/common_models.sql",
-            &cpus as _,
-            &gpus as _,
-            MODEL_WINDOW,
-            MODEL_GROUP
+        // A replica is as fresh as the last transaction that it has replayed.
+        let time = sqlx::query_scalar!(
+            "select case when pg_is_in_recovery() then coalesce(pg_last_xact_replay_timestamp(), now())
+                 else now() end as \"as_of!\""
         );
-        for row in found.fetch_all(&mut *self.transaction).await? {
-            let models = if row.part == "cpu" { &mut common.cpu } else { &mut common.gpu };
-            models.insert(row.model);
-        }
-        Ok(common)
+        time.fetch_one(&mut *self.transaction).await
     }
 
     /// Ends the snapshot. Dropping it does the same later.

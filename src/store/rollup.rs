@@ -1,9 +1,11 @@
 //! What one run adds to the counts. [`contributions`] is the one definition of every aggregate:
 //! the writer, the recount and the rebuild all use it.
 
+use std::sync::LazyLock;
+
 use chrono::{DateTime, NaiveDate, Timelike, Utc};
 use telemetry_protocol::Outcome;
-use telemetry_protocol::exit_code::classification_fingerprint;
+use telemetry_protocol::exit_code::{Category, classification_fingerprint};
 
 use crate::ingest::execution::{Execution, Told};
 use crate::ingest::text::Text;
@@ -157,7 +159,10 @@ impl Measures {
 }
 
 /// The properties in `rollup_facet`. Type, platform, repository and slug are in the population.
-pub const FACETS: [&str; 12] = [
+///
+/// Each run has exactly one `generation`, so that facet also counts all runs with an app. `duration`
+/// and `exit_code` repeat without the application what has a rollup of its own by application.
+pub const FACETS: [&str; 14] = [
     "os",
     "pve_version",
     "method",
@@ -170,10 +175,13 @@ pub const FACETS: [&str; 12] = [
     "generation",
     "template",
     "runtime",
+    "duration",
+    "exit_code",
 ];
 
-/// Those of [`FACETS`] that only newer clients tell: a run that did not tell is not counted.
-const OPTIONAL_FACETS: [&str; 2] = ["template", "runtime"];
+/// Those of [`FACETS`] that only newer clients or only some ends tell: a run that did not tell is not
+/// counted.
+const OPTIONAL_FACETS: [&str; 4] = ["template", "runtime", "duration", "exit_code"];
 
 /// Hands every row to which a run contributes, and what it adds there, to `add`.
 pub fn contributions<'a>(execution: &'a Execution, population: i32, mut add: impl FnMut(Key<'a>, Measures)) {
@@ -195,19 +203,22 @@ pub fn contributions<'a>(execution: &'a Execution, population: i32, mut add: imp
     if app.is_empty() {
         return;
     }
-    if let Some(seconds) = duration {
-        count(Slice::Duration { app, outcome, bucket: duration_bucket(seconds) }, one);
+    let cause = execution.category().map(|category| Cause::of(execution, category));
+    let bucket = duration.map(duration_bucket);
+    if let Some(bucket) = bucket {
+        count(Slice::Duration { app, outcome, bucket }, one);
     }
-    for (facet, value, detail) in facets(execution) {
+    let ends = [
+        ("duration", bucket.map_or("", bucket_name), ""),
+        ("exit_code", cause.map_or("", Cause::name), cause.map_or("", |cause| cause.category)),
+    ];
+    for (facet, value, detail) in facets(execution).into_iter().chain(ends) {
         if value.is_empty() && OPTIONAL_FACETS.contains(&facet) {
             continue;
         }
         count(Slice::Facet { facet, value, detail, outcome }, one);
     }
-    if let Some(category) = execution.category() {
-        let exit_code = execution.exit_code().and_then(|code| i16::try_from(code).ok()).unwrap_or(-1);
-        let generation = i16::from(execution.generation.number());
-        let category = category.as_str();
+    if let Some(Cause { exit_code, category, generation }) = cause {
         count(Slice::ExitCode { app, outcome, exit_code, category, generation }, one);
     }
     if let Some(signature) = execution.signature {
@@ -238,8 +249,39 @@ fn minor_version(version: &str) -> &str {
     second.map_or(version, |(end, _)| &version[..end])
 }
 
-/// Each of [`FACETS`] with its value and detail.
-fn facets(execution: &Execution) -> [(&'static str, &str, &str); FACETS.len()] {
+/// Why a run ended badly.
+#[derive(Clone, Copy)]
+struct Cause {
+    exit_code: i16,
+    category: &'static str,
+    generation: i16,
+}
+
+impl Cause {
+    fn of(execution: &Execution, category: Category) -> Self {
+        let exit_code = execution.exit_code().and_then(|code| i16::try_from(code).ok()).unwrap_or(-1);
+        Self { exit_code, category: category.as_str(), generation: execution.generation.number().into() }
+    }
+
+    /// Code and the generation that gives it its meaning, as `231@3`; `-1@3` without a code.
+    fn name(self) -> &'static str {
+        static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+            (0..4).flat_map(|generation| (-1..256).map(move |code| format!("{code}@{generation}"))).collect()
+        });
+        let position = usize::try_from(self.generation * 257 + self.exit_code + 1).ok();
+        position.and_then(|position| NAMES.get(position)).map_or("", String::as_str)
+    }
+}
+
+/// The number of a bucket as a text.
+fn bucket_name(bucket: i16) -> &'static str {
+    static NAMES: LazyLock<Vec<String>> =
+        LazyLock::new(|| (0..=i16::from(u8::MAX)).map(|n| n.to_string()).collect());
+    usize::try_from(bucket).ok().and_then(|bucket| NAMES.get(bucket)).map_or("", String::as_str)
+}
+
+/// Each of [`FACETS`] that is told by a fact, with its value and detail.
+fn facets(execution: &Execution) -> [(&'static str, &str, &str); FACETS.len() - 2] {
     let facts = &execution.facts;
     let text = or_empty;
     [
@@ -331,6 +373,16 @@ mod tests {
         assert_eq!(duration_bucket(1), 0);
         assert_eq!(duration_bucket(2), 8);
         assert_eq!(duration_bucket(-5), 0);
+    }
+
+    #[test]
+    fn every_cause_and_every_duration_has_a_name() {
+        let name = |exit_code, generation| Cause { exit_code, category: "", generation }.name();
+        assert_eq!(
+            [name(-1, 0), name(255, 0), name(-1, 1), name(231, 3)],
+            ["-1@0", "255@0", "-1@1", "231@3"]
+        );
+        assert_eq!([bucket_name(0), bucket_name(duration_bucket(i32::MAX))], ["0", "247"]);
     }
 
     #[test]

@@ -73,14 +73,14 @@ pub(crate) async fn spawn_app() -> TestApp {
 pub(crate) async fn spawn_app_with(protection: ProtectionVariables) -> TestApp {
     let cluster = tokio::task::block_in_place(Cluster::shared);
     let options = cluster.database().await;
-    let mut app = spawn(options, protection).await;
+    let mut app = spawn(options, Variables { protection, ..Variables::default() }).await;
     app._cluster = Some(cluster);
     app
 }
 
 /// Starts a server with the defaults, but without limits, on a database that the test brings.
 pub(crate) async fn spawn_app_on(options: PgConnectOptions) -> TestApp {
-    spawn(options, unlimited()).await
+    spawn(options, Variables { protection: unlimited(), ..Variables::default() }).await
 }
 
 /// All requests of a test come from one address, and many tests repeat the events of a run.
@@ -93,10 +93,15 @@ pub(crate) fn unlimited() -> ProtectionVariables {
     }
 }
 
-async fn spawn(options: PgConnectOptions, protection: ProtectionVariables) -> TestApp {
-    let listen_addr = Some("127.0.0.1:0".to_owned());
-    let variables = Variables { listen_addr, protection, ..Variables::default() };
-    let config = variables.check().expect("the defaults are right");
+/// Starts a server with some variables set on a database that the test brings. Unless one says
+/// otherwise, every answer is made anew.
+pub(crate) async fn spawn(options: PgConnectOptions, variables: Variables) -> TestApp {
+    let variables = Variables {
+        listen_addr: Some("127.0.0.1:0".to_owned()),
+        cache_seconds: variables.cache_seconds.or_else(|| Some("0".to_owned())),
+        ..variables
+    };
+    let config = variables.check().expect("they are right");
     let running = start(&config, &options).await.expect("the server starts");
     TestApp {
         url: format!("http://{}", running.address),

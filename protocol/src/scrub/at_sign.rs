@@ -11,7 +11,7 @@ use super::spans::Spans;
 const MAX_LOCAL: usize = 128;
 
 /// What follows an `@` in the name of a unit.
-const UNIT_TYPES: [&str; 11] = [
+const UNIT_TYPES: &[&str] = &[
     "service",
     "socket",
     "mount",
@@ -24,10 +24,10 @@ const UNIT_TYPES: [&str; 11] = [
     "swap",
     "automount",
 ];
-const GIT_HOSTS: [&str; 6] =
-    ["github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "git.sr.ht", "salsa.debian.org"];
+const GIT_HOSTS: &[&str] =
+    &["github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "git.sr.ht", "salsa.debian.org"];
 /// Realms of Proxmox VE, and tags of npm.
-const NOT_HOSTS: [&str; 16] = [
+const NOT_HOSTS: &[&str] = &[
     "pam",
     "pve",
     "pbs",
@@ -45,9 +45,9 @@ const NOT_HOSTS: [&str; 16] = [
     "file",
     "sha256",
 ];
-const COMMON_USERS: [&str; 7] = ["root", "admin", "administrator", "user", "pi", "ubuntu", "debian"];
-const REMOTE_COMMANDS: [&str; 9] =
-    ["ssh", "scp", "sftp", "rsync", "mosh", "ssh-copy-id", "sshpass", "sshfs", "autossh"];
+const COMMON_USERS: &[&str] = &["root", "admin", "administrator", "user", "pi", "ubuntu", "debian"];
+const REMOTE_COMMANDS: &[&str] =
+    &["ssh", "scp", "sftp", "rsync", "mosh", "ssh-copy-id", "sshpass", "sshfs", "autossh"];
 
 pub(super) fn find(text: &[u8], spans: &mut Spans) {
     let mut done = 0;
@@ -96,6 +96,10 @@ impl Place<'_> {
         if self.is_in_url() {
             return None;
         }
+        if start == sign && before(text, start) == b'>' {
+            // Behind a placeholder.
+            return None;
+        }
         let (local, domain) = (&text[start..sign], &text[domain_start..domain_end]);
         if domain.is_empty() {
             // The address behind it is removed by its own rule.
@@ -121,10 +125,10 @@ impl Place<'_> {
         }
         match top {
             Some(top) if top.len() >= 2 && !top.iter().any(u8::is_ascii_digit) => {
-                if is_one_of(top, &UNIT_TYPES) && !is_private_name(domain) {
+                if is_one_of(top, UNIT_TYPES) && !is_private_name(domain) {
                     return None;
                 }
-                if local.eq_ignore_ascii_case(b"git") && is_one_of(domain, &GIT_HOSTS) {
+                if local.eq_ignore_ascii_case(b"git") && is_one_of(domain, GIT_HOSTS) {
                     return Some(domain_end);
                 }
                 self.add_password(spans);
@@ -139,8 +143,9 @@ impl Place<'_> {
     /// Whether this is the end of the credentials of a URL, which have a rule of their own.
     fn is_in_url(&self) -> bool {
         let floor = self.sign.saturating_sub(MAX_LOCAL);
-        let is_part =
-            |byte: u8| !byte.is_ascii_whitespace() && !matches!(byte, b'/' | b'"' | b'\'' | b'<' | b'>');
+        let is_part = |byte: u8| {
+            !byte.is_ascii_whitespace() && !matches!(byte, b'@' | b'/' | b'"' | b'\'' | b'<' | b'>')
+        };
         let start = run_start(self.text, self.sign, floor, is_part);
         let slashes = &self.text[start.saturating_sub(3)..start];
         slashes.ends_with(b"://") || slashes.ends_with(b"/\\/")
@@ -165,7 +170,7 @@ impl Place<'_> {
             || matches!(next, b'#' | b'$') && !is_word(after)
             || next == b' ' && matches!(after, b'~' | b'/')
             || (next == b'\'' && after == b's');
-        let is_realm = is_one_of(domain, &NOT_HOSTS) && !is_prompt;
+        let is_realm = is_one_of(domain, NOT_HOSTS) && !is_prompt;
         if is_realm {
             if matches!(domain, b"pam" | b"pve" | b"pbs")
                 && !is_one_of(local, &["root"])
@@ -176,8 +181,7 @@ impl Place<'_> {
             return None;
         }
         let is_credentials = self.add_password(spans);
-        if !(is_prompt || is_credentials || is_one_of(local, &COMMON_USERS) || self.follows_remote_command())
-        {
+        if !(is_prompt || is_credentials || is_one_of(local, COMMON_USERS) || self.follows_remote_command()) {
             return None;
         }
         spans.add(start, sign, Placeholder::User);
@@ -209,7 +213,7 @@ impl Place<'_> {
         (0..4).any(|_| {
             let (word, start) = word_before(self.text, at);
             at = start;
-            is_one_of(word, &REMOTE_COMMANDS)
+            is_one_of(word, REMOTE_COMMANDS)
         })
     }
 }

@@ -3,18 +3,14 @@
 
 use std::borrow::Cow;
 
-use super::chars::byte;
+use super::chars::{Classes, byte};
 
 /// `text` without terminal codes and control characters other than newline and tab.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
-    let raw = text.bytes().any(|byte| (byte < 0x20 && byte != b'\n' && byte != b'\t') || byte == 0x7f)
-        || text.bytes().any(|byte| byte >= 0x80) && text.chars().any(is_invisible);
+    let classes = Classes::of(text.as_bytes());
+    let raw = classes.has(Classes::CONTROL) || (classes.has(Classes::WIDE) && text.chars().any(is_invisible));
     let text = if raw { Cow::Owned(without_controls(text)) } else { Cow::Borrowed(text) };
-    if text.bytes().any(|byte| matches!(byte, b'\\' | b'[' | b'^')) {
-        without_written_codes(text)
-    } else {
-        text
-    }
+    if classes.has(Classes::CODE) { without_written_codes(text) } else { text }
 }
 
 /// Control characters of Unicode, and the ones that hide or turn text.
@@ -104,8 +100,8 @@ fn without_written_codes(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 /// The ways in which the escape character is written.
-const WRITTEN: [&[u8]; 9] =
-    [b"\\x1b", b"\\u001b", b"\\u{1b}", b"\\033", b"\\0033", b"\\e", b"\\27", b"\\u009b", b"^["];
+const WRITTEN: &[&[u8]] =
+    &[b"\\x1b", b"\\u001b", b"\\u{1b}", b"\\033", b"\\0033", b"\\e", b"\\27", b"\\u009b", b"^["];
 
 fn written_code_end(text: &[u8], at: usize) -> Option<usize> {
     if text[at] == b'[' {

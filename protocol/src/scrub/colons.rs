@@ -5,8 +5,11 @@
 use std::net::Ipv6Addr;
 
 use super::Placeholder;
-use super::chars::{before, begins_word, byte, is_one_of, is_word, run_end, run_start};
+use super::chars::{before, begins_word, byte, escape_digits, is_one_of, is_word, run_end, run_start};
 use super::spans::Spans;
+
+/// Longest run of digits and colons that is read together, in bytes.
+const MAX_RUN: usize = 256;
 
 /// Addresses with colons.
 pub(super) fn find(text: &[u8], spans: &mut Spans) {
@@ -15,7 +18,8 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
     while let Some(colon) = text[done..].iter().position(|byte| *byte == b':') {
         let colon = done + colon;
         let start = run_start(text, colon, done, is_part);
-        let end = run_end(text, colon, is_part);
+        let limit = text.len().min(colon + MAX_RUN);
+        let end = run_end(&text[..limit], colon, is_part);
         done = end;
         if end - start > 2 && text[start..end].iter().filter(|byte| **byte == b':').count() >= 2 {
             read_run(text, start, end, spans);
@@ -24,6 +28,7 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
 }
 
 fn read_run(text: &[u8], start: usize, end: usize, spans: &mut Spans) {
+    let start = start + escape_digits(text, start);
     let Some(start) = skip_label(text, start, end) else {
         return;
     };
@@ -139,26 +144,18 @@ pub(super) fn find_mac(text: &[u8], spans: &mut Spans) {
     for separator in [b'-', b'_'] {
         find_separated(text, separator, spans);
     }
-    let mut at = 0;
-    while at < text.len() {
-        if !is_word(text[at]) {
-            at += 1;
-            continue;
-        }
-        let end = run_end(text, at, is_word);
-        let word = &text[at..end];
-        if word.len() == 15
-            && is_one_of(&word[..3], &["enx", "wlx"])
-            && word[3..].iter().all(u8::is_ascii_hexdigit)
-        {
-            spans.add(at + 3, end, Placeholder::Mac);
-        } else if word.len() >= 4 && byte(text, end) == b'.' {
-            let from = end - 4;
-            if is_cisco(text, from) && (from == at || begins_word(text, from)) {
-                spans.add(from, from + 14, Placeholder::Mac);
+    for (at, byte) in text.iter().enumerate() {
+        if *byte == b'.' && at >= 4 && is_cisco(text, at - 4) && begins_word(text, at - 4) {
+            spans.add(at - 4, at + 10, Placeholder::Mac);
+        } else if *byte == b'x' && at >= 2 && begins_word(text, at - 2) {
+            let end = run_end(&text[..text.len().min(at + 14)], at + 1, |byte| byte.is_ascii_hexdigit());
+            if end == at + 13
+                && !is_word(super::chars::byte(text, end))
+                && is_one_of(&text[at - 2..=at], &["enx", "wlx"])
+            {
+                spans.add(at + 1, end, Placeholder::Mac);
             }
         }
-        at = end;
     }
 }
 
@@ -170,7 +167,8 @@ fn find_separated(text: &[u8], separator: u8, spans: &mut Spans) {
         let start = run_start(text, sign, done, is_part);
         let end = run_end(text, sign, is_part);
         done = end;
-        if end - start >= 17 && has_pairs(&text[start..end], separator) {
+        let start = start + escape_digits(text, start);
+        if end >= start + 17 && has_pairs(&text[start..end], separator) {
             spans.add(start, end, Placeholder::Mac);
         }
     }

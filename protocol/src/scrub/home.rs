@@ -6,9 +6,9 @@ use super::chars::{before, begins_word, byte, is_name, is_one_of, is_word, run_e
 use super::spans::Spans;
 
 /// Names that tools and images give.
-const SERVICE_NAMES: [&str; 6] = ["linuxbrew", "node", "runner", "lost+found", "user", "default"];
-const FOLDERS: [&[u8]; 6] =
-    [b"home", b"users", b"crontabs", b"spool/mail", b"var/mail", b"accountsservice/users"];
+const SERVICE_NAMES: &[&str] = &["linuxbrew", "node", "runner", "lost+found", "user", "default"];
+const FOLDERS: &[&[u8]] =
+    &[b"home", b"users", b"crontabs", b"spool/mail", b"var/mail", b"accountsservice/users"];
 
 pub(super) fn find(text: &[u8], spans: &mut Spans) {
     let mut at = 0;
@@ -55,10 +55,8 @@ fn read_path(text: &[u8], at: usize, spans: &mut Spans) -> usize {
     }
     let end = name_end(text, name, windows);
     let found = &text[name..end];
-    if !found.is_empty()
-        && !is_one_of(found, &SERVICE_NAMES)
-        && !(*folder == b"users" && is_one_of(found, &["public", "shared"]))
-    {
+    let everybody = *folder == b"users" && is_one_of(found, &["public", "shared"]);
+    if !everybody && !is_one_of(found, SERVICE_NAMES) {
         spans.add(name, end, Placeholder::User);
     }
     end.max(folder_end)

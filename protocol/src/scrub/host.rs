@@ -6,7 +6,7 @@ use super::chars::{before, byte, ends_with, is_name, is_one_of, is_word, run_end
 use super::spans::Spans;
 
 /// Domains of private networks, and of services that name somebody's home.
-const PRIVATE_DOMAINS: [&str; 44] = [
+const PRIVATE_DOMAINS: &[&str] = &[
     ".local",
     ".lan",
     ".home",
@@ -53,7 +53,7 @@ const PRIVATE_DOMAINS: [&str; 44] = [
     ".lokal",
 ];
 /// Files and properties whose names end like a domain of a private network.
-const NOT_HOSTS: [&str; 22] = [
+const NOT_HOSTS: &[&str] = &[
     "rc.local",
     "jail.local",
     "fail2ban.local",
@@ -100,7 +100,7 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
         let is_file =
             before(text, start) == b'/' && start > 1 && (is_word(text[start - 2]) || text[start - 2] == b'.');
         let may_be_file = [&b".local"[..], b".home", b".private", b".internal", b".lab", b".domain"];
-        if is_one_of(name, &NOT_HOSTS)
+        if is_one_of(name, NOT_HOSTS)
             || ((hidden || is_file) && may_be_file.iter().any(|domain| ends_with(name, domain)))
             || byte(text, end) == b'('
         {

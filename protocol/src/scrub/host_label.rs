@@ -9,7 +9,7 @@ use super::chars::{
 use super::spans::Spans;
 
 /// Names that everybody has.
-const GENERIC_NAMES: [&str; 46] = [
+const GENERIC_NAMES: &[&str] = &[
     "localhost",
     "ip6-localhost",
     "ip6-loopback",
@@ -76,12 +76,19 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
             continue;
         }
         let end = run_end(text, at, is_label);
-        // Every label ends with one of these.
-        if end - at >= 2 && matches!(text[end - 1] | 0x20, b'e' | b't' | b'n' | b's') {
+        if may_be_label(&text[at..end]) {
             read_label(text, at, end, spans);
         }
         at = end;
     }
+}
+
+/// Whether a word ends as a label does; most words do not.
+fn may_be_label(word: &[u8]) -> bool {
+    let [.., a, b] = word else {
+        return false;
+    };
+    matches!(&[a | 0x20, b | 0x20], b"me" | b"dn" | b"hn" | b"in" | b"de" | b"es" | b"st")
 }
 
 fn read_label(text: &[u8], start: usize, end: usize, spans: &mut Spans) {
@@ -161,7 +168,7 @@ fn add_name(text: &[u8], start: usize, dotted: bool, spans: &mut Spans) {
         || (has_dot && !dotted)
         || is_number
         || is_platform
-        || is_one_of(name, &GENERIC_NAMES)
+        || is_one_of(name, GENERIC_NAMES)
         || matches!(byte(text, end), b'(' | b'$' | b'/') && !dotted
     {
         return;
@@ -169,10 +176,9 @@ fn add_name(text: &[u8], start: usize, dotted: bool, spans: &mut Spans) {
     spans.add(start, end, Placeholder::Host);
 }
 
-const MONTHS: [&str; 12] =
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MONTHS: &[&str] = &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 /// What follows the address in a line that is not one of `/etc/hosts`.
-const NOT_NAMES: [&str; 16] = [
+const NOT_NAMES: &[&str] = &[
     "dev", "via", "src", "is", "not", "port", "from", "to", "and", "in", "on", "proto", "scope", "metric",
     "link", "ok",
 ];
@@ -204,7 +210,7 @@ fn read_syslog(text: &[u8], start: usize, line_end: usize, spans: &mut Spans) {
     let first = word_end(text, start);
     let is_time =
         |word: &[u8]| word.len() >= 8 && word[2] == b':' && word[5] == b':' && word[0].is_ascii_digit();
-    let time_end = if is_one_of(&text[start..first], &MONTHS) {
+    let time_end = if is_one_of(&text[start..first], MONTHS) {
         let day = run_end(text, first, |byte| byte == b' ');
         let time = run_end(text, word_end(text, day), |byte| byte == b' ');
         let end = word_end(text, time);
@@ -252,7 +258,7 @@ fn read_hosts(text: &[u8], start: usize, line_end: usize, spans: &mut Spans) {
     }
     let words = || text[first..line_end].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let is_host = |word: &[u8]| {
-        word.iter().all(|byte| is_name(*byte)) && !is_one_of(word, &NOT_NAMES) || word == b"<host>"
+        word.iter().all(|byte| is_name(*byte)) && !is_one_of(word, NOT_NAMES) || word == b"<host>"
     };
     let lettered = |word: &[u8]| {
         word[0].is_ascii_alphanumeric() && word.iter().any(u8::is_ascii_alphabetic) || word == b"<host>"

@@ -5,7 +5,7 @@
 
 use super::Placeholder;
 use super::chars::{
-    before, begins_word, byte, ends_with, is_one_of, is_word, run_end, stands_at, word_before,
+    before, begins_word, byte, ends_with, escape_digits, is_one_of, is_word, run_end, stands_at, word_before,
 };
 use super::spans::Spans;
 
@@ -26,6 +26,7 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
             at += 1;
             continue;
         }
+        at += escape_digits(text, at);
         let dotted = read(text, at);
         if let Some(end) = address_end(text, at, &dotted) {
             spans.add(at, end, placeholder(&dotted));
@@ -118,7 +119,7 @@ fn address_end(text: &[u8], start: usize, dotted: &Dotted) -> Option<usize> {
     Some(end)
 }
 
-const VERSION_WORDS: [&str; 12] = [
+const VERSION_WORDS: &[&str] = &[
     "version",
     "versions",
     "ver",
@@ -132,9 +133,9 @@ const VERSION_WORDS: [&str; 12] = [
     "version_id",
     "revision",
 ];
-const LINKING_WORDS: [&str; 6] = ["is", "to", "from", "of", "number", "at"];
-const DPKG_VERBS: [&[u8]; 4] = [b"setting up ", b"unpacking ", b"preparing to ", b"removing "];
-const FILE_ENDS: [&[u8]; 16] = [
+const LINKING_WORDS: &[&str] = &["is", "to", "from", "of", "number", "at"];
+const DPKG_VERBS: &[&[u8]] = &[b"setting up ", b"unpacking ", b"preparing to ", b"removing "];
+const FILE_ENDS: &[&[u8]] = &[
     b".tar", b".tgz", b".zip", b".deb", b".rpm", b".jar", b".whl", b".apk", b".gem", b".so", b".el", b".fc",
     b".dev", b".post", b"_amd64", b"_arm64",
 ];
@@ -178,8 +179,8 @@ fn is_version(text: &[u8], start: usize, end: usize, strictly: bool) -> bool {
 
 fn follows_version_word(text: &[u8], start: usize) -> bool {
     let (word, at) = word_before(text, start);
-    let names_version = |word: &[u8]| is_one_of(word, &VERSION_WORDS) || ends_with(word, b"_version");
-    if names_version(word) || (is_one_of(word, &LINKING_WORDS) && names_version(word_before(text, at).0)) {
+    let names_version = |word: &[u8]| is_one_of(word, VERSION_WORDS) || ends_with(word, b"_version");
+    if names_version(word) || (is_one_of(word, LINKING_WORDS) && names_version(word_before(text, at).0)) {
         return true;
     }
     let floor = start.saturating_sub(120);

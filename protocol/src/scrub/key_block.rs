@@ -2,7 +2,7 @@
 //! encoding. What counts are the words `KEY-----`, `BEGIN` and `END`; between them everything goes.
 
 use super::Placeholder;
-use super::chars::{byte, is_one_of, run_end, run_start, stands_at};
+use super::chars::{byte, ends_with, is_one_of, run_end, run_start, stands_at};
 use super::random::may_be_rest;
 use super::spans::Spans;
 
@@ -10,8 +10,8 @@ use super::spans::Spans;
 const MAX_BLOCK: usize = 32 * 1024;
 
 /// Lines within a block that are no base64.
-const HEADERS: [&str; 8] =
-    ["proc-type:", "dek-info:", "version:", "comment:", "hash:", "charset:", "messageid:", "subject:"];
+const HEADERS: &[&str] =
+    &["proc-type:", "dek-info:", "version:", "comment:", "hash:", "charset:", "messageid:", "subject:"];
 
 /// `-----BEGIN X-----` or its `END`, or what is left of it.
 #[derive(Clone, Copy)]
@@ -86,9 +86,9 @@ impl Iterator for Marks<'_> {
 }
 
 fn ends_as_key(label: &[u8]) -> bool {
-    ["key", "block", "ey", "certificate"].iter().any(|end| {
-        let at = label.len().wrapping_sub(end.len());
-        stands_at(label, at, end.as_bytes()) && (at == 0 || label[at - 1] == b' ' || label.len() < 8)
+    [&b"key"[..], b"block", b"ey", b"certificate"].iter().any(|end| {
+        let before = &label[..label.len().saturating_sub(end.len())];
+        ends_with(label, end) && (before.is_empty() || before.ends_with(b" ") || label.len() < 8)
     })
 }
 
@@ -147,8 +147,10 @@ fn body_start(text: &[u8], at: usize, floor: usize) -> usize {
             );
         let piece = &text[word..word_end];
         if piece.is_empty()
-            || word_end == at
-            || !(line_start && piece.len() >= 4 || piece.len() >= 16 || may_be_rest(piece))
+            || !(line_start && (piece.len() >= 4 || start == at) && word_end < at
+                || piece.ends_with(b"\\n")
+                || piece.len() >= 16
+                || may_be_rest(piece))
         {
             return start;
         }

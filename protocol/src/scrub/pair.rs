@@ -1,16 +1,14 @@
-//! Values that a name before them makes secret: `password=x`, `"api_key": "x"`, `--token x`, `-psecret` of
-//! mysql, `Authorization: Bearer x`, `IDENTIFIED BY 'x'`, `<password>x</password>`, with quotes and escapes
+//! Values that a name before them makes secret: `password=x`, `"api_key": "x"`, `--token x`,
+//! `Authorization: Bearer x`, `PASSWORD 'x'`, `<password>x</password>`, with quotes and escapes
 //! as they come.
 
-use super::Placeholder;
-use super::chars::{
-    before, byte, ends_with, is_one_of, is_quote, run_end, run_start, stands_at, word_before,
-};
+use super::chars::{before, byte, ends_with, is_one_of, run_end, run_start, stands_at, word_before};
+use super::command;
 use super::spans::Spans;
 use super::value::{self, Sign};
 
 /// Ends of names whose value is a secret; a name may end so without a separator (`PGPASSWORD`).
-const ENDINGS: [&str; 32] = [
+const ENDINGS: &[&str] = &[
     "password",
     "passwords",
     "passwd",
@@ -45,7 +43,7 @@ const ENDINGS: [&str; 32] = [
     "passwrd",
 ];
 /// Names and parts of names that must stand alone.
-const WORDS: [&str; 15] = [
+const WORDS: &[&str] = &[
     "pass",
     "pw",
     "psk",
@@ -63,7 +61,7 @@ const WORDS: [&str; 15] = [
     "community",
 ];
 /// What makes a `key` a secret one.
-const KEY_KINDS: [&str; 22] = [
+const KEY_KINDS: &[&str] = &[
     "api",
     "access",
     "secret",
@@ -88,7 +86,7 @@ const KEY_KINDS: [&str; 22] = [
     "preshared",
 ];
 /// Last parts of a name that make its value harmless.
-const HARMLESS: [&str; 52] = [
+const HARMLESS: &[&str] = &[
     "file",
     "path",
     "dir",
@@ -143,11 +141,6 @@ const HARMLESS: [&str; 52] = [
     "cpp",
 ];
 
-/// Last letters of all of these names, and of the words of [`read_command`].
-const LAST_LETTERS: &[u8] = b"dstenylkhwpcr";
-/// First letters of the flags of [`read_flag`].
-const FLAGS: &[u8] = b"pauU";
-
 pub(super) fn find(text: &[u8], spans: &mut Spans) {
     let mut done = 0;
     let mut at = 0;
@@ -158,15 +151,54 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
         }
         let end = run_end(text, at, |byte| byte.is_ascii_alphabetic());
         // Every name in the lists ends with one of these.
-        let last = text[end - 1] | 0x20;
-        if (end - at >= 2 && LAST_LETTERS.contains(&last))
-            || (before(text, at) == b'-' && FLAGS.contains(&text[at]))
-        {
+        if may_matter(&text[at..end]) || (before(text, at) == b'-' && command::FLAGS.contains(&text[at])) {
             done = Name::read(text, at, end, done).map_or(done, |name| name.find_value(text, spans));
-            read_command(text, at, end, spans);
+            command::read(text, at, end, spans);
         }
-        at = end.max(done.min(end));
+        at = end.max(done);
     }
+}
+
+/// Whether a word ends as one of the lists or of [`command::read`] does; most words do not.
+fn may_matter(word: &[u8]) -> bool {
+    let [.., a, b] = word else {
+        return false;
+    };
+    matches!(
+        &[a | 0x20, b | 0x20],
+        b"rd"
+            | b"ds"
+            | b"wd"
+            | b"rt"
+            | b"se"
+            | b"de"
+            | b"et"
+            | b"ts"
+            | b"en"
+            | b"ey"
+            | b"on"
+            | b"ie"
+            | b"es"
+            | b"al"
+            | b"ls"
+            | b"ss"
+            | b"pw"
+            | b"sk"
+            | b"th"
+            | b"ns"
+            | b"wt"
+            | b"tp"
+            | b"lt"
+            | b"ok"
+            | b"in"
+            | b"ty"
+            | b"er"
+            | b"ic"
+            | b"st"
+            | b"te"
+            | b"by"
+            | b"sh"
+    ) || (matches!(word[0], b'p' | b'P') && camel_password(word))
 }
 
 struct Name {
@@ -183,7 +215,7 @@ impl Name {
         let floor = done.min(start).max(start.saturating_sub(64));
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
         let secret = ENDINGS.iter().any(|ending| ends_with(word, ending.as_bytes()))
-            || is_one_of(word, &WORDS)
+            || is_one_of(word, WORDS)
             || camel_password(word)
             || (is_one_of(word, &["key"]) && follows_kind(text, start));
         if !secret || is_one_of(word, &["bypass", "compass"]) {
@@ -197,8 +229,14 @@ impl Name {
         let end_of_name = run_start(text, name.end, end, |byte| matches!(byte, b'.' | b'-'));
         let rest = &text[end..end_of_name];
         let last = rest.rsplit(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or(rest);
+        // Of `auth_token` the token counts.
+        let rest_end = run_start(text, end_of_name, end, |byte| !byte.is_ascii_alphabetic());
+        let last_word = (rest_end - last.len().min(rest_end - end), rest_end);
+        let is_last =
+            ENDINGS.iter().any(|ending| ends_with(&text[last_word.0..last_word.1], ending.as_bytes()));
+        let name = if is_last { Self { word: last_word, ..name } } else { name };
         let is_community = is_one_of(word, &["community"]) && (!rest.is_empty() || name.start != start);
-        (!is_one_of(last, &HARMLESS) && !is_community).then_some(Self { end: end_of_name, ..name })
+        (!is_one_of(last, HARMLESS) && !is_community).then_some(Self { end: end_of_name, ..name })
     }
 
     /// Adds the value; returns up to where names need no second look.
@@ -218,7 +256,7 @@ impl Name {
             .any(|end| ends_with(word, end));
         let is_header = is_one_of(word, &["authorization", "cookie"]);
         match sign {
-            Sign::Colon if is_header => value::add_header(text, start, spans),
+            Sign::Colon if is_header => return value::add_header(text, start, spans).unwrap_or(self.end),
             Sign::Equals | Sign::Colon => {
                 let parse_error = is_one_of(word, &["token"])
                     && is_one_of(
@@ -230,11 +268,11 @@ impl Name {
                     byte(text, self.end) == b' ' && stands_at(text, start, &word.to_ascii_lowercase());
                 let file = sign == Sign::Colon && before(text, self.start) == b'/';
                 if !(parse_error || program || file) {
-                    value::add(text, start, sign, spans);
+                    return value::add(text, start, sign, spans).unwrap_or(self.end);
                 }
             }
             Sign::Space if is_flag && byte(text, start) != b'-' => {
-                value::add(text, start, Sign::Equals, spans)
+                value::add(text, start, Sign::Equals, spans);
             }
             Sign::Space if is_password && value::is_quoted(text, start) && !is_prose_quote(text, start) => {
                 value::add(text, start, Sign::Equals, spans);
@@ -279,105 +317,5 @@ fn follows_kind(text: &[u8], start: usize) -> bool {
         return false;
     }
     let kind = run_start(text, start - 1, start.saturating_sub(24), |byte| byte.is_ascii_alphanumeric());
-    is_one_of(&text[kind..start - 1], &KEY_KINDS)
-}
-
-const MYSQL: [&str; 10] = [
-    "mysql",
-    "mysqldump",
-    "mysqladmin",
-    "mariadb",
-    "mysqlimport",
-    "mysqlcheck",
-    "sshpass",
-    "smbclient",
-    "ldapsearch",
-    "mongosh",
-];
-
-/// Secrets that follow a word without being named by it.
-fn read_command(text: &[u8], start: usize, end: usize, spans: &mut Spans) {
-    let word = &text[start..end];
-    let space = byte(text, end) == b' ';
-    if space && is_one_of(word, &["bearer"]) {
-        value::add_credentials(text, end + 1, false, spans);
-    } else if space && is_one_of(word, &["basic", "digest", "negotiate"]) {
-        value::add_credentials(text, end + 1, true, spans);
-    } else if is_one_of(word, &["by"]) && space && is_one_of(word_before(text, start).0, &["identified"]) {
-        value::add(text, end + 1, Sign::Equals, spans);
-    } else if is_one_of(word, &["by"])
-        && space
-        && value::is_quoted(text, end + 1)
-        && is_one_of(word_before(text, start).0, &["encrypted"])
-    {
-        value::add(text, end + 1, Sign::Equals, spans);
-    } else if before(text, start) == b'-' && FLAGS.contains(&word[0]) {
-        read_flag(text, start, end, spans);
-    } else if is_one_of(word, &["chpasswd"]) {
-        read_chpasswd(text, start, spans);
-    } else if is_one_of(word, &["ssh"]) {
-        read_public_key(text, start, spans);
-    }
-}
-
-/// `-psecret` and `-p secret` of database clients, `-u name:secret` of curl.
-fn read_flag(text: &[u8], start: usize, end: usize, spans: &mut Spans) {
-    if before(text, start) != b'-'
-        || !matches!(byte(text, start.wrapping_sub(2)), b' ' | b'\n' | b'"' | b'\'' | b'|')
-    {
-        return;
-    }
-    let floor = start.saturating_sub(160);
-    let line = run_start(text, start - 1, floor, |byte| !matches!(byte, b'\n' | b';'));
-    let command = |names: &[&str]| {
-        let mut words = text[line..start]
-            .split(|byte| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'"' | b'\'' | b'|' | b'('));
-        words.any(|word| is_one_of(word, names))
-    };
-    match text[start] {
-        b'p' if command(&MYSQL) => {
-            let glued = end > start + 1 || !byte(text, start + 1).is_ascii_whitespace();
-            // `mysql -p database` asks for the password.
-            if glued {
-                value::add(text, start + 1, Sign::Equals, spans);
-            } else if command(&["sshpass", "mongosh", "smbclient"]) {
-                value::add(text, start + 2, Sign::Equals, spans);
-            }
-        }
-        b'a' if end == start + 1 && command(&["redis-cli"]) => {
-            value::add(text, start + 2, Sign::Equals, spans)
-        }
-        b'u' if command(&["curl", "wget", "curl:"]) => value::add_after_colon(text, end, spans),
-        b'U' if command(&["smbclient", "curl"]) => value::add_after_colon(text, end, spans),
-        _ => {}
-    }
-}
-
-/// `echo "name:secret" | chpasswd`
-fn read_chpasswd(text: &[u8], start: usize, spans: &mut Spans) {
-    let floor = start.saturating_sub(200);
-    let line = run_start(text, start, floor, |byte| byte != b'\n');
-    let piped = text[line..start].contains(&b'|') && text[line..start].windows(4).any(|word| word == b"echo");
-    let colon = text[line..start].iter().position(|byte| *byte == b':');
-    if let Some(colon) = colon.filter(|colon| piped && *colon > 0) {
-        value::add(text, line + colon + 1, Sign::Equals, spans);
-    }
-    if stands_at(text, start + 8, b" <<<") {
-        value::add_after_colon(text, start + 13, spans);
-    }
-}
-
-/// `ssh-ed25519 AAAA… name@host`
-fn read_public_key(text: &[u8], start: usize, spans: &mut Spans) {
-    let kind =
-        run_end(text, start, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'@' | b'.'));
-    if byte(text, kind) != b' ' || !stands_at(text, kind + 1, b"aaaa") {
-        return;
-    }
-    let key =
-        run_end(text, kind + 1, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
-    let comment =
-        run_end(text, key + 1, |byte| !byte.is_ascii_whitespace() && !is_quote(byte) && byte != b'|');
-    let end = if byte(text, key) == b' ' { comment } else { key };
-    spans.add(kind + 1, end, Placeholder::Key);
+    is_one_of(&text[kind..start - 1], KEY_KINDS)
 }

@@ -22,12 +22,13 @@ impl Spans {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// `text` with every finding replaced. Findings that overlap become one, of the kind that is the first
     /// in the order of [`Placeholder`].
     pub(super) fn replace_in<'t>(mut self, text: Cow<'t, str>) -> Cow<'t, str> {
-        if self.0.is_empty() {
-            return text;
-        }
         self.0.sort_by_key(|span| span.start);
         let mut out = String::with_capacity(text.len());
         let mut done = 0;

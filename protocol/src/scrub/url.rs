@@ -6,7 +6,7 @@ use super::chars::{before, byte, is_name, is_word, run_end, run_start, stands_at
 use super::spans::Spans;
 
 /// Services whose path is a secret from here on.
-const SECRET_PATHS: [&[u8]; 13] = [
+const SECRET_PATHS: &[&[u8]] = &[
     b"hooks.slack.com/",
     b"discord.com/api/webhooks/",
     b"discordapp.com/api/webhooks/",

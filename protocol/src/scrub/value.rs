@@ -4,7 +4,7 @@
 use super::Placeholder;
 use super::chars::{before, byte, is_one_of, is_quote, is_word, line_break, run_end, run_start, stands_at};
 use super::spans::Spans;
-use super::token::with_rest;
+use super::wrap::with_rest;
 
 /// What stands between a name and its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(super) enum Sign {
 const MAX_QUOTED: usize = 512;
 
 /// Values that say nothing, behind any sign.
-const EMPTY_VALUES: [&str; 22] = [
+const EMPTY_VALUES: &[&str] = &[
     "true",
     "false",
     "yes",
@@ -43,7 +43,7 @@ const EMPTY_VALUES: [&str; 22] = [
     "enabled",
 ];
 /// What follows a colon where it begins a sentence.
-const PROSE: [&str; 42] = [
+const PROSE: &[&str] = &[
     "not",
     "is",
     "was",
@@ -112,14 +112,20 @@ pub(super) fn is_quoted(text: &[u8], at: usize) -> bool {
     is_quote(byte(text, run_end(text, at, |byte| byte == b'\\')))
 }
 
-/// Adds the value at `start`.
-pub(super) fn add(text: &[u8], start: usize, sign: Sign, spans: &mut Spans) {
+/// Adds the value at `start`; its end, or `None` if it says nothing.
+pub(super) fn add(text: &[u8], start: usize, sign: Sign, spans: &mut Spans) -> Option<usize> {
+    let quote = run_end(text, start, |byte| is_quote(byte) || byte == b'\\');
+    if stands_at(text, quote, b"$(") {
+        return None;
+    }
     let (start, end) = bounds(text, start);
     let value = &text[start..end];
     if value.is_empty() || says_nothing(value, sign) {
-        return;
+        return None;
     }
-    spans.add(start, with_rest(text, end), Placeholder::Secret);
+    let end = with_rest(text, end);
+    spans.add(start, end, Placeholder::Secret);
+    Some(end)
 }
 
 /// Start and end of the value at `at`, without its quotes.
@@ -146,11 +152,8 @@ fn closing(text: &[u8], start: usize, quote: u8, slashes: usize) -> Option<usize
     while let Some(found) = text[at..limit].iter().position(|byte| *byte == quote) {
         let sign = at + found;
         let escapes = sign - run_start(text, sign, start, |byte| byte == b'\\');
-        if escapes == slashes
-            || escapes < slashes
-            || (slashes == 0 && escapes % 2 == 0)
-            || quote == b'\'' && slashes == 0
-        {
+        let quoted = slashes == 0 && (escapes.is_multiple_of(2) || quote == b'\'');
+        if escapes <= slashes || quoted {
             return Some(sign - escapes.min(slashes));
         }
         at = sign + 1;
@@ -193,8 +196,8 @@ fn says_nothing(value: &[u8], sign: Sign) -> bool {
     masked
         || is_placeholder(plain)
         || is_variable(plain)
-        || is_one_of(plain, &EMPTY_VALUES)
-        || (sign == Sign::Colon && (number || is_one_of(plain, &PROSE)))
+        || is_one_of(plain, EMPTY_VALUES)
+        || (sign == Sign::Colon && (number || is_one_of(plain, PROSE)))
 }
 
 fn is_placeholder(value: &[u8]) -> bool {
@@ -217,15 +220,14 @@ fn is_variable(value: &[u8]) -> bool {
 }
 
 /// `Authorization: Bearer x`, `Cookie: a=b; c=d`: all up to the end of the line or the closing quote.
-pub(super) fn add_header(text: &[u8], start: usize, spans: &mut Spans) {
+pub(super) fn add_header(text: &[u8], start: usize, spans: &mut Spans) -> Option<usize> {
     if is_quoted(text, start) {
-        add(text, start, Sign::Equals, spans);
-        return;
+        return add(text, start, Sign::Equals, spans);
     }
     let first = &text[start..run_end(text, start, u8_is_letter)];
-    let is_prose = is_one_of(first, &PROSE) || is_one_of(first, &EMPTY_VALUES);
+    let is_prose = is_one_of(first, PROSE) || is_one_of(first, EMPTY_VALUES);
     if is_prose && byte(text, start + first.len()) != b'=' {
-        return;
+        return None;
     }
     let end = run_end(text, start, |byte| !matches!(byte, b'\n' | b'"' | b'\'' | b'`' | b'|'));
     let end = run_start(text, end, start, |byte| matches!(byte, b'\\' | b' ' | b'\t'));
@@ -233,9 +235,12 @@ pub(super) fn add_header(text: &[u8], start: usize, spans: &mut Spans) {
         Some(found) if before(text, start + found) != b'\\' => start + found,
         _ => end,
     };
-    if !is_placeholder(&text[start..end]) {
-        spans.add(start, with_rest(text, end), Placeholder::Secret);
+    if is_placeholder(&text[start..end]) {
+        return None;
     }
+    let end = with_rest(text, end);
+    spans.add(start, end, Placeholder::Secret);
+    Some(end)
 }
 
 const fn u8_is_letter(byte: u8) -> bool {

@@ -1,15 +1,13 @@
 //! What each generation sends and what becomes of it. Bodies are those of real clients, shortened
 //! where a test is about one field.
 
-use proptest::prelude::*;
-use proptest::sample::select;
 use serde_json::{Value, json};
-use telemetry_protocol::wire::FIELDS;
 
 use super::*;
 use crate::ingest::decode::decode;
-use crate::ingest::execution::with_facts;
-use crate::ingest::scrub::{MAX_COMMAND_BYTES, MAX_ERROR_BYTES, MAX_SHORT_TEXT_BYTES, scrub};
+use crate::ingest::scrub::scrub;
+
+mod bounds;
 
 fn try_read(body: &str, route: Route) -> Result<(Event, Rescues), Rejection> {
     let now = DateTime::from_timestamp(1_772_755_199, 123_456_000).expect("a time");
@@ -298,105 +296,28 @@ fn control_characters_go_and_lines_stay_on_one_line() {
 }
 
 #[test]
-fn long_texts_are_cut_between_characters_the_error_at_its_beginning() {
-    // No limit is a multiple of the 3 bytes of this character.
-    let long = format!("abc{}xyz", "€".repeat(10_000));
-    let kept = |limit: usize| "€".repeat((limit - 3) / 3);
-    let facts = telemetry(json!({"error": long, "failed_command": long, "cpu_model": long})).facts;
-    assert_eq!(text(&facts.error), Some(&*format!("{}xyz", kept(MAX_ERROR_BYTES))));
-    assert_eq!(text(&facts.failed_command), Some(&*format!("abc{}", kept(MAX_COMMAND_BYTES))));
-    assert_eq!(text(&facts.cpu_model), Some(&*format!("abc{}", kept(MAX_SHORT_TEXT_BYTES))));
-    let fits = "e".repeat(MAX_ERROR_BYTES);
-    assert_eq!(text(&telemetry(json!({"error": fits})).facts.error), Some(&*fits));
-}
-
-/// Whether a value keeps to the bounds of the fact of this name.
-trait Bounded {
-    fn is_bounded(&self, fact: &str) -> bool;
-}
-
-impl Bounded for Text {
-    fn is_bounded(&self, fact: &str) -> bool {
-        let (longest, breaks) = match fact {
-            "error" => (MAX_ERROR_BYTES, true),
-            "failed_command" => (MAX_COMMAND_BYTES, true),
-            "app" | "id" => (usize::MAX, fact == "id"),
-            _ => (MAX_SHORT_TEXT_BYTES, false),
-        };
-        let is_allowed = |c: char| !c.is_control() || (breaks && matches!(c, '\n' | '\t'));
-        !self.is_empty() && self.len() <= longest && self.chars().all(is_allowed)
-    }
-}
-
-impl Bounded for i32 {
-    fn is_bounded(&self, fact: &str) -> bool {
-        let range = match fact {
-            "exit_code" => 0..=255,
-            "ct_type" => 0..=2,
-            "failed_line" => 1..=Self::MAX,
-            "install_duration" => 0..=31 * 86_400,
-            "core_count" => 0..=1 << 14,
-            _ => 0..=1 << 30,
-        };
-        range.contains(self)
-    }
-}
-
-impl Bounded for bool {
-    fn is_bounded(&self, _: &str) -> bool {
-        true
-    }
-}
-
-macro_rules! unbounded_facts {
-    ($($(#[$doc:meta])* $field:ident: $type:ty),+ $(,)?) => {
-        /// The names of the facts that break their bounds.
-        fn unbounded(facts: &Facts) -> Vec<&'static str> {
-            let mut names = Vec::new();
-            $(if facts.$field.get().is_some_and(|value| !value.is_bounded(stringify!($field))) {
-                names.push(stringify!($field));
-            })+
-            names
-        }
-    };
-}
-with_facts!(unbounded_facts);
-
-fn scalar() -> impl Strategy<Value = Value> {
-    let word = select(
-        "none qemu Debian 32G -5 nan 1e400  yes exit_code=1 \0\n\u{9f}".split(' ').collect::<Vec<_>>(),
-    );
-    let long = ("[a\u{0}\n\té€🚀]{1,6}", 1..6_000_usize).prop_map(|(text, times)| text.repeat(times));
-    prop_oneof![
-        1 => Just(Value::Null),
-        1 => any::<bool>().prop_map(Value::from),
-        2 => any::<i64>().prop_map(Value::from),
-        4 => (-1..300_i64).prop_map(Value::from),
-        2 => any::<f64>().prop_map(Value::from),
-        4 => word.prop_map(Value::from),
-        4 => any::<String>().prop_map(Value::from),
-        1 => long.prop_map(Value::from),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn whatever_is_accepted_keeps_to_the_bounds(
-        fields in proptest::collection::hash_map(select(FIELDS), scalar(), 0..FIELDS.len()),
-        status in proptest::option::weighted(0.8, select(&Status::ALL[..])),
-        route in select(&[Route::Upload, Route::DevUpdateStatus, Route::Telemetry][..]),
-    ) {
-        let mut body: serde_json::Map<String, Value> =
-            fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        if let Some(status) = status {
-            body.insert("status".into(), status.as_str().into());
-        }
-        if let Ok((event, _)) = try_read(&Value::Object(body).to_string(), route) {
-            prop_assert_eq!(unbounded(&event.facts), [""; 0]);
-            let ids = [&event.random_id, &event.execution_id].into_iter().flatten();
-            prop_assert!(ids.into_iter().all(|id| Text::from(&**id).is_bounded("id")));
-            let tellers = event.facts.statuses().into_iter().flatten();
-            prop_assert!(tellers.into_iter().all(|status| status == event.status));
-        }
+fn what_newer_clients_tell_is_kept_only_if_it_is_one_of_the_known_words() {
+    let (event, rescues) = telemetry_and_rescues(json!({
+        "template_kind": "OCI", "custom_entrypoint": "yes", "host_managed_network": false,
+        "runtime_source": "https://mirror.example/", "runtime_ref": "v2026.8.1",
+    }));
+    assert_eq!(text(&event.facts.template_kind), Some("oci"));
+    assert_eq!(event.facts.custom_entrypoint.get(), Some(&true));
+    assert_eq!(event.facts.host_managed_network.get(), Some(&false));
+    assert_eq!(text(&event.facts.runtime_source), None);
+    assert_eq!(text(&event.facts.runtime_ref), Some("v2026.8.1"));
+    assert_eq!(rescues, ["unknown_word"]);
+    for (word, kept) in [
+        ("main", true),
+        ("2026-08-01", true),
+        ("0123abc", true),
+        ("0123456789abcdef0123456789abcdef01234567", true),
+        ("my-branch", false),
+        ("feature/secret", false),
+        ("10", false),
+        ("https://mirror.example/x", false),
+    ] {
+        let told = telemetry(json!({"runtime_ref": word})).facts.runtime_ref;
+        assert_eq!(text(&told), kept.then_some(word));
     }
 }

@@ -1,0 +1,122 @@
+//! What is generated from the catalogue of exit codes: two functions of `client/api.func`, and
+//! `docs/EXIT_CODES.md`. `make catalogue` writes them, a test fails when they are stale.
+
+use std::fmt::Write;
+
+use telemetry_protocol::Generation;
+use telemetry_protocol::exit_code::{self, Category, Entry};
+
+/// Between these two lines stands what is generated.
+pub const BEGIN: &str = "# --- generated from the catalogue of exit codes by `make catalogue`: begin";
+/// See [`BEGIN`].
+pub const END: &str = "# --- generated from the catalogue of exit codes by `make catalogue`: end";
+
+/// `script` with its generated part made anew; `None` when the two marks are not there.
+#[must_use]
+pub fn renew_script(script: &str) -> Option<String> {
+    let (before, rest) = script.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}\n{}{END}{after}", functions()))
+}
+
+fn functions() -> String {
+    let mut text = String::from("explain_exit_code() {\n  case \"${1:-}\" in\n");
+    for code in 0..=255 {
+        let title = exit_code::explain(Generation::NEWEST, code).title;
+        if title != UNKNOWN {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "  {code}) echo {} ;;", quoted(&title));
+        }
+    }
+    let _ = write!(
+        text,
+        "  *) echo \"{UNKNOWN}\" ;;\n  esac\n}}\n\ncategorize_error() {{\n  case \"${{1:-}}\" in\n"
+    );
+    for category in Category::ALL.into_iter().filter(|category| *category != Category::Unknown) {
+        let codes: Vec<String> = (0..=255)
+            .filter(|code| exit_code::explain(Generation::NEWEST, *code).category == category)
+            .map(|code| code.to_string())
+            .collect();
+        if !codes.is_empty() {
+            let _ = writeln!(text, "  {}) echo \"{}\" ;;", codes.join(" | "), category.as_str());
+        }
+    }
+    text += "  *) echo \"unknown\" ;;\n  esac\n}\n";
+    text
+}
+
+const UNKNOWN: &str = "Unknown error";
+
+/// A word of bash that is exactly this text.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// The page about all exit codes of all generations.
+#[must_use]
+pub fn page() -> String {
+    let mut text = String::from(
+        "# Exit codes\n\n<!-- Generated from protocol/data/exit_codes.tsv by `make catalogue`; do not edit. -->\n\n\
+         What an exit code of a script means, and what to do about it. The newest clients mean this; below \
+         stands\nwhere older ones meant something else. A code that is not listed is an unknown error; 129 to \
+         159 are\nnamed by their signal. `telemetry explain CODE` prints an entry on a host.\n\n\
+         *Blocked* codes are refusals to begin because of the host. They do not count as failures of a script.\n\n\
+         | code | meaning | category | blocked | what to do |\n|---:|---|---|---|---|\n",
+    );
+    for entry in exit_code::entries(Generation::NEWEST) {
+        let blocked = if entry.fault == exit_code::Fault::Environment { "yes" } else { "" };
+        let category = entry.category.as_str();
+        let _ = writeln!(
+            text,
+            "| {} | {} | {category} | {blocked} | {} |",
+            entry.code,
+            cell(entry.title),
+            cell(entry.recovery)
+        );
+    }
+    text += "\n## Where older clients meant something else\n\n\
+             | code | generation | meaning | category | what to do |\n|---:|---:|---|---|---|\n";
+    for code in 0..=255 {
+        for generation in [Generation::One, Generation::Two] {
+            let newest = exit_code::entry(Generation::NEWEST, code);
+            let older = exit_code::entry(generation, code).filter(|older| differs(older, newest));
+            if let Some(entry) = older {
+                let (number, category) = (generation.number(), entry.category.as_str());
+                let _ = writeln!(
+                    text,
+                    "| {code} | {number} | {} | {category} | {} |",
+                    cell(entry.title),
+                    cell(entry.recovery)
+                );
+            }
+        }
+    }
+    text
+}
+
+fn differs(older: &Entry, newest: Option<&Entry>) -> bool {
+    newest.is_none_or(|newest| (newest.title, newest.category) != (older.title, older.category))
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('<', "&lt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_generated_part_is_replaced() {
+        let script = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
+        let new = renew_script(&script).unwrap();
+        assert!(new.starts_with("before\n") && new.ends_with("\nafter\n") && !new.contains("\nold\n"));
+        assert_eq!(renew_script(&new).as_deref(), Some(new.as_str()));
+        assert_eq!(renew_script("no marks"), None);
+    }
+
+    #[test]
+    fn a_quote_in_a_title_stays_a_quote() {
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}

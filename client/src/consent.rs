@@ -1,0 +1,128 @@
+//! Whether this host reports at all: `DIAGNOSTICS` in the environment, and the line `DIAGNOSTICS=`
+//! of `/usr/local/community-scripts/diagnostics`.
+//!
+//! Each of the two can say yes, and each can refuse: who says anything but `yes` in one place is not
+//! overruled by the other. The documented ways to opt out (for one script, in a script's head, for
+//! the whole system) all end here.
+
+use std::fs;
+use std::io;
+
+use crate::host::Host;
+use crate::storage;
+
+/// The file that the scripts' first question is answered in.
+pub const FILE: &str = "/usr/local/community-scripts/diagnostics";
+
+/// What was said, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// At least one place says `yes`, and none says anything else.
+    Given,
+    /// `DIAGNOSTICS` is set to something else.
+    RefusedByVariable,
+    /// The file says something else, or cannot be read.
+    RefusedByFile,
+    /// Nobody was asked yet.
+    NeverGiven,
+}
+
+/// Reads both places. Only the exact word `yes` is a yes.
+#[must_use]
+pub fn ask(host: &Host) -> Consent {
+    let variable = host.raw_variable("DIAGNOSTICS");
+    if variable.is_some_and(|answer| answer != "yes") {
+        return Consent::RefusedByVariable;
+    }
+    let mut said_yes = variable.is_some();
+    if host.exists(FILE) {
+        let Some(content) = host.read(FILE, 64 * 1024) else {
+            return Consent::RefusedByFile;
+        };
+        for answer in content.lines().filter_map(answer_of) {
+            if answer != "yes" {
+                return Consent::RefusedByFile;
+            }
+            said_yes = true;
+        }
+    }
+    if said_yes { Consent::Given } else { Consent::NeverGiven }
+}
+
+/// The scripts find the line in any case, so do we.
+fn answer_of(line: &str) -> Option<&str> {
+    let (name, answer) = line.split_once('=')?;
+    name.eq_ignore_ascii_case("DIAGNOSTICS").then(|| answer.trim_end())
+}
+
+/// Writes the answer into the file; its other lines stay.
+///
+/// # Errors
+/// What the file system says.
+pub fn record(host: &Host, yes: bool) -> io::Result<()> {
+    let path = host.path(FILE);
+    let old = fs::read_to_string(&path).unwrap_or_default();
+    let mut lines: Vec<&str> = old.lines().filter(|line| answer_of(line).is_none()).collect();
+    lines.push(if yes { "DIAGNOSTICS=yes" } else { "DIAGNOSTICS=no" });
+    let content = lines.join("\n") + "\n";
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    storage::replace(&path, content.as_bytes(), 0o644)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host_with(file: Option<&str>, variable: Option<&str>) -> (tempfile::TempDir, Host) {
+        let root = tempfile::tempdir().unwrap();
+        if let Some(content) = file {
+            let path = root.path().join(FILE.trim_start_matches('/'));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        let variables: Vec<_> = variable.map(|value| ("DIAGNOSTICS", value)).into_iter().collect();
+        let host = Host::new(root.path(), &variables);
+        (root, host)
+    }
+
+    #[test]
+    fn anything_but_yes_is_a_refusal() {
+        for answer in ["no", "", "YES", "Yes", "y", "true", "1", " yes", "\"yes\"", "yes please"] {
+            let (_root, host) = host_with(None, Some(answer));
+            assert_eq!(ask(&host), Consent::RefusedByVariable, "{answer:?}");
+            let (_root, host) = host_with(Some(&format!("DIAGNOSTICS={answer}\n")), None);
+            assert_eq!(ask(&host), Consent::RefusedByFile, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_yes_in_either_place_is_enough_and_a_no_in_either_place_wins() {
+        let yes = Some("DIAGNOSTICS=yes\n");
+        let no = Some("# comment\nDIAGNOSTICS=no\n");
+        for (file, variable, expected) in [
+            (None, None, Consent::NeverGiven),
+            (Some("# nothing said\n"), None, Consent::NeverGiven),
+            (yes, None, Consent::Given),
+            (None, Some("yes"), Consent::Given),
+            (yes, Some("yes"), Consent::Given),
+            (yes, Some("no"), Consent::RefusedByVariable),
+            (no, Some("yes"), Consent::RefusedByFile),
+            (Some("DIAGNOSTICS=yes\nDIAGNOSTICS=no\n"), Some("yes"), Consent::RefusedByFile),
+            (Some("diagnostics=yes\n"), None, Consent::Given),
+        ] {
+            let (_root, host) = host_with(file, variable);
+            assert_eq!(ask(&host), expected, "{file:?} {variable:?}");
+        }
+    }
+
+    #[test]
+    fn the_answer_replaces_the_old_one_and_keeps_the_rest() {
+        let (_root, host) = host_with(Some("# why we ask\nDIAGNOSTICS=yes\n"), None);
+        record(&host, false).unwrap();
+        assert_eq!(host.read(FILE, 1000).unwrap(), "# why we ask\nDIAGNOSTICS=no\n");
+        record(&host, true).unwrap();
+        assert_eq!(ask(&host), Consent::Given);
+    }
+}

@@ -1,0 +1,147 @@
+//! Free text before it leaves the program: the end of a log, scrubbed, cut to what the server keeps.
+
+use std::borrow::Cow;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use telemetry_protocol::Generation;
+use telemetry_protocol::exit_code;
+use telemetry_protocol::scrub::{scrub, scrub_tail, scrub_version};
+
+/// Longest error text, in bytes; the end of a log says why, so its beginning is cut.
+pub const MAX_ERROR: usize = 16 * 1024;
+/// Longest text of any other field, in bytes.
+pub const MAX_FIELD: usize = 1024;
+/// How much of a log is looked at. More than is kept: what is scrubbed gets shorter.
+const WINDOW: u64 = 128 * 1024;
+
+/// The end of a log, whole lines; `None` when there is no log or it is empty.
+#[must_use]
+pub fn end_of_log(path: &Path) -> Option<String> {
+    let length = fs::metadata(path).ok().filter(fs::Metadata::is_file)?.len();
+    let mut file = File::open(path).ok()?;
+    let skipped = length.saturating_sub(WINDOW);
+    file.seek(SeekFrom::Start(skipped)).ok()?;
+    let mut bytes = Vec::new();
+    file.take(WINDOW).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let text = if skipped > 0 { after_cut(&text) } else { &text };
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// Without the rest of a line, and of a key, that began before the window.
+fn after_cut(text: &str) -> &str {
+    let text = text.split_once('\n').map_or("", |(_, rest)| rest);
+    let end = text.find("-----END ");
+    let begin = text.find("-----BEGIN ");
+    match end {
+        Some(end) if begin.is_none_or(|begin| end < begin) => {
+            text[end..].split_once('\n').map_or("", |(_, rest)| rest)
+        }
+        _ => text,
+    }
+}
+
+/// The text of a failure in the clients' form: what the code means, then the end of the log.
+#[must_use]
+pub fn error_text(exit_code: Option<i32>, log: Option<&str>) -> String {
+    let head = exit_code.map(|code| {
+        let title = exit_code::explain(Generation::NEWEST, code).title;
+        format!("exit_code={code} | {title}")
+    });
+    let log = log.map(without_carriage_returns);
+    match (head, log) {
+        (Some(head), Some(log)) => {
+            let room = MAX_ERROR.saturating_sub(head.len() + 5);
+            format!("{head}\n---\n{}", scrub_tail(&log, room))
+        }
+        (Some(head), None) => head,
+        (None, Some(log)) => scrub_tail(&log, MAX_ERROR).into_owned(),
+        (None, None) => "Unknown error".to_owned(),
+    }
+}
+
+/// One line without secrets, for every text field but the error. `None` when nothing is left.
+#[must_use]
+pub fn field(text: &str) -> Option<String> {
+    one_line(scrub(text))
+}
+
+/// As [`field`], for versions: four numbers with dots are none of an address there.
+#[must_use]
+pub fn version(text: &str) -> Option<String> {
+    one_line(scrub_version(text))
+}
+
+fn one_line(text: Cow<'_, str>) -> Option<String> {
+    let line = text.replace(char::is_control, " ");
+    let line = line.trim();
+    let mut end = line.len().min(MAX_FIELD);
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
+    (!line.is_empty()).then(|| line[..end].to_owned())
+}
+
+/// Progress bars write over their line with a carriage return; what stayed visible is kept.
+fn without_carriage_returns(log: &str) -> String {
+    let visible = log.lines().map(|line| {
+        let line = line.trim_end_matches('\r');
+        line.rsplit('\r').next().unwrap_or_default()
+    });
+    visible.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(content: &[u8]) -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("install.log");
+        fs::write(&path, content).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn the_end_of_a_log_says_why() {
+        let mut content = "line\n".repeat(100_000).into_bytes();
+        content.extend(b"E: caf\xe9 is closed\n");
+        let (_folder, path) = log(&content);
+        let text = error_text(Some(100), end_of_log(&path).as_deref());
+        assert!(text.starts_with("exit_code=100 | APT: "), "{}", &text[..60]);
+        assert!(text.ends_with("E: caf\u{fffd} is closed"));
+        assert!(text.len() <= MAX_ERROR);
+    }
+
+    #[test]
+    fn a_cut_never_splits_a_character() {
+        for extra in 0..4 {
+            let text = error_text(None, Some(&("x".repeat(extra) + &"ä€🚀".repeat(4000))));
+            assert!(text.len() <= MAX_ERROR && text.len() > MAX_ERROR - 300, "{}", text.len());
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_no_log() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [folder.path(), &folder.path().join("none"), Path::new("/dev/zero")] {
+            assert_eq!(end_of_log(path), None);
+        }
+        let (_folder, path) = log(b" \n\n");
+        assert_eq!(end_of_log(&path), None);
+    }
+
+    #[test]
+    fn a_key_that_began_before_the_window_is_left_out() {
+        assert_eq!(after_cut("half\nAAAA\n-----END OPENSSH PRIVATE KEY-----\nfailed\n"), "failed\n");
+        assert_eq!(after_cut("half\na\n-----BEGIN X-----\nb\n-----END X-----\n").lines().next(), Some("a"));
+    }
+
+    #[test]
+    fn a_progress_bar_is_what_it_was_at_last() {
+        assert_eq!(without_carriage_returns(" 10%\r 50%\r100%\r\ndone\r\n"), "100%\ndone");
+    }
+}

@@ -1,0 +1,38 @@
+//! Writing files so that nobody ever reads half of one: a torn write leaves the old file, or none.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Files that begin like this are unfinished, and rubbish when they are old.
+pub const UNFINISHED: &str = ".unfinished-";
+
+/// Makes `path` hold exactly `content`, in one step.
+///
+/// # Errors
+/// What the file system says; the unfinished file is removed.
+pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let unfinished = path.with_file_name(format!("{UNFINISHED}{}-{number}", std::process::id()));
+    let written = write_new(&unfinished, content, mode).and_then(|()| fs::rename(&unfinished, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
+}
+
+fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(content)
+}
+
+/// Makes the folder with all above it; only its owner may look into it.
+///
+/// # Errors
+/// What the file system says.
+pub fn make_private_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}

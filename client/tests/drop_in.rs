@@ -1,0 +1,335 @@
+//! `client/api.func` as scripts use it, by the program and by curl, with both awks of Debian.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::{Host, Listener, Mode, events, paths};
+use telemetry_client::catalogue;
+
+const API_FUNC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/api.func");
+/// As an install script begins.
+const HEAD: &str = "set -Eeuo pipefail\ntrap 'echo trapped >&2; exit 99' ERR\nsource \"$API_FUNC\"\n";
+
+/// How a report is sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    Program,
+    Curl(&'static str),
+}
+
+/// The ways that this machine can try.
+fn ways() -> Vec<Way> {
+    let mut ways = vec![Way::Program];
+    ways.extend(["mawk", "gawk"].into_iter().filter(|awk| is_installed(awk)).map(Way::Curl));
+    assert!(ways.len() > 1, "neither mawk nor gawk");
+    ways
+}
+
+fn is_installed(program: &str) -> bool {
+    Path::new("/usr/bin").join(program).exists()
+}
+
+fn bash(host: &Host, way: Way, script: &str) -> Command {
+    let mut command = host.command("bash");
+    let programs = host.root.path().join("bin");
+    fs::create_dir_all(&programs).unwrap();
+    if let Way::Curl(awk) = way {
+        let link = programs.join("awk");
+        let _ = fs::remove_file(&link);
+        symlink(Path::new("/usr/bin").join(awk), link).unwrap();
+    }
+    let program = if way == Way::Program { env!("CARGO_BIN_EXE_telemetry") } else { "none" };
+    command.env("PATH", format!("{}:/usr/sbin:/usr/bin:/bin", programs.display()));
+    command.env("API_FUNC", API_FUNC).env("TELEMETRY_BIN", program);
+    command.args(["-c", &format!("{HEAD}{script}")]);
+    command
+}
+
+fn assert_silent(output: &Output, what: &str) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let seen = (output.status.code(), text(&output.stdout), text(&output.stderr));
+    assert_eq!(seen, (Some(0), String::new(), String::new()), "{what}");
+}
+
+fn run(host: &Host, way: Way, script: &str) {
+    assert_silent(&bash(host, way, script).output().unwrap(), &format!("{way:?}: {script}"));
+}
+
+const NASTY: &str = "\x1b[31mSetting up\x1b[0m nodejs (22.11.0)\r\n\
+    inet 192.168.178.42/24 ether bc:24:11:3c:9a:01 inet6 2001:db8:85a3::8a2e:370:7334/64\n\
+    mail alice.mueller@example-mail.de from pve-node7.home.lan\nDB_USER=x password=hunter2\n\
+    Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl\n\
+    GITHUB_TOKEN=ghp_16C7e42F292c6912E7710c838347Ae178B4a\n\
+    unable to access 'https://user:s3cr3tpw@git.example.org/repo.git?token=abcdef': 403\n\
+    -----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ\n\
+    -----END OPENSSH PRIVATE KEY-----\ncp: cannot stat '/home/alice/.ssh/id_rsa'\n\
+    \"quoted \\\"inner\\\"\" C:\\temp\\new \\_foo \\x1b[0m K\u{f6}ln \u{1f680}\x07\t.\n\
+    E: the last line ends in a backslash \\";
+
+const SECRETS: [&str; 12] = [
+    "192.168.178.42",
+    "2001:db8",
+    "bc:24:11",
+    "alice",
+    "pve-node7",
+    "hunter2",
+    "eyJ",
+    "ghp_",
+    "s3cr3tpw",
+    "b3BlbnNz",
+    "abcdef",
+    "\u{1b}",
+];
+
+fn nasty_log(host: &Host) -> PathBuf {
+    let mut log = NASTY.as_bytes().to_vec();
+    log.splice(0..0, b"caf\xe9 bad \xc3( bytes \xff\xfe\x00 start\n".iter().copied());
+    host.write("tmp/install.log", log)
+}
+
+#[test]
+fn a_whole_install_with_a_retry_is_told_rightly_and_gives_no_secret_away() {
+    for way in ways() {
+        let server = Listener::start(Mode::Up);
+        let host = Host::new(&server.url());
+        let log = nasty_log(&host);
+        let script = format!(
+            "start_install_timer; post_to_api; post_to_api; post_progress_to_api validation; post_progress_to_api\n\
+             INSTALL_LOG={} FAILED_COMMAND='apt-get --password=hunter2 x' FAILED_LINE=42\n\
+             post_update_to_api failed 100; post_update_to_api failed 100; post_update_to_api failed 100 force\n\
+             telemetry_new_attempt; CORE_COUNT=4; post_to_api; post_update_to_api done 0",
+            log.display()
+        );
+        run(&host, way, &script);
+        let events = events(&server);
+        let statuses: Vec<&str> = events.iter().map(|event| event["status"].as_str().unwrap()).collect();
+        let expected =
+            ["installing", "validation", "configuring", "failed", "failed", "installing", "success"];
+        assert_eq!(statuses, expected, "{way:?}");
+        for event in &events {
+            assert_eq!((&event["random_id"], &event["type"]), (&json!("550e8400-e29b"), &json!("lxc")));
+            assert_eq!((&event["disk_size"], &event["os_type"]), (&json!(8), &json!("debian")));
+            assert_eq!(event["repo_source"], "ProxmoxVE");
+        }
+        assert_eq!(events[0]["execution_id"], "550e8400-e29b");
+        assert_ne!(events[5]["execution_id"], "550e8400-e29b", "{way:?}");
+        assert_eq!(events[5]["execution_id"], events[6]["execution_id"]);
+        assert_eq!((&events[6]["core_count"], &events[6]["exit_code"]), (&json!(4), &json!(0)));
+        assert_eq!((&events[3]["exit_code"], &events[3]["failed_line"]), (&json!(100), &json!(42)));
+        assert_eq!(events[3]["error_category"], "dependency");
+        let error = events[3]["error"].as_str().unwrap();
+        assert!(error.starts_with("exit_code=100 | APT: "), "{error}");
+        for kept in
+            ["nodejs (22.11.0)", "K\u{f6}ln \u{1f680}", "C:\\temp\\new \\_foo", "backslash \\", "<key>"]
+        {
+            assert!(error.contains(kept), "{way:?}: {kept}: {error}");
+        }
+        for request in server.requests() {
+            for secret in SECRETS {
+                assert!(!request.text().contains(secret), "{way:?}: {secret}: {}", request.text());
+            }
+        }
+    }
+}
+
+#[test]
+fn machines_tools_and_addons_are_told_in_the_same_words_by_both_ways() {
+    for way in ways() {
+        let server = Listener::start(Mode::Up);
+        let host = Host::new(&server.url()).with(&[("DISK_SIZE", "32G"), ("CTID", "200")]);
+        host.write("etc/os-release", "NAME=x\nID=alpine\nVERSION_ID=\"3.21.3\"\n");
+        host.write(
+            "etc/pve/lxc/200.conf",
+            "arch: amd64\nentrypoint: /docker-entrypoint.sh nginx\nnet0: name=eth0,host-managed=1,ip=dhcp\n",
+        );
+        host.write(
+            "usr/local/community-scripts/runtime-source.env",
+            "export COMMUNITY_SCRIPTS_REF=\"v2026.04\"\nCOMMUNITY_SCRIPTS_CT_BASE=https://git.acme.internal/ct\n",
+        );
+        let script = "post_to_api_vm; post_update_to_api aborted 130\n\
+                      post_tool_to_api microcode failed 130; post_addon_to_api netdata success\n\
+                      unset POST_TO_API_DONE; TELEMETRY_TYPE=turnkey; post_to_api";
+        run(&host, way, script);
+        let events = events(&server);
+        let told = |field: &str| events.iter().map(|event| event[field].clone()).collect::<Vec<_>>();
+        assert_eq!(told("type"), ["vm", "vm", "pve", "addon", "turnkey"], "{way:?}");
+        assert_eq!(told("status"), ["installing", "aborted", "aborted", "success", "installing"], "{way:?}");
+        assert_eq!((&events[0]["ct_type"], &events[0]["disk_size"]), (&json!(2), &json!(32)));
+        assert_eq!(events[0]["template_kind"], Value::Null);
+        assert_eq!((&events[2]["nsapp"], &events[2]["exit_code"]), (&json!("microcode"), &json!(130)));
+        assert_eq!((&events[3]["os_type"], &events[3]["os_version"]), (&json!("alpine"), &json!("3.21.3")));
+        let image =
+            ["template_kind", "custom_entrypoint", "host_managed_network"].map(|f| events[4][f].clone());
+        assert_eq!(image, [json!("oci"), json!(true), json!(true)], "{way:?}");
+        assert_eq!(told("runtime_source"), ["mirror"; 5], "{way:?}");
+        assert_eq!(told("runtime_ref"), ["v2026.04"; 5], "{way:?}");
+        assert!(server.requests().iter().all(|request| !request.text().contains("acme")));
+    }
+}
+
+#[test]
+fn anything_but_yes_sends_nothing() {
+    let calls = "post_to_api; post_to_api_vm; post_progress_to_api; post_update_to_api failed 1\n\
+                 post_tool_to_api x failed 1; post_addon_to_api x; init_tool_telemetry x";
+    for way in ways() {
+        let server = Listener::start(Mode::Up);
+        for answer in ["no", "", "YES", "true", "yes "] {
+            let host = Host::new(&server.url()).with(&[("DIAGNOSTICS", answer)]);
+            run(&host, way, calls);
+            let host = Host::new(&server.url());
+            host.write("usr/local/community-scripts/diagnostics", format!("# x\nDIAGNOSTICS={answer}x"));
+            run(&host, way, calls);
+        }
+        let host = Host::new(&server.url()).with(&[("RANDOM_UUID", "")]);
+        run(&host, way, "post_to_api; post_progress_to_api; post_update_to_api done 0");
+        assert_eq!(paths(&server), [""; 0], "{way:?}");
+    }
+}
+
+#[test]
+fn no_server_delays_or_fails_a_script() {
+    for way in ways() {
+        for mode in [Mode::Status(500, None), Mode::Status(429, Some(60)), Mode::BlackHole, Mode::Slow] {
+            let server = Listener::start(mode.clone());
+            let host = Host::new(&server.url()).with(&[("TELEMETRY_BUDGET_MS", "600")]);
+            let start = Instant::now();
+            run(&host, way, "post_to_api; post_progress_to_api; post_update_to_api done 0");
+            // Three budgets, and two seconds for a busy machine.
+            assert!(
+                start.elapsed() < Duration::from_millis(1800 + 2000),
+                "{way:?} {mode:?}: {:?}",
+                start.elapsed()
+            );
+        }
+        let nobody = Listener::start(Mode::Up).url();
+        run(&Host::new(&nobody), way, "post_to_api; post_update_to_api failed 1");
+    }
+}
+
+#[test]
+fn a_server_that_never_answers_is_waited_for_once_before_the_end() {
+    for way in ways() {
+        let server = Listener::start(Mode::BlackHole);
+        let host = Host::new(&server.url()).with(&[("TELEMETRY_BUDGET_MS", "500")]);
+        let steps =
+            "post_to_api; post_progress_to_api validation; post_progress_to_api; post_progress_to_api";
+        run(&host, way, &format!("{steps}; post_update_to_api failed 1"));
+        assert_eq!(server.requests().len(), 2, "{way:?}");
+    }
+}
+
+#[test]
+fn the_budget_holds_where_every_fact_takes_long() {
+    let server = Listener::start(Mode::BlackHole);
+    let host = Host::new(&server.url());
+    for slow in ["pveversion", "lspci", "dmidecode", "dpkg-query"] {
+        let seconds = if slow == "dpkg-query" { 0 } else { 30 };
+        let path = host.write(&format!("bin/{slow}"), format!("#!/bin/sh\nexec /bin/sleep {seconds}\n"));
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(path, executable).unwrap();
+    }
+    for way in ways() {
+        let start = Instant::now();
+        run(&host, way, "post_to_api");
+        assert!(start.elapsed() < Duration::from_secs(2 + 2), "{way:?}: {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn values_that_break_json_by_hand_do_not() {
+    for way in ways() {
+        let server = Listener::start(Mode::Up);
+        let host = Host::new(&server.url());
+        let script = r#"NSAPP=$'we"ird\\app\n\t\x01'; CPU_MODEL=$'x\xff\xc3(\\"'; DISK_SIZE=; RAM_SIZE=02048; CORE_COUNT=4.5
+            METHOD='${x}$(date)`id`'; var_version='n.d.'; GPU_VENDOR=amd; GPU_MODEL='&\0%s'
+            post_to_api; post_update_to_api failed ''"#;
+        run(&host, way, script);
+        let events = events(&server);
+        assert_eq!(events.len(), 2, "{way:?}");
+        assert_eq!(events[0]["nsapp"], "we\"ird\\app", "{way:?}");
+        assert_eq!((&events[0]["ram_size"], &events[0]["os_version"]), (&json!(2048), &json!("n.d.")));
+        assert_eq!(events[0]["method"], "${x}$(date)`id`");
+        assert_eq!(events[0]["gpu_model"], "&\\0%s");
+        assert!(
+            events[0]["cpu_model"].as_str().unwrap().ends_with("(\\\""),
+            "{way:?}: {}",
+            events[0]["cpu_model"]
+        );
+        assert_eq!(events[1]["exit_code"], 1);
+    }
+}
+
+#[test]
+fn a_long_log_is_cut_to_its_end() {
+    for way in ways() {
+        let server = Listener::start(Mode::Up);
+        let host = Host::new(&server.url());
+        let log = "x".repeat(70_000) + "\n" + &"a line of a log\n".repeat(20_000) + "the end";
+        let log = host.write("tmp/install.log", log);
+        run(&host, way, &format!("BUILD_LOG={}; post_update_to_api failed 1", log.display()));
+        let event = &events(&server)[0];
+        let error = event["error"].as_str().unwrap();
+        assert!(error.len() <= 16 * 1024 && error.len() > 15 * 1024 && error.ends_with("the end"), "{way:?}");
+    }
+}
+
+#[test]
+fn the_program_is_found_where_the_scripts_look_for_modules() {
+    let places = [
+        "opt/community-scripts/misc",
+        "usr/local/share/community-scripts/misc",
+        "usr/local/community-scripts/misc",
+    ];
+    for place in places {
+        let host = Host::new("http://127.0.0.1:1");
+        let folder = host.root.path().join(place);
+        fs::create_dir_all(&folder).unwrap();
+        symlink(env!("CARGO_BIN_EXE_telemetry"), folder.join("telemetry")).unwrap();
+        let mut command = bash(&host, Way::Curl("mawk"), "post_update_to_api done 0");
+        assert_silent(&command.env_remove("TELEMETRY_BIN").output().unwrap(), place);
+        assert_eq!(host.waiting().len(), 1, "only the program keeps what could not be sent: {place}");
+    }
+}
+
+#[test]
+fn a_program_that_cannot_run_is_replaced_by_curl() {
+    let server = Listener::start(Mode::Up);
+    let host = Host::new(&server.url());
+    let broken = host.write("telemetry", "\x7fELF for another machine");
+    fs::set_permissions(&broken, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut command = bash(&host, Way::Curl("mawk"), "post_to_api");
+    assert_silent(&command.env("TELEMETRY_BIN", broken).output().unwrap(), "broken");
+    assert_eq!(paths(&server), ["POST /telemetry"]);
+}
+
+#[test]
+fn what_is_generated_from_the_catalogue_is_fresh() {
+    let script = fs::read_to_string(API_FUNC).unwrap();
+    assert!(catalogue::renew_script(&script).as_deref() == Some(&script), "run `make catalogue`");
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/EXIT_CODES.md")).unwrap();
+    assert!(catalogue::page() == page, "run `make catalogue`");
+}
+
+#[test]
+fn the_functions_of_bash_say_what_the_catalogue_says() {
+    use telemetry_protocol::{Generation, exit_code};
+    let host = Host::new("http://127.0.0.1:1");
+    let script = "for code in {0..255}; do printf '%s\\t%s\\n' \"$(explain_exit_code $code)\" \
+                  \"$(categorize_error $code)\"; done; explain_exit_code; categorize_error x";
+    let output = bash(&host, Way::Curl("mawk"), script).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut lines = text.lines();
+    for code in 0..=255 {
+        let meaning = exit_code::explain(Generation::NEWEST, code);
+        let expected = format!("{}\t{}", meaning.title, meaning.category.as_str());
+        assert_eq!(lines.next(), Some(expected.as_str()), "{code}");
+    }
+    assert_eq!(lines.collect::<Vec<_>>(), ["Unknown error", "unknown"]);
+}

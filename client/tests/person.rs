@@ -1,0 +1,130 @@
+//! What a person at the host decides, sees and takes back.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::process::Output;
+
+use support::{Host, Listener, Mode, events, json, paths};
+
+fn out(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+const REPORTS: [&str; 6] =
+    ["start", "progress", "finish --status failed --exit-code 1", "tool microcode", "addon netdata", "flush"];
+
+#[test]
+fn anything_but_yes_sends_nothing_and_writes_nothing() {
+    let server = Listener::start(Mode::Up);
+    for answer in ["no", "", "YES", "true", "1", "yes "] {
+        for in_file in [false, true] {
+            let host = Host::new(&server.url());
+            let host = if in_file {
+                host.write("usr/local/community-scripts/diagnostics", format!("DIAGNOSTICS={answer}x\n"));
+                host
+            } else {
+                host.with(&[("DIAGNOSTICS", answer)])
+            };
+            let before = host.everything();
+            for report in REPORTS {
+                host.report(report);
+            }
+            assert_eq!(host.everything(), before, "{answer:?}");
+        }
+    }
+    assert_eq!(paths(&server), [""; 0]);
+}
+
+#[test]
+fn who_was_never_asked_reports_nothing() {
+    let server = Listener::start(Mode::Up);
+    let host = Host::new(&server.url());
+    std::fs::remove_file(host.root.path().join("usr/local/community-scripts/diagnostics")).unwrap();
+    let mut command = host.command(env!("CARGO_BIN_EXE_telemetry"));
+    assert!(command.env_remove("DIAGNOSTICS").arg("start").status().unwrap().success());
+    assert_eq!(paths(&server), [""; 0]);
+}
+
+#[test]
+fn opting_out_deletes_what_waits_and_opting_in_starts_anew() {
+    let server = Listener::start(Mode::Status(500, None));
+    let host = Host::new(&server.url());
+    host.report("finish --status done");
+    assert_eq!(host.waiting().len(), 1);
+    out(&host.run(["opt-out"]));
+    assert!(host.waiting().is_empty());
+    server.answer(Mode::Up);
+    host.report("start");
+    assert_eq!(server.requests().len(), 1, "only the one before");
+    out(&host.run(["opt-in"]));
+    host.report("start");
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn show_prints_what_would_be_sent_and_does_nothing_else() {
+    let server = Listener::start(Mode::Up);
+    let host = Host::new(&server.url()).with(&[("DIAGNOSTICS", "no")]);
+    let before = host.everything();
+    let shown = json(&out(&host.run(["show", "finish", "--status", "failed", "--exit-code", "100"])));
+    assert_eq!((&shown["status"], &shown["exit_code"]), (&"failed".into(), &100.into()));
+    assert_eq!(host.everything(), before);
+    assert_eq!(paths(&server), [""; 0]);
+    let host = host.with(&[("DIAGNOSTICS", "yes")]);
+    host.report("finish --status failed --exit-code 100");
+    assert_eq!(events(&server)[0], shown);
+    assert_eq!(json(&out(&host.run(["show"])))["status"], "installing");
+}
+
+#[test]
+fn status_says_how_things_stand() {
+    let host = Host::new(&Listener::start(Mode::Up).url());
+    host.report("start");
+    let status = out(&host.run(["status"]));
+    for line in ["consent: given", "waiting: 1 events, 4096 bytes", "runs:    1 reported"] {
+        assert!(status.contains(line), "{line}: {status}");
+    }
+    let host = host.with(&[("DIAGNOSTICS", "nope")]);
+    assert!(out(&host.run(["status"])).contains("refused by the variable DIAGNOSTICS"));
+}
+
+#[test]
+fn explain_knows_the_catalogue() {
+    let host = Host::new("http://127.0.0.1:1");
+    let text = out(&host.run(["explain", "137"]));
+    assert!(text.contains("category: resource") && text.starts_with("Killed"), "{text}");
+    let wrong = host.run(["explain", "x"]);
+    assert_eq!(wrong.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("is no exit code"));
+}
+
+#[test]
+fn a_person_can_see_and_erase_the_runs_of_the_host() {
+    let server = Listener::start(Mode::Up);
+    let host = Host::new(&server.url());
+    host.report("start");
+    host.report("finish --status done");
+    let host = host.with(&[("EXECUTION_ID", "attempt-2")]);
+    host.report("start");
+    out(&host.run(["runs"]));
+    assert_eq!(paths(&server)[3..], ["GET /api/runs/550e8400-e29b", "GET /api/runs/attempt-2"]);
+
+    server.answer(Mode::Status(500, None));
+    host.report("finish --status done");
+    assert!(String::from_utf8_lossy(&host.run(["forget"]).stderr).contains("0 of 2 runs erased"));
+    server.answer(Mode::Up);
+    assert_eq!(out(&host.run(["forget"])), "2 runs erased\n");
+    assert_eq!(paths(&server)[7..], ["DELETE /api/runs/550e8400-e29b", "DELETE /api/runs/attempt-2"]);
+    assert!(host.waiting().is_empty(), "what waits is forgotten as well");
+    assert_eq!(out(&host.run(["forget"])), "0 runs erased\n");
+}
+
+#[test]
+fn an_id_that_is_none_goes_nowhere() {
+    let server = Listener::start(Mode::Up);
+    let host = Host::new(&server.url());
+    assert!(!host.run(["forget", "../../admin"]).stderr.is_empty());
+    assert_eq!(paths(&server), [""; 0]);
+}

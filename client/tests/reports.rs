@@ -1,0 +1,216 @@
+//! A whole install as scripts report it, against a server in every state.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use serde_json::Value;
+use support::{Host, Listener, Mode, events, paths};
+
+fn statuses(events: &[Value]) -> Vec<&str> {
+    events.iter().map(|event| event["status"].as_str().unwrap()).collect()
+}
+
+/// A port on which nobody listens.
+fn nobody() -> String {
+    Listener::start(Mode::Up).url()
+}
+
+#[test]
+fn a_whole_install_arrives_step_by_step_and_leaves_nothing_behind() {
+    let server = Listener::start(Mode::Up);
+    let host = Host::new(&server.url());
+    for report in ["start lxc", "progress validation", "progress", "finish --status done --exit-code 0"] {
+        host.report(report);
+    }
+    let events = events(&server);
+    assert_eq!(statuses(&events), ["installing", "validation", "configuring", "success"]);
+    assert_eq!(paths(&server), ["POST /telemetry"; 4]);
+    for event in &events {
+        assert_eq!((&event["random_id"], &event["nsapp"]), (&"550e8400-e29b".into(), &"jellyfin".into()));
+        assert_eq!(event["payload_version"], 3);
+    }
+    assert!(host.waiting().is_empty());
+}
+
+#[test]
+fn what_could_not_be_sent_goes_as_one_batch_with_the_next_report() {
+    let host = Host::new(&nobody());
+    host.report("start");
+    host.report("progress validation");
+    host.report("finish --status failed --exit-code 100");
+    assert_eq!(statuses(&host.waiting()), ["installing", "validation", "failed"]);
+
+    let server = Listener::start(Mode::Up);
+    let host = host.with(&[("TELEMETRY_URL", &server.url()), ("EXECUTION_ID", "attempt-2")]);
+    host.report("finish --status done");
+    assert_eq!(paths(&server), ["POST /api/v1/events"]);
+    assert_eq!(statuses(&events(&server)), ["installing", "validation", "failed", "success"]);
+    assert_eq!(server.requests()[0].header("Content-Type"), Some("application/x-ndjson"));
+    assert!(host.waiting().is_empty());
+}
+
+#[test]
+fn an_older_server_gets_the_events_one_by_one() {
+    let host = Host::new(&nobody());
+    host.report("start");
+    host.report("finish --status failed --exit-code 1");
+    let server = Listener::start(Mode::WithoutBatches);
+    let host = host.with(&[("TELEMETRY_URL", &server.url())]);
+    host.report("finish --status done");
+    let sent = paths(&server);
+    assert_eq!(sent, ["POST /api/v1/events", "POST /telemetry", "POST /telemetry", "POST /telemetry"]);
+    assert_eq!(statuses(&events(&server)[3..]), ["success", "failed", "installing"], "the newest first");
+    assert!(host.waiting().is_empty());
+}
+
+#[test]
+fn a_server_that_answers_later_or_never_keeps_no_event() {
+    for mode in [
+        Mode::Status(500, None),
+        Mode::Status(503, Some(7)),
+        Mode::Status(429, Some(30)),
+        Mode::Status(404, None),
+        Mode::Status(301, None),
+        Mode::Status(401, None),
+        Mode::BlackHole,
+    ] {
+        let server = Listener::start(mode.clone());
+        let host = Host::new(&server.url()).with(&[("TELEMETRY_BUDGET_MS", "400")]);
+        host.report("start");
+        host.report("finish --status done");
+        assert_eq!(host.waiting().len(), 2, "{mode:?}");
+    }
+}
+
+#[test]
+fn the_status_tells_of_one_event_but_not_of_a_batch() {
+    let server = Listener::start(Mode::Slow);
+    let host = Host::new(&server.url()).with(&[("TELEMETRY_BUDGET_MS", "400")]);
+    host.report("start");
+    assert!(host.waiting().is_empty());
+    for name in ["9999999000001-1-0.json", "9999999000002-1-0.json"] {
+        host.write(&format!("var/lib/community-scripts/telemetry/{name}"), "{}");
+    }
+    host.report("flush");
+    assert_eq!(host.waiting().len(), 2);
+}
+
+#[test]
+fn an_event_that_the_server_refuses_for_good_does_not_stay() {
+    let server = Listener::start(Mode::Status(400, None));
+    let host = Host::new(&server.url());
+    host.report("start");
+    assert!(host.waiting().is_empty());
+}
+
+#[test]
+fn a_step_does_not_wait_for_a_server_that_was_away_a_moment_ago_but_the_end_does() {
+    let server = Listener::start(Mode::Status(503, Some(60)));
+    let host = Host::new(&server.url());
+    for report in ["start", "progress validation", "progress"] {
+        host.report(report);
+    }
+    assert_eq!(server.requests().len(), 1);
+    server.answer(Mode::Up);
+    host.report("finish --status done");
+    assert_eq!(paths(&server)[1..], ["POST /api/v1/events"]);
+    assert!(host.waiting().is_empty());
+    let again = host.with(&[("RANDOM_UUID", "next-run")]);
+    again.report("start");
+    assert_eq!(server.requests().len(), 3, "the pause is over");
+}
+
+#[test]
+fn attempts_tools_and_addons_are_runs_of_their_own() {
+    let server = Listener::start(Mode::Up);
+    let host = Host::new(&server.url());
+    host.write("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
+    host.report("finish --status failed --exit-code 137");
+    let host = host.with(&[("EXECUTION_ID", "attempt-2"), ("CORE_COUNT", "4")]);
+    host.report("start");
+    host.report("tool microcode --status failed --exit-code 130");
+    host.report("addon netdata --status done");
+    let events = events(&server);
+    assert_eq!(events[0]["execution_id"], "550e8400-e29b");
+    assert_eq!((&events[1]["execution_id"], &events[1]["core_count"]), (&"attempt-2".into(), &4.into()));
+    assert_eq!((&events[2]["type"], &events[2]["status"]), (&"pve".into(), &"aborted".into()));
+    assert_eq!((&events[3]["type"], &events[3]["os_version"]), (&"addon".into(), &"12".into()));
+    assert_ne!(events[2]["random_id"], events[3]["random_id"]);
+}
+
+#[test]
+fn a_virtual_machine_keeps_its_kind_to_the_end() {
+    let server = Listener::start(Mode::Up);
+    let host = Host::new(&server.url()).with(&[("DISK_SIZE", "32G"), ("VM_CORES", "4")]);
+    host.report("start vm");
+    let host = host.with(&[("TELEMETRY_TYPE", "vm")]);
+    host.report("finish --status done");
+    host.report("finish --status done --type turnkey");
+    let events = events(&server);
+    for event in &events[..2] {
+        assert_eq!(
+            (&event["type"], &event["ct_type"], &event["disk_size"]),
+            (&"vm".into(), &2.into(), &32.into())
+        );
+        assert_eq!(event["core_count"], 4);
+    }
+    assert_eq!((&events[2]["type"], &events[2]["ct_type"]), (&"turnkey".into(), &1.into()));
+}
+
+#[test]
+fn a_large_backlog_is_one_compressed_request() {
+    for mode in [Mode::Up, Mode::WithoutCompression] {
+        let server = Listener::start(mode.clone());
+        let host = Host::new(&server.url());
+        for number in 0..1000 {
+            let event = format!("{{\"random_id\":\"r{number}\",\"status\":\"installing\"}}");
+            host.write(&format!("var/lib/community-scripts/telemetry/9999999{number:06}-1-0.json"), event);
+        }
+        let output = host.run(["flush", "--strict"]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let requests = server.requests();
+        let last = requests.last().unwrap();
+        assert_eq!(last.text().lines().count(), 1000);
+        let compressed = last.header("Content-Encoding").is_some();
+        assert_eq!((compressed, requests.len()), if mode == Mode::Up { (true, 1) } else { (false, 2) });
+        assert!(host.waiting().is_empty());
+    }
+}
+
+#[test]
+fn reports_of_scripts_that_run_at_the_same_time_all_arrive() {
+    let host = Host::new(&nobody());
+    let report = |server: &str, id: &str| {
+        let mut command = host.command(env!("CARGO_BIN_EXE_telemetry"));
+        command.env("TELEMETRY_URL", server).env("RANDOM_UUID", id).args(["finish", "--status", "done"]);
+        command.spawn().unwrap()
+    };
+    let down = nobody();
+    let children: Vec<_> = (0..12).map(|number| report(&down, &format!("down-{number}"))).collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(host.waiting().len(), 12);
+    let server = Listener::start(Mode::Up);
+    let children: Vec<_> = (0..12).map(|number| report(&server.url(), &format!("up-{number}"))).collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    host.report("flush");
+    let mut ids: Vec<String> = events(&server).iter().map(|event| event["random_id"].to_string()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 24);
+    assert!(host.waiting().is_empty());
+}
+
+#[test]
+fn a_client_that_is_killed_while_it_waits_loses_nothing() {
+    let server = Listener::start(Mode::BlackHole);
+    let host = Host::new(&server.url());
+    let mut child = host.command(env!("CARGO_BIN_EXE_telemetry")).args(["finish"]).spawn().unwrap();
+    server.wait_for(1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(statuses(&host.waiting()), ["success"]);
+}

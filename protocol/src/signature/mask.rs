@@ -1,0 +1,218 @@
+//! Masks what varies from host to host in a line: numbers, versions, times, sizes, hexadecimal words,
+//! placeholders of the scrubber, names of temporary files. Names of packages, units, files and mirrors stay:
+//! they say what broke. So do numbers that name an error.
+
+use crate::scrub::Placeholder;
+
+/// A number behind one of these is the name of an error.
+const NUMBERED: &[&str] = &[
+    "error", "errno", "code", "status", "exit", "http", "curl", "signal", "err", "sqlstate", "returned",
+    "exited",
+];
+/// Longest number that names an error, in digits.
+const MAX_ERROR_DIGITS: usize = 5;
+
+/// The template of `line`.
+pub(super) fn mask(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    for word in line.split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        mask_word(word, &mut out);
+    }
+    let out = out.replace("npm ERR!", "npm error");
+    let out = tidy(&out);
+    let out = without_syslog_prefix(&out);
+    let kept = out.trim_start_matches(|c: char| {
+        !c.is_alphanumeric() && !matches!(c, '$' | '/' | '.' | '"' | '\'' | '`' | '-')
+    });
+    kept.trim_end().to_owned()
+}
+
+/// A line of syslog without its date and host.
+fn without_syslog_prefix(line: &str) -> &str {
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let rest = line.get(3..).filter(|_| months.iter().any(|month| line.starts_with(month)));
+    rest.and_then(|rest| rest.strip_prefix(" # # ")).unwrap_or(line)
+}
+
+fn mask_word(word: &str, out: &mut String) {
+    let mut rest = word;
+    let mut versioned = false;
+    let mut temporary = false;
+    while let Some(first) = rest.chars().next() {
+        if let Some(placeholder) =
+            Placeholder::ALL.iter().find(|placeholder| rest.starts_with(placeholder.as_str()))
+        {
+            out.push('*');
+            rest = &rest[placeholder.as_str().len()..];
+            continue;
+        }
+        if first.is_alphanumeric() {
+            let end = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+            let (part, after) = rest.split_at(end);
+            let taken = mask_part(part, after, temporary, &mut versioned, out);
+            rest = &rest[taken..];
+            continue;
+        }
+        let before = out.len();
+        out.push(first);
+        rest = &rest[first.len_utf8()..];
+        if first == '/' {
+            let path = &out[..before];
+            temporary = path.ends_with("/tmp") || (temporary && !path.ends_with('*'));
+        } else if !matches!(first, '.' | '-' | '_') {
+            temporary = false;
+        }
+    }
+}
+
+/// Adds a run of letters and digits, masked; returns how many bytes of it and what follows were taken.
+fn mask_part(part: &str, after: &str, temporary: bool, versioned: &mut bool, out: &mut String) -> usize {
+    let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+    let has_letters = part.bytes().any(|byte| byte.is_ascii_alphabetic());
+    if temporary && is_made_up(part) {
+        out.push('*');
+        return part.len();
+    }
+    if is_hexadecimal(part) {
+        out.push('#');
+        return part.len();
+    }
+    let dotted = after.starts_with('.') && after[1..].starts_with(|c: char| c.is_ascii_digit() || c == 'x');
+    let number = part.strip_prefix(['v', 'V']).unwrap_or_default();
+    if dotted && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+        out.push_str("v#");
+        return part.len() + version_rest(after);
+    }
+    if digits == 0 {
+        out.push_str(part);
+        return part.len();
+    }
+    if digits == part.len() && !dotted && keeps_number(part, after, *versioned, out) {
+        out.push_str(part);
+        return part.len();
+    }
+    if digits < part.len()
+        && !dotted
+        && has_letters
+        && !is_unit(&part[digits..])
+        && !*versioned
+        && !is_version_tail(out)
+    {
+        // `2to3`, `7zip`: a name.
+        out.push_str(part);
+        return part.len();
+    }
+    *versioned |= dotted;
+    out.push('#');
+    part.len() + version_rest(after)
+}
+
+/// Whether a number names an error, or is part of the name of a package (`openjdk-17-jre`, `postgresql-16`).
+fn keeps_number(part: &str, after: &str, versioned: bool, out: &str) -> bool {
+    let before = out.trim_end_matches([' ', '(', ':', '=', '[', '#', '/', '.', '*']);
+    let word_start = before.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len();
+    let word = &before[word_start..];
+    let near = out.len() - before.len() <= 3 && !out.ends_with(['/', '.', '#']);
+    if near && part.len() <= MAX_ERROR_DIGITS && NUMBERED.iter().any(|name| word.eq_ignore_ascii_case(name)) {
+        return true;
+    }
+    let in_name = out.strip_suffix('-').is_some_and(|name| name.ends_with(|c: char| c.is_ascii_alphabetic()));
+    in_name && part.len() <= 2 && !versioned && !after.starts_with([':', '.', '_'])
+}
+
+/// `10ms`, `24MB`, `3s`.
+fn is_unit(letters: &str) -> bool {
+    matches!(
+        letters,
+        "s" | "ms"
+            | "us"
+            | "ns"
+            | "m"
+            | "min"
+            | "h"
+            | "d"
+            | "B"
+            | "b"
+            | "k"
+            | "K"
+            | "M"
+            | "G"
+            | "T"
+            | "kB"
+            | "KB"
+            | "MB"
+            | "GB"
+            | "TB"
+            | "KiB"
+            | "MiB"
+            | "GiB"
+            | "TiB"
+            | "Z"
+    )
+}
+
+/// Whether what stands in `out` is a version that goes on: `1:` or `#-`.
+fn is_version_tail(out: &str) -> bool {
+    out.ends_with("#-") || out.ends_with("#:") || out.ends_with("#+") || out.ends_with("#~")
+}
+
+/// How much of what follows a number belongs to it: `.88.1-10+deb12u12`, `:34:56`, `.x.x`.
+fn version_rest(after: &str) -> usize {
+    let bytes = after.as_bytes();
+    let mut end = 0;
+    while end < bytes.len() {
+        let next = bytes.get(end + 1).copied().unwrap_or(b' ');
+        end += match bytes[end] {
+            b'.' | b'-' | b':' | b',' if next.is_ascii_digit() || (bytes[end] == b'.' && next == b'x') => 2,
+            b'+' | b'~' if next.is_ascii_alphanumeric() => 2,
+            byte if byte.is_ascii_alphanumeric() && end > 0 => 1,
+            b'%' => 1,
+            _ => break,
+        };
+    }
+    end
+}
+
+/// `0x7f1c`, and seven or more hexadecimal digits with a figure among them.
+fn is_hexadecimal(part: &str) -> bool {
+    let bytes = part.as_bytes();
+    let body = part.strip_prefix("0x").unwrap_or(part).as_bytes();
+    let hex = body.iter().all(u8::is_ascii_hexdigit);
+    (part.starts_with("0x") && hex)
+        || (bytes.len() >= 7
+            && hex
+            && bytes.iter().any(u8::is_ascii_digit)
+            && bytes.iter().any(u8::is_ascii_alphabetic))
+}
+
+/// The part of the name of a temporary file that `mktemp` and the like made up.
+fn is_made_up(part: &str) -> bool {
+    let digits = part.bytes().filter(u8::is_ascii_digit).count();
+    let upper = part.bytes().skip(1).filter(u8::is_ascii_uppercase).count();
+    let lower = part.bytes().filter(u8::is_ascii_lowercase).count();
+    (part.len() >= 5 && ((digits > 0 && digits < part.len()) || (upper > 0 && lower > 0)))
+        || (part.len() > 3 && part.starts_with("tmp"))
+}
+
+/// Numbers and masks in a row become one.
+fn tidy(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '#' || c == '*' {
+            let kept = out.trim_end_matches([':', '-', '.', ',', '/', '+', 'T']);
+            if out.len() - kept.len() <= 2
+                && kept.ends_with(['#', '*'])
+                && (c == '#' || kept.len() == out.len())
+            {
+                let length = kept.len();
+                out.truncate(length);
+                continue;
+            }
+        }
+        out.push(c);
+    }
+    out
+}

@@ -1,0 +1,336 @@
+//! Which failures share a signature, and which do not.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use telemetry_protocol::scrub::scrub;
+use telemetry_protocol::signature::{Signature, signature};
+
+/// Error text and failed command.
+type Failure<'t> = (&'t str, &'t str);
+
+fn of((error, command): Failure<'_>) -> Signature {
+    signature(Some(&scrub(error)), Some(&scrub(command)).filter(|command| !command.is_empty()).map(|c| &**c))
+        .unwrap_or_else(|| panic!("{error} has a signature"))
+}
+
+const SAME: &[(Failure<'_>, Failure<'_>)] = &[
+    // Other hosts: other versions, sizes, times, addresses, ids.
+    (
+        (
+            "E: Failed to fetch http://deb.debian.org/debian/pool/main/c/curl/curl_7.88.1-10+deb12u12_amd64.deb  404  Not Found [IP: 151.101.2.132 80]",
+            "",
+        ),
+        (
+            "E: Failed to fetch http://deb.debian.org/debian/pool/main/c/curl/curl_8.14.1-2_amd64.deb  404  Not Found [IP: 2a04:4e42::644 80]",
+            "",
+        ),
+    ),
+    (
+        (
+            "exit_code=100 | APT: Package manager error (broken packages / dependency problems)\n---\nSetting up curl (7.88.1-10+deb12u12) ...\nE: Unable to locate package libfoo9",
+            "",
+        ),
+        (
+            "exit_code=100 | APT: Package manager error (broken packages / dependency problems)\n---\nSetting up curl (8.1.2-1) ...\nGet:1 http://x.org a\nE: Unable to locate package libfoo9",
+            "",
+        ),
+    ),
+    (
+        (
+            "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 1234 (apt-get)",
+            "$STD apt-get update",
+        ),
+        (
+            "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 98 (apt-get)",
+            "$STD apt-get install -y curl",
+        ),
+    ),
+    (
+        (
+            "dpkg: error processing package mariadb-server (--configure):\nErrors were encountered while processing:\n mariadb-server\nE: Sub-process /usr/bin/dpkg returned an error code (1)",
+            "",
+        ),
+        ("dpkg: error processing package mariadb-server (--configure):\n", ""),
+    ),
+    (
+        ("unable to create CT 105 - storage local-lvm error", ""),
+        ("unable to create CT 20113 - storage local-lvm error", ""),
+    ),
+    (("startup for container 105 failed", ""), ("startup for container 9 failed", "")),
+    (("CT 105 already exists on node 'pve1'", ""), ("CT 106 already exists on node 'proxmox-alice'", "")),
+    (
+        (
+            "curl: (28) Operation timed out after 300000 milliseconds with 0 out of 0 bytes received",
+            "curl -fsSL https://x.org/a",
+        ),
+        (
+            "curl: (28) Operation timed out after 300001 milliseconds with 4711 out of 98123 bytes received",
+            "curl -fsSL https://x.org/a",
+        ),
+    ),
+    (
+        ("curl: (6) Could not resolve host: github.com", "curl -fsSL https://github.com/a"),
+        ("curl: (6) Could not resolve host: github.com", "git clone x"),
+    ),
+    (
+        (
+            "curl: (22) The requested URL returned error: 404",
+            "curl -fsSL https://github.com/a/b/releases/download/v1.2.3/b.tar.gz -o /tmp/tmp.Xy12AbCd34/b.tar.gz",
+        ),
+        (
+            "curl: (22) The requested URL returned error: 404",
+            "curl -fsSL https://github.com/a/b/releases/download/v2.0.0/b.tar.gz -o /tmp/tmp.AbQr98Zz12/b.tar.gz",
+        ),
+    ),
+    (
+        (
+            "✖ [ERROR] in line 42: exit code 1: while executing command npm ci --omit=dev\nnpm error code ELIFECYCLE",
+            "",
+        ),
+        (
+            "[ERROR] in line 57: exit code 1: while executing command npm ci --omit=dev\nnpm error code ELIFECYCLE",
+            "",
+        ),
+    ),
+    (
+        (
+            "npm ERR! ERESOLVE unable to resolve dependency tree\nnpm ERR! A complete log of this run can be found in: /root/.npm/_logs/2024-11-20T14_02_11_123Z-debug-0.log",
+            "",
+        ),
+        (
+            "npm error ERESOLVE unable to resolve dependency tree\nnpm error A complete log of this run can be found in: /root/.npm/_logs/2025-01-02T03_04_05_678Z-debug-0.log",
+            "",
+        ),
+    ),
+    (
+        (
+            "gcc: fatal error: Killed signal terminated program cc1plus\nmake[2]: *** [CMakeFiles/a.dir/b.o] Error 1",
+            "",
+        ),
+        (
+            "gcc: fatal error: Killed signal terminated program cc1plus\nmake[1]: *** [Makefile:83: all] Error 2",
+            "",
+        ),
+    ),
+    (
+        (
+            "Cloning into '/opt/a'...\nfatal: unable to access 'https://user:pw@git.org/r.git/': The requested URL returned error: 403",
+            "",
+        ),
+        (
+            "fatal: unable to access 'https://alice:other@git.org/r.git/': The requested URL returned error: 403",
+            "",
+        ),
+    ),
+    (
+        (
+            "Traceback (most recent call last):\n  File \"/tmp/pip-req-build-a1b2c3d4/setup.py\", line 34, in <module>\nModuleNotFoundError: No module named 'setuptools'",
+            "",
+        ),
+        (
+            "Traceback (most recent call last):\n  File \"/tmp/pip-req-build-zz98yy76/setup.py\", line 31, in <module>\nModuleNotFoundError: No module named 'setuptools'",
+            "",
+        ),
+    ),
+    (
+        ("FileNotFoundError: [Errno 2] No such file or directory: '/tmp/tmpab3cd9e_/x'", ""),
+        ("FileNotFoundError: [Errno 2] No such file or directory: '/tmp/tmpzz8yq1w_/x'", ""),
+    ),
+    (
+        (
+            "Error response from daemon: Conflict. The container name \"/app\" is already in use by container \"d0f363f8366fbc3f52d172c6e76bc27151c3d643b870e1062b4e8bfe65baf609\".",
+            "",
+        ),
+        (
+            "Error response from daemon: Conflict. The container name \"/app\" is already in use by container \"a1f363f8366fbc3f52d172c6e76bc27151c3d643b870e1062b4e8bfe65baf600\".",
+            "",
+        ),
+    ),
+    (
+        (
+            "Job for jellyfin.service failed because the control process exited with error code.\nSee \"systemctl status jellyfin.service\" and \"journalctl -xeu jellyfin.service\" for details.",
+            "",
+        ),
+        ("Job for jellyfin.service failed because the control process exited with error code.", ""),
+    ),
+    (
+        ("Nov 20 14:02:11 pve1 systemd[1]: app.service: Failed with result 'exit-code'.", ""),
+        ("Jan  2 03:04:05 alice systemd[1]: app.service: Failed with result 'exit-code'.", ""),
+    ),
+    (
+        ("2024-11-20 14:02:11.123 UTC [1234] FATAL:  role \"root\" does not exist", ""),
+        ("2025-01-02 03:04:05.678 UTC [99] FATAL:  role \"root\" does not exist", ""),
+    ),
+    (
+        ("[12345.678901] Out of memory: Killed process 1234 (node) total-vm:123kB", ""),
+        ("[   45.100001] Out of memory: Killed process 77 (node) total-vm:987654kB", ""),
+    ),
+    (("No space left on device", "tar -xf a.tar"), ("No space left on device", "cp a b")),
+    (
+        ("Setting up package-04980 (1.0-3) ... done\nKilled", ""),
+        ("Setting up package-04999 (1.0-4) ... done\nKilled", ""),
+    ),
+    (
+        ("/usr/bin/install: line 4: uv: command not found", ""),
+        ("/usr/bin/install: line 1234: uv: command not found", ""),
+    ),
+    (
+        ("  WARNING: x\ncp: cannot stat '/home/alice/.ssh/id_rsa': No such file or directory", ""),
+        ("cp: cannot stat '/home/bob/.ssh/id_rsa': No such file or directory", ""),
+    ),
+    (
+        ("Connecting\nconnect to 192.168.1.5:8006 failed: Connection refused", ""),
+        ("connect to 10.0.0.9:8006 failed: Connection refused", ""),
+    ),
+    (("General error / Operation not permitted", ""), ("General error / Operation not permitted", "")),
+    (
+        ("exit_code=1 | General error|---|Setting up a|E: Unable to locate package foo", ""),
+        ("exit_code=1 | General error\n---\nE: Unable to locate package foo", ""),
+    ),
+];
+
+const DIFFERENT: &[(Failure<'_>, Failure<'_>)] = &[
+    (("E: Unable to locate package libfoo9", ""), ("E: Unable to locate package libbar", "")),
+    (("E: Unable to locate package postgresql-16", ""), ("E: Unable to locate package postgresql-17", "")),
+    (
+        ("E: Unable to locate package foo", "$STD apt-get install -y foo"),
+        ("E: Could not get lock /var/lib/dpkg/lock-frontend", "$STD apt-get install -y foo"),
+    ),
+    (
+        ("dpkg: error processing package mariadb-server (--configure):", ""),
+        ("dpkg: error processing package docker-ce (--configure):", ""),
+    ),
+    (
+        ("curl: (22) The requested URL returned error: 404", "curl https://x.org/a.zip"),
+        ("curl: (22) The requested URL returned error: 404", "curl https://x.org/b.zip"),
+    ),
+    (
+        ("curl: (22) The requested URL returned error: 404", ""),
+        ("curl: (22) The requested URL returned error: 403", ""),
+    ),
+    (
+        ("curl: (6) Could not resolve host: github.com", ""),
+        ("curl: (6) Could not resolve host: registry.npmjs.org", ""),
+    ),
+    (
+        ("curl: (28) Operation timed out after 1 milliseconds", ""),
+        ("curl: (35) Operation timed out after 1 milliseconds", ""),
+    ),
+    (
+        ("npm error ERESOLVE unable to resolve dependency tree", "npm ci"),
+        ("npm error ENOENT: no such file or directory, open '/opt/app/package.json'", "npm ci"),
+    ),
+    (
+        ("ModuleNotFoundError: No module named 'setuptools'", ""),
+        ("ModuleNotFoundError: No module named 'distutils'", ""),
+    ),
+    (("ERROR: Failed building wheel for lxml", ""), ("ERROR: Failed building wheel for cryptography", "")),
+    (
+        ("Job for jellyfin.service failed because a timeout was exceeded.", ""),
+        ("Job for plexmediaserver.service failed because a timeout was exceeded.", ""),
+    ),
+    (
+        ("Failed to start a.service: Unit a.service not found.", ""),
+        ("Failed to restart a.service: Unit a.service is masked.", ""),
+    ),
+    (
+        ("Error response from daemon: manifest for ghcr.io/a/b:latest not found", ""),
+        ("Error response from daemon: toomanyrequests: You have reached your pull rate limit.", ""),
+    ),
+    (
+        ("ERROR 1045 (28000): Access denied for user 'root'@'localhost'", ""),
+        ("ERROR 1064 (42000) at line 1: You have an error in your SQL syntax", ""),
+    ),
+    (("Killed", "npm run build"), ("Killed", "cargo build --release")),
+    (("Killed", ""), ("Segmentation fault", "")),
+    (("/opt/a.sh: line 4: uv: command not found", ""), ("/opt/a.sh: line 4: node: command not found", "")),
+    (
+        ("exit_code=100 | APT: Package manager error", ""),
+        ("exit_code=137 | Killed (SIGKILL / Out of memory?)", ""),
+    ),
+    (
+        ("fatal: destination path '/opt/app' already exists", ""),
+        ("fatal: repository 'https://github.com/foo/bar/' not found", ""),
+    ),
+    (("error[E0432]: unresolved import", ""), ("error[E0599]: unresolved import", "")),
+    (
+        ("unable to create CT 105 - storage local-lvm error", ""),
+        ("unable to create CT 105 - storage local-zfs error", ""),
+    ),
+    (("exit code 1", "cd /opt/a"), ("exit code 1", "cd /opt/b")),
+    (
+        ("nginx: [emerg] bind() to [::]:80 failed (98: Address already in use)", ""),
+        ("nginx: [emerg] unknown directive \"x\" in /etc/nginx/nginx.conf:12", ""),
+    ),
+];
+
+#[test]
+fn the_same_reason_on_other_hosts_is_the_same_signature() {
+    let wrong: Vec<_> =
+        SAME.iter().map(|(one, other)| (of(*one), of(*other))).filter(|(one, other)| one != other).collect();
+    assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), SAME.len());
+}
+
+#[test]
+fn other_reasons_are_other_signatures() {
+    let wrong: Vec<_> = DIFFERENT
+        .iter()
+        .map(|(one, other)| (of(*one), of(*other)))
+        .filter(|(one, other)| one == other)
+        .collect();
+    assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), DIFFERENT.len());
+}
+
+#[test]
+fn templates_can_be_read() {
+    let templates: BTreeMap<&str, &str> = BTreeMap::from([
+        ("E: Unable to locate package libfoo9", "E: Unable to locate package libfoo9"),
+        (
+            "curl: (28) Operation timed out after 300000 milliseconds",
+            "curl: (28) Operation timed out after # milliseconds",
+        ),
+        ("npm ERR! code E404 x", "npm error code E404 x"),
+        (
+            "/usr/bin/install: line 4: uv: command not found",
+            "/usr/bin/install: line #: uv: command not found",
+        ),
+        ("dpkg: error: curl_7.88.1-10+deb12u12_amd64.deb broken", "dpkg: error: curl_#_amd64.deb broken"),
+        ("failed after 24.5 MB in 3s (8,012 kB/s) at 12:34:56", "failed after # MB in # (# kB/s) at #"),
+        ("connect to 192.168.1.5:8006 failed", "connect to * failed"),
+    ]);
+    for (error, template) in templates {
+        assert_eq!(of((error, "")).template, template);
+    }
+}
+
+#[test]
+fn an_id_is_stable_for_ever() {
+    let signature = signature(Some("E: Unable to locate package foo"), None).expect("there is an error");
+    assert_eq!(signature.id, "8be2176a970a6f22");
+}
+
+#[test]
+fn nothing_has_no_signature() {
+    assert_eq!(signature(None, None), None);
+    assert_eq!(signature(Some(" \n---\n"), Some("  ")), None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_has_a_short_signature(error in "(\\PC|\n|\\||#){0,300}", command in "\\PC{0,100}") {
+        if let Some(signature) = signature(Some(&error), Some(&command)) {
+            prop_assert!(signature.template.chars().count() <= 200);
+            prop_assert_eq!(signature.id.len(), 16);
+        }
+    }
+
+    #[test]
+    fn numbers_do_not_matter(pid in 1..99_999_u32, seconds in 1..999_u32, minor in 0..99_u32) {
+        let failure = |pid: u32, seconds: u32, minor: u32| signature(
+            Some(&format!("[{seconds}.123456] worker[{pid}]: app 2.{minor}.1-{minor} failed after {seconds}s: no such table")), None);
+        prop_assert_eq!(failure(pid, seconds, minor), failure(1, 2, 3));
+    }
+}

@@ -1,0 +1,154 @@
+//! The shapes of the service of 2025, under `/data`.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::expose::dashboard::RepoSlugCount;
+use crate::expose::execution::{ExecutionView, rfc3339};
+use crate::expose::numbers::Totals;
+use crate::expose::table::lists;
+use crate::ingest::execution::Execution;
+use crate::store::read::causes::SignatureCount;
+use crate::store::read::counts::{ScriptCount, SlugCount};
+
+/// Applications in the summary.
+const APPS: usize = 1_000;
+
+/// An execution.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[allow(missing_docs, reason = "the fields are those of the contract")]
+pub struct Entry {
+    /// Opaque: of no use for anything but to tell entries apart.
+    pub id: String,
+    pub ct_type: Option<i32>,
+    pub disk_size: Option<i32>,
+    pub core_count: Option<i32>,
+    pub ram_size: Option<i32>,
+    pub os_type: Option<String>,
+    pub os_version: Option<String>,
+    pub disableip6: Option<bool>,
+    pub nsapp: Option<String>,
+    pub method: Option<String>,
+    #[serde(serialize_with = "rfc3339")]
+    pub created_at: DateTime<Utc>,
+    pub pve_version: Option<String>,
+    pub status: String,
+    /// Always empty: whoever knows it can report on the run.
+    pub random_id: &'static str,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub error: Option<String>,
+}
+
+impl Entry {
+    /// Shows an execution under an opaque id.
+    #[must_use]
+    pub fn of(execution: &Execution, id: String) -> Self {
+        let view = ExecutionView::of(execution, execution.last_seen);
+        Self {
+            id,
+            ct_type: view.ct_type,
+            disk_size: view.disk_size,
+            core_count: view.core_count,
+            ram_size: view.ram_size,
+            os_type: view.os_type,
+            os_version: view.os_version,
+            disableip6: execution.facts.disable_ipv6.get().copied(),
+            nsapp: view.app,
+            method: view.method,
+            created_at: execution.first_seen,
+            pve_version: view.pve_version,
+            status: execution.status().as_str().to_owned(),
+            random_id: "",
+            kind: view.kind,
+            error: view.error,
+        }
+    }
+}
+
+/// Runs by outcome and application.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Summary {
+    /// The time for which this is true.
+    #[serde(serialize_with = "rfc3339")]
+    pub as_of: DateTime<Utc>,
+    /// Runs.
+    pub total_entries: i64,
+    /// By outcome: success, failed, blocked, aborted, installing, unfinished.
+    pub status_count: BTreeMap<&'static str, i64>,
+    /// The 1,000 applications that are run most.
+    pub nsapp_count: BTreeMap<String, i64>,
+}
+
+/// Puts the summary together.
+#[must_use]
+pub fn summary(as_of: DateTime<Utc>, scripts: &[ScriptCount]) -> Summary {
+    let total = Totals::of(scripts);
+    let status_count = BTreeMap::from([
+        ("success", total.success),
+        ("failed", total.failed),
+        ("blocked", total.blocked),
+        ("aborted", total.aborted),
+        ("installing", total.running),
+        ("unfinished", total.unfinished),
+    ]);
+    let mut apps: Vec<_> = scripts.iter().filter_map(|row| Some((row.app.as_ref()?, row.app_runs))).collect();
+    apps.sort_by_key(|(app, runs)| (-runs, *app));
+    apps.dedup();
+    let nsapp_count = apps.into_iter().take(APPS).map(|(app, runs)| (app.clone(), runs)).collect();
+    Summary { as_of, total_entries: total.runs, status_count, nsapp_count }
+}
+
+/// How often an error was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ErrorCount {
+    /// The failing line without its variable parts.
+    pub error: String,
+    /// Failed and blocked runs.
+    pub count: i64,
+}
+
+/// Errors, most frequent first.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ErrorCounts {
+    /// The time for which this is true.
+    #[serde(serialize_with = "rfc3339")]
+    pub as_of: DateTime<Utc>,
+    /// The 1,000 most frequent ones.
+    pub error_counts: Vec<ErrorCount>,
+}
+
+lists!(ErrorCounts: error_counts);
+
+impl ErrorCounts {
+    /// Shows these signatures.
+    #[must_use]
+    pub fn of(as_of: DateTime<Utc>, signatures: Vec<SignatureCount>) -> Self {
+        let counts = signatures.into_iter().map(|row| ErrorCount { error: row.template, count: row.runs });
+        Self { as_of, error_counts: counts.collect() }
+    }
+}
+
+/// The repositories from which scripts are run, most frequent first.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RepoSlugs {
+    /// The time for which this is true.
+    #[serde(serialize_with = "rfc3339")]
+    pub as_of: DateTime<Utc>,
+    /// The 1,000 most frequent ones.
+    pub repo_slugs: Vec<RepoSlugCount>,
+}
+
+lists!(RepoSlugs: repo_slugs);
+
+impl RepoSlugs {
+    /// Shows these counts.
+    #[must_use]
+    pub fn of(as_of: DateTime<Utc>, slugs: Vec<SlugCount>) -> Self {
+        let counts = slugs.into_iter().map(|row| RepoSlugCount { slug: row.slug, count: row.runs });
+        Self { as_of, repo_slugs: counts.collect() }
+    }
+}
