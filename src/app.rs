@@ -95,6 +95,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         probe_pool: probe_pool.clone(),
         domain: Arc::new(DomainText::new(&read_pool, &metrics)),
         data_dir: config.data_dir().map(Arc::from),
+        github: config.outgoing.github.clone().map(Arc::new),
         metrics,
         limits: Arc::clone(&limits),
         connections: Arc::clone(&connections),

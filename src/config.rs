@@ -11,7 +11,9 @@ use clap::Args;
 use sqlx::postgres::PgConnectOptions;
 
 pub mod protection;
+pub mod outgoing;
 
+use outgoing::{Outgoing, OutgoingVariables};
 use protection::{Protection, ProtectionVariables};
 
 /// The variables as text, from the environment or from flags. An empty one is unset.
@@ -61,6 +63,9 @@ pub struct Variables {
     /// Days that executions are kept; what is counted of them stays; 0: for ever [default: 365]
     #[arg(long, env = "RETENTION_DAYS", hide_env_values = true, global = true)]
     pub retention_days: Option<String>,
+    /// A mail server and GitHub.
+    #[command(flatten)]
+    pub outgoing: OutgoingVariables,
     /// Limits, time-outs, proxies, the admin token.
     #[command(flatten)]
     pub protection: ProtectionVariables,
@@ -107,6 +112,8 @@ pub struct Config {
     pub unfinished_after: Duration,
     /// `RETENTION_DAYS`; `None`: for ever.
     pub retention_days: Option<u32>,
+    /// A mail server and GitHub.
+    pub outgoing: Outgoing,
     /// Limits, time-outs, proxies, the admin token.
     pub protection: Protection,
 }
@@ -170,6 +177,7 @@ impl Variables {
         let queue_events = number(&mut wrong, "QUEUE_EVENTS", self.queue_events, 20_000, 1, 1_000_000);
         let unfinished_hours = number(&mut wrong, "UNFINISHED_HOURS", self.unfinished_hours, 24, 1, 24 * 365);
         let retention_days = number(&mut wrong, "RETENTION_DAYS", self.retention_days, 365, 0, 36_500);
+        let outgoing = self.outgoing.check(&mut wrong);
         let protection = self.protection.check(&mut wrong);
         match (listen_addr, database, log) {
             (Some(listen_addr), Some(database), Some(log)) if wrong.is_empty() => Ok(Config {
@@ -185,6 +193,7 @@ impl Variables {
                 queue_events,
                 unfinished_after: Duration::from_secs(unfinished_hours as u64 * 3600),
                 retention_days: (retention_days > 0).then_some(retention_days as u32),
+                outgoing,
                 protection,
             }),
             _ => Err(ConfigError(wrong)),

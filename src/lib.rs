@@ -23,6 +23,8 @@ pub mod limit;
 pub mod connections;
 pub mod store;
 pub mod seed;
+pub mod report;
+pub mod github;
 pub mod expose;
 pub mod cache;
 pub mod state;

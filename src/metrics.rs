@@ -3,6 +3,7 @@
 //! What the process counts stands here, the times of the stages in [`stages`], what is read from the rollups
 //! in [`domain`].
 
+pub mod history;
 pub mod domain;
 pub mod stages;
 
@@ -203,6 +204,16 @@ impl Metrics {
                 &["pool", "state"],
             )?,
         };
+        // From the first event on there is a rate.
+        for kind in ["run", "address", "admin"] {
+            metrics.limited.with_label_values(&[kind]);
+        }
+        for kind in ["transient", "away", "refused"] {
+            metrics.batch_failures.with_label_values(&[kind]);
+        }
+        for generation in ["0", "1", "2", "3"] {
+            metrics.events_accepted.with_label_values(&[generation]);
+        }
         for reason in ["age", "request"] {
             metrics.executions_deleted.with_label_values(&[reason]);
         }

@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use tokio::sync::Semaphore;
 
 use crate::cache::{Answers, Kept};
+use crate::config::outgoing::GitHub;
 use crate::config::protection::Protection;
 use crate::connections::Connections;
 use crate::ingest::execution::full_hour;
@@ -39,6 +40,8 @@ pub struct AppState {
     pub domain: Arc<DomainText>,
     /// The folder of the embedded database, if there is one.
     pub data_dir: Option<Arc<Path>>,
+    /// Where issues are opened, if that is configured.
+    pub github: Option<Arc<GitHub>>,
     /// All metrics.
     pub metrics: Arc<Metrics>,
     /// How often somebody may come.

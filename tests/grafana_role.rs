@@ -98,7 +98,8 @@ async fn the_views_tell_true_numbers_without_ids_and_texts() {
         let query = AssertSqlSafe(format!("select coalesce(jsonb_agg(to_jsonb(x)), '[]') from ({query}) x"));
         sqlx::query_scalar(query).fetch_one(&mut grafana).await.unwrap_or_else(|error| panic!("{error}"))
     };
-    let runs = "select outcome, sum(runs)::int as runs from runs where script = 'jellyfin' group by 1 order by 1";
+    let runs =
+        "select outcome, sum(runs)::int as runs from runs where script = 'jellyfin' group by 1 order by 1";
     assert_eq!(
         ask(runs).await,
         json!([{"outcome": "failed", "runs": 2}, {"outcome": "running", "runs": 1}, {"outcome": "success", "runs": 2}])
@@ -116,11 +117,13 @@ async fn the_views_tell_true_numbers_without_ids_and_texts() {
     assert_eq!([&failed[0]["exit_code"], &failed[1]["exit_code"]], [&json!(100), &Value::Null]);
     assert!(failed.iter().all(|run| run["template"].is_string() && run["signature"].is_string()), "{recent}");
     let quantiles = ask("select p50, p95, runs from duration_quantiles").await;
-    let near = |value: &Value, seconds: f64| (value.as_f64().expect("a number") / seconds - 1.0).abs() < 0.046;
+    let near =
+        |value: &Value, seconds: f64| (value.as_f64().expect("a number") / seconds - 1.0).abs() < 0.046;
     assert!(near(&quantiles[0]["p50"], 100.0) && near(&quantiles[0]["p95"], 400.0), "{quantiles}");
     assert_eq!(ask("select script, runs from scripts").await, json!([{"script": "jellyfin", "runs": 5}]));
 
-    let views = "select table_name::text as name from information_schema.views where table_schema = 'grafana'";
+    let views =
+        "select table_name::text as name from information_schema.views where table_schema = 'grafana'";
     let keys: Vec<String> = sqlx::query_scalar(
         "select run_key::text from execution union select session_key::text from execution
          where session_key is not null",
@@ -146,10 +149,12 @@ async fn the_views_tell_true_numbers_without_ids_and_texts() {
 async fn the_views_know_the_hours_after_which_a_run_is_unfinished_and_the_whole_catalogue() {
     let app = server_with_runs().await;
     let mut grafana = grafana(app.pool()).await;
-    sqlx::query("update rollup_script set open_hour = open_hour - interval '26 hours' where outcome = 'open'")
-        .execute(app.pool())
-        .await
-        .expect("it runs");
+    sqlx::query(
+        "update rollup_script set open_hour = open_hour - interval '26 hours' where outcome = 'open'",
+    )
+    .execute(app.pool())
+    .await
+    .expect("it runs");
     let unfinished = "select sum(runs)::bigint from runs where outcome = 'unfinished'";
     let unfinished: i64 = sqlx::query_scalar(unfinished).fetch_one(&mut grafana).await.expect("it runs");
     assert_eq!(unfinished, 1);
@@ -158,8 +163,10 @@ async fn the_views_know_the_hours_after_which_a_run_is_unfinished_and_the_whole_
         telemetry_protocol::Generation::Two,
         telemetry_protocol::Generation::Three,
     ];
-    let entries: usize =
-        generations.into_iter().map(|generation| telemetry_protocol::exit_code::entries(generation).count()).sum();
+    let entries: usize = generations
+        .into_iter()
+        .map(|generation| telemetry_protocol::exit_code::entries(generation).count())
+        .sum();
     let stored: i64 = sqlx::query_scalar("select count(*) from exit_code_meaning")
         .fetch_one(app.pool())
         .await

@@ -17,4 +17,5 @@ pub mod exit_codes;
 pub mod health;
 pub mod scrape;
 pub mod admin;
+pub mod issues;
 pub mod routes;

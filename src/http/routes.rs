@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::http::error::ApiError;
 use crate::http::{
-    admin, aggregates, dashboard, exit_codes, health, ingest, legacy, records, runs, scrape,
+    admin, aggregates, dashboard, exit_codes, health, ingest, issues, legacy, records, runs, scrape,
 };
 use crate::ingest::batch::MAX_BATCH_BYTES;
 use crate::ingest::normalise::Route;
@@ -18,7 +18,17 @@ use crate::state::AppState;
 /// Adds all routes; those of the operator only if there is a token for them.
 pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
     if has_admin {
-        service.service(private("/admin/status").route(web::get().to(admin::status)));
+        let wanted = ApiError::BadParameter { name: "signature", reason: "must stand in a JSON object" };
+        service.service(private("/admin/status").route(web::get().to(admin::status))).service(
+            web::resource("/admin/issues")
+                .app_data(
+                    web::JsonConfig::default()
+                        .content_type(|_| true)
+                        .error_handler(move |_, _| wanted.into()),
+                )
+                .route(web::post().to(issues::create))
+                .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "POST" } })),
+        );
     }
     service
         .service(events("/telemetry", Route::Telemetry))

@@ -24,7 +24,9 @@ pub async fn tell(connection: &mut PgConnection, unfinished_after: Duration) -> 
     let recoveries: Vec<_> = entries.iter().map(|entry| entry.recovery).collect();
     let mut transaction = connection.begin().await?;
     // Nobody else may do the same meanwhile; readers see the old ones until the end.
-    sqlx::query!("lock table exit_code_meaning in share row exclusive mode").execute(&mut *transaction).await?;
+    sqlx::query!("lock table exit_code_meaning in share row exclusive mode")
+        .execute(&mut *transaction)
+        .await?;
     sqlx::query!("delete from exit_code_meaning").execute(&mut *transaction).await?;
     sqlx::query!(
         "insert into exit_code_meaning (generation, exit_code, title, category, fault, recovery)

@@ -18,3 +18,4 @@ pub mod retention;
 pub mod read;
 pub mod scrape;
 pub mod explanations;
+pub mod evidence;

@@ -88,11 +88,7 @@ impl DomainText {
 ///
 /// # Errors
 /// What the database says.
-pub async fn domain(
-    pool: &PgPool,
-    now: DateTime<Utc>,
-    running_since: DateTime<Utc>,
-) -> sqlx::Result<Domain> {
+pub async fn domain(pool: &PgPool, now: DateTime<Utc>, running_since: DateTime<Utc>) -> sqlx::Result<Domain> {
     let begin = "begin transaction isolation level repeatable read read only";
     let mut snapshot = pool.begin_with(begin).await?;
     let hour = full_hour(now);
@@ -105,7 +101,8 @@ pub async fn domain(
     let scripts =
         sqlx::query_file_as!(ScriptCount, "src/store/sql/scrape_scripts.sql", first, recent, running_since);
     let scripts = scripts.fetch_all(&mut *snapshot).await?;
-    let exit_codes = sqlx::query_file_as!(ExitCodeCount, "src/store/sql/scrape_exit_codes.sql", first, recent);
+    let exit_codes =
+        sqlx::query_file_as!(ExitCodeCount, "src/store/sql/scrape_exit_codes.sql", first, recent);
     let exit_codes = exit_codes.fetch_all(&mut *snapshot).await?;
     let newest = sqlx::query!(
         "select now() as \"as_of!\", (select max(first_seen) from execution) as newest_run,
