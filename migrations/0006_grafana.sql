@@ -71,7 +71,7 @@ where runs <> 0;
 create view grafana.durations as
 select day, day::timestamp at time zone 'UTC' as time, repo as repository, slug,
     coalesce(nullif(kind, ''), 'unknown') as type, coalesce(nullif(platform, ''), 'unknown') as platform,
-    app as script, outcome, power(2, (bucket + 0.5) / 8.0) as seconds, runs
+    app as script, outcome, power(2::double precision, (bucket + 0.5) / 8) as seconds, runs
 from rollup_duration join population on population.id = population
 where runs <> 0;
 
@@ -82,7 +82,7 @@ select day, day::timestamp at time zone 'UTC' as time, script, repository, max(t
     min(seconds) filter (where upto >= 0.9 * total) as p90,
     min(seconds) filter (where upto >= 0.95 * total) as p95
 from (
-    select day, app as script, repo as repository, power(2, (bucket + 0.5) / 8.0) as seconds,
+    select day, app as script, repo as repository, power(2::double precision, (bucket + 0.5) / 8) as seconds,
         sum(sum(runs)) over (partition by day, app, repo order by bucket) as upto,
         sum(sum(runs)) over (partition by day, app, repo) as total
     from rollup_duration join population on population.id = population

@@ -26,7 +26,11 @@ async fn server_with_runs() -> TestApp {
     for event in [
         run("a", "success", json!({})),
         run("b", "success", json!({"install_duration": 400})),
-        run("c", "failed", json!({"exit_code": 100, "error": error, "failed_command": SECRET})),
+        run(
+            "c",
+            "failed",
+            json!({"exit_code": 100, "error": error, "failed_command": "apt-get install -y x"}),
+        ),
         // The code was told by an event that is not the end: it explains nothing.
         run("d", "installing", json!({"exit_code": 77})),
         run("d", "failed", json!({"exit_code": null, "error": "E: Unable to locate package y"})),
@@ -64,7 +68,7 @@ async fn the_role_reads_the_views_and_nothing_else() {
     for change in [
         "update grafana.facets set runs = 0",
         "insert into grafana.issues (repository) values ('a')",
-        "delete from execution",
+        "delete from public.execution",
         "create table public.mine (a integer)",
         "create table grafana.mine (a integer)",
         "create temporary table mine (a integer)",

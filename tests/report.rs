@@ -24,8 +24,9 @@ fn mail_server(answer_to_data: &'static str) -> (SocketAddr, JoinHandle<Vec<Stri
     (address, server)
 }
 
-fn talk(mut stream: &TcpStream, answer_to_data: &str, told: &mut Vec<String>) {
-    let mut say = |line: &str| stream.write_all(format!("{line}\r\n").as_bytes()).expect("it listens");
+fn talk(stream: &TcpStream, answer_to_data: &str, told: &mut Vec<String>) {
+    let mut writer = stream;
+    let mut say = |line: &str| writer.write_all(format!("{line}\r\n").as_bytes()).expect("it listens");
     say("220 sink");
     let mut in_data = false;
     for line in BufReader::new(stream).lines().map_while(Result::ok) {

@@ -390,7 +390,6 @@ mod tests {
         assert_eq!(class(&RAM_CLASSES, Some(&2048)), "1025-2048");
         assert_eq!(class(&CORE_CLASSES, Some(&3)), "3-4");
         assert_eq!(class(&DISK_CLASSES, Some(&65)), "65+");
-        assert_eq!(class(&DISK_CLASSES, None), "");
     }
 
     #[test]
