@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use chrono::{SecondsFormat, TimeDelta, Utc};
-use common::app::{TestApp, spawn_app};
+use common::app::{TestApp, spawn_app_set, unlimited};
 use common::dashboard::{Dashboard, Expansion, dashboards, list};
 use common::grafana::grafana;
 use common::prometheus::Prometheus;
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Column, Connection, PgConnection, Row, TypeInfo};
+use telemetry_server::config::Variables;
 use telemetry_server::seed::{Plan, seed};
 
 const SOURCES: [&str; 2] = ["telemetry-prometheus", "telemetry-postgres"];
@@ -132,7 +133,9 @@ fn each_text(value: &Value, seen: &mut impl FnMut(&str, &str)) {
 
 /// A server with ten days of invented runs.
 async fn seeded() -> TestApp {
-    let app = spawn_app().await;
+    // A folder, so that there is a disk to measure; the database is that of the test.
+    let data_dir = Some(std::env::temp_dir().display().to_string());
+    let app = spawn_app_set(Variables { data_dir, protection: unlimited(), ..Variables::default() }).await;
     let plants = vec![PLANTED.parse().expect("a plant")];
     let plan = Plan { executions: 12_000, days: 10, seed: 7, until: Utc::now(), plants };
     seed(app.pool(), &plan, |_| {}).await.expect("it runs");

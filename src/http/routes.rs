@@ -24,6 +24,7 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
                 .app_data(
                     web::JsonConfig::default()
                         .content_type(|_| true)
+                        .content_type_required(false)
                         .error_handler(move |_, _| wanted.into()),
                 )
                 .route(web::post().to(issues::create))
