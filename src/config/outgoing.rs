@@ -68,10 +68,10 @@ impl OutgoingVariables {
             (None, _, _) => None,
             (Some(url), Some(from), Some(to)) => {
                 let from =
-                    from.parse().map_err(|_| wrong.push("REPORT_FROM must be a mail address".to_owned()));
+                    from.parse().inspect_err(|_| wrong.push("REPORT_FROM must be a mail address".to_owned()));
                 let to: Result<Vec<_>, _> = to.split(',').map(|to| to.trim().parse()).collect();
-                let to = to.map_err(|_| {
-                    wrong.push("REPORT_TO must be mail addresses, with commas between".to_owned())
+                let to = to.inspect_err(|_| {
+                    wrong.push("REPORT_TO must be mail addresses, with commas between".to_owned());
                 });
                 if !url.reveal().starts_with("smtp") {
                     wrong.push("SMTP_URL must begin with smtp:// or smtps://".to_owned());
