@@ -11,10 +11,10 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 target_dir := $(or $(CARGO_TARGET_DIR),target)
 static_target := $(shell uname -m)-unknown-linux-musl
 
-.PHONY: help run test check bench fuzz client catalogue sqlx-data
+.PHONY: help run test check bench bench-hostile load faults fuzz client catalogue sqlx-data
 
 help: ## list the targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 run: ## build the server and start it on http://127.0.0.1:8080
 	@scripts/setup run
@@ -39,6 +39,19 @@ bench: ## measure the ingest path and print the table of ratios
 	@cargo build --release --locked
 	@cargo run --release --locked -p telemetry-load-tests --bin bench-ingest
 
+load: ## play load scenarios of LOAD_SECONDS (20) each; reports in load-tests/reports
+	@scripts/setup load
+	@cargo build --release --locked -p telemetry-server -p telemetry-load-tests --bins
+	@$(target_dir)/release/scenarios $(SCENARIOS)
+
+faults: ## kill, stop, fill and cut off everything under load, FAULT_ROUNDS (3) times
+	@scripts/setup faults
+	@cargo test --locked --test faults --no-run
+	@for round in $$(seq "$${FAULT_ROUNDS:-3}"); do \
+		echo "round $$round"; \
+		cargo test --quiet --locked --test faults -- --ignored --test-threads=1 || exit 1; \
+	done
+
 fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
 	@scripts/setup fuzz
 	@scripts/fuzz
@@ -51,6 +64,11 @@ client: ## build the command for hosts, small and static
 catalogue: ## renew what is generated from the exit codes: client/api.func, docs/EXIT_CODES.md
 	@scripts/setup catalogue
 	@cargo run --quiet --locked -p telemetry-client --example catalogue
+
+bench-hostile: ## measure what forged ids and addresses and 10,000 idle connections cost
+	@scripts/setup bench
+	@cargo build --release --locked
+	@cargo run --release --locked -p telemetry-load-tests --bin bench-hostile
 
 sqlx-data: ## renew .sqlx, the data of the queries that are checked at compile time
 	@scripts/setup sqlx-data

@@ -2,21 +2,24 @@
 
 -- Ended runs by script and by the platform they ran on. A run that goes on is not counted: its
 -- properties only matter once it is known how it ended, and its start costs nothing here. Only runs
--- with an app, under each property that they told.
+-- with an app; each once under every property.
 create table rollup_platform (
     day date not null,
     population integer not null,
     app text collate "C" not null,
     -- os, pve.
     property text collate "C" not null,
-    -- os: the family; pve: the version of Proxmox VE to the first point (9.0).
+    -- os: the family; pve: the version of Proxmox VE to the second point (9.0); '' where not told.
     value text collate "C" not null,
     -- os: its version, '' where it was not told; pve: ''.
     detail text collate "C" not null,
     -- success, failed, blocked, aborted.
     outcome text collate "C" not null,
+    -- Whether it was another attempt of a session: clients give their first attempt the id of the
+    -- session. First attempts are independent of each other, which a statistical test needs.
+    retry boolean not null,
     runs bigint not null,
-    primary key (day, population, app, property, value, detail, outcome)
+    primary key (day, population, app, property, value, detail, outcome, retry)
 ) with (fillfactor = 70);
 
 -- Runs by the hour of their first event. Only runs with an app; not by script, which would be
@@ -62,3 +65,6 @@ create table session_touched (
     id bigint generated always as identity primary key,
     day date not null
 );
+
+-- Where the scripts came from, since when.
+create index rollup_facet_runtime on rollup_facet (value, detail, day) where facet = 'runtime';

@@ -12,7 +12,7 @@ use anyhow::Context;
 use chrono::Utc;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -26,10 +26,14 @@ use crate::ingest::identity::IdKey;
 use crate::limit::limits::Limits;
 use crate::metrics::Metrics;
 use crate::state::AppState;
+use crate::store::database;
+use crate::store::drain::Drainer;
+use crate::store::outage::Outage;
 use crate::store::retention::Retention;
 use crate::store::scrape::DomainText;
-use crate::store::writer::{WRITERS, writers};
-use crate::store::{database, explanations, recount, rollup};
+use crate::store::spool::Spool;
+use crate::store::writer::{Destination, WRITERS, writers};
+use crate::store::{explanations, recount, rollup, sessions};
 
 /// Seconds that requests in flight have to end when the server stops.
 const DRAIN_SECONDS: u64 = 2;
@@ -37,7 +41,9 @@ const DRAIN_SECONDS: u64 = 2;
 const SETTLE: Duration = Duration::from_millis(150);
 /// How long the writers have to commit what is queued when the server stops.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
-/// How long connections to the database have to be closed when the server stops.
+/// How long the spool may be drained when the server stops.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
+/// How long connections to the database, and then the spool, have to be closed when the server stops.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 /// Bodies of many events that are worked on at once; each takes up to 32 MB.
 const BATCHES_AT_ONCE: usize = 2;
@@ -62,6 +68,8 @@ pub struct Running {
     writers: Vec<JoinHandle<()>>,
     watchers: [JoinHandle<()>; 2],
     retention: JoinHandle<()>,
+    sessions: JoinHandle<()>,
+    spool: Option<Spooling>,
     pools: [PgPool; 4],
 }
 
@@ -70,18 +78,35 @@ fn read_pool(config: &Config, options: &PgConnectOptions) -> PgPool {
     database::read_pool(config.read_database.as_deref().unwrap_or(options), config.read_timeout)
 }
 
+/// The spool and who empties it.
+#[derive(Debug)]
+struct Spooling {
+    drainer: JoinHandle<()>,
+    thread: std::thread::JoinHandle<()>,
+    stopping: watch::Sender<bool>,
+}
+
 /// Prepares the database, then listens.
 ///
 /// # Errors
 /// Everything that keeps a server from starting, in words for the operator.
 pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Result<Running> {
-    let ids = prepare(config, options).await?;
     let metrics = Arc::new(Metrics::new().context("cannot register the metrics")?);
-    let (read_pool, write_pool) = (read_pool(config, options), database::write_pool(options, WRITERS));
+    let ids = prepare(config, options).await?;
+    let opened = config.spool_max_bytes.map(|bytes| Spool::open(&config.spool_dir, bytes.get(), &metrics));
+    let (spool, spool_thread) = opened.transpose()?.unzip();
+    let outage = Arc::new(Outage::default());
+    let patience = database::Patience { has_spool: spool.is_some(), outage: Arc::clone(&outage) };
+    let read_pool = read_pool(config, options);
     let (delete_pool, probe_pool) = (database::delete_pool(options), database::probe_pool(options));
     let retention =
         Retention { options: options.clone(), days: config.retention_days, metrics: Arc::clone(&metrics) };
-    let (queue, writers) = writers(&write_pool, config.queue_events, &metrics);
+    // One more than there are writers: for what empties the spool.
+    let write_pool = database::write_pool(options, WRITERS + 1, &patience);
+    let drainer = spool.clone().map(|spool| Drainer::new(spool, &write_pool, &patience, &metrics));
+    let destination = Destination { pool: write_pool.clone(), patience, spool: spool.clone() };
+    let (queue, writers) = writers(&destination, config.queue_events, &metrics);
+    drop(destination);
     let protection = &config.protection;
     let limits = Arc::new(Limits::new(protection.run_limit, protection.address_limit, &metrics));
     let patience = Patience { part: protection.request_timeout / 2, keep_alive: protection.keep_alive };
@@ -89,12 +114,14 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let state = AppState {
         ids,
         queue,
+        spool,
+        outage,
         read_pool: read_pool.clone(),
         write_pool: write_pool.clone(),
         delete_pool: delete_pool.clone(),
         probe_pool: probe_pool.clone(),
         domain: Arc::new(DomainText::new(&read_pool, &metrics)),
-        data_dir: config.data_dir().map(Arc::from),
+        folders: config.folders().into(),
         github: config.outgoing.github.clone().map(Arc::new),
         metrics,
         limits: Arc::clone(&limits),
@@ -140,8 +167,13 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         handle: server.handle(),
         server: tokio::spawn(server),
         writers: writers.into_iter().map(|writer| tokio::spawn(writer.run())).collect(),
+        spool: drainer.zip(spool_thread).map(|(drainer, thread)| {
+            let (stopping, told) = watch::channel(false);
+            Spooling { drainer: tokio::spawn(drainer.run(told)), thread, stopping }
+        }),
         watchers: [tokio::spawn(limits.keep_small()), tokio::spawn(connections.cut_overdue())],
         retention: tokio::spawn(retention.run()),
+        sessions: tokio::spawn(sessions::keep_counting(options.clone())),
         pools: [read_pool, write_pool, delete_pool, probe_pool],
     })
 }
@@ -155,6 +187,7 @@ impl Running {
     pub async fn stop(self) -> anyhow::Result<()> {
         // It can be cut off anywhere.
         self.retention.abort();
+        self.sessions.abort();
         // What the workers have accepted but not begun would be dropped by a stop.
         self.handle.pause().await;
         tokio::time::sleep(SETTLE).await;
@@ -163,6 +196,9 @@ impl Running {
         self.watchers.iter().for_each(JoinHandle::abort);
         let written = tokio::time::timeout(COMMIT_PATIENCE, futures_util::future::try_join_all(self.writers));
         let written = written.await;
+        if let Some(spool) = self.spool {
+            spool.stop().await;
+        }
         let closed = futures_util::future::join_all(self.pools.iter().map(PgPool::close));
         // A query that is still running ends with its connection.
         let _ = tokio::time::timeout(CLOSE_PATIENCE, closed).await;
@@ -187,6 +223,21 @@ impl Running {
     }
 }
 
+impl Spooling {
+    /// Drains what can be drained in time; the rest is there at the next start.
+    async fn stop(self) {
+        let Self { mut drainer, thread, stopping } = self;
+        let _ = stopping.send(true);
+        if tokio::time::timeout(DRAIN_PATIENCE, &mut drainer).await.is_err() {
+            drainer.abort();
+            let _ = drainer.await;
+        }
+        // It ends as nobody can ask it any more, and closes the file in good order.
+        let closed = tokio::task::spawn_blocking(|| thread.join());
+        let _ = tokio::time::timeout(CLOSE_PATIENCE, closed).await;
+    }
+}
+
 /// Connects, migrates, learns the secret of the run ids, and remakes rollups that were made by
 /// another definition.
 async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<IdKey> {
@@ -200,6 +251,7 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
         }
     };
     renew_rollups(&mut connection).await?;
+    sessions::begin(&mut connection).await?;
     let told = explanations::tell(&mut connection, config.unfinished_after).await;
     told.context("cannot tell the views what exit codes mean")?;
     connection.close().await?;

@@ -3,7 +3,8 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::num::NonZeroU64;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -15,6 +16,9 @@ pub mod outgoing;
 
 use outgoing::{Outgoing, OutgoingVariables};
 use protection::{Protection, ProtectionVariables};
+
+/// Half of it is for the log and the reserve of the spool.
+const SMALLEST_SPOOL_BYTES: usize = 16 << 20;
 
 /// The variables as text, from the environment or from flags. An empty one is unset.
 #[derive(Args, Clone, Debug, Default)]
@@ -28,7 +32,7 @@ pub struct Variables {
     /// PostgreSQL that is only read from, like a replica; unset: the same as for writing
     #[arg(long, env = "READ_DATABASE_URL", hide_env_values = true, global = true)]
     pub read_database_url: Option<String>,
-    /// Folder of the embedded PostgreSQL [default: ./data]
+    /// Folder of the embedded PostgreSQL and of the spool [default: ./data]
     #[arg(long, env = "DATA_DIR", hide_env_values = true, global = true)]
     pub data_dir: Option<String>,
     /// Folder that holds the programs initdb and postgres; unset: searched
@@ -57,6 +61,12 @@ pub struct Variables {
     /// 0: never [default: 5]
     #[arg(long, env = "CACHE_SECONDS", hide_env_values = true, global = true)]
     pub cache_seconds: Option<String>,
+    /// Folder in which events wait while the database is away [default: DATA_DIR/spool]
+    #[arg(long, env = "SPOOL_DIR", hide_env_values = true, global = true)]
+    pub spool_dir: Option<String>,
+    /// Bytes that may wait there, at least 16 MiB; 0: nothing waits [default: 1073741824]
+    #[arg(long, env = "SPOOL_MAX_BYTES", hide_env_values = true, global = true)]
+    pub spool_max_bytes: Option<String>,
     /// Hours without an event after which a run without an end is unfinished [default: 24]
     #[arg(long, env = "UNFINISHED_HOURS", hide_env_values = true, global = true)]
     pub unfinished_hours: Option<String>,
@@ -108,6 +118,10 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// `QUEUE_EVENTS`.
     pub queue_events: usize,
+    /// `SPOOL_DIR`.
+    pub spool_dir: PathBuf,
+    /// `SPOOL_MAX_BYTES`; `None`: no spool.
+    pub spool_max_bytes: Option<NonZeroU64>,
     /// `UNFINISHED_HOURS`.
     pub unfinished_after: Duration,
     /// `RETENTION_DAYS`; `None`: for ever.
@@ -119,13 +133,15 @@ pub struct Config {
 }
 
 impl Config {
-    /// The folder of the embedded database, if that is used.
+    /// The folders that grow, by name: `data` (the embedded database), `spool`.
     #[must_use]
-    pub fn data_dir(&self) -> Option<&Path> {
-        match &self.database {
-            Database::Embedded { data_dir, .. } => Some(data_dir),
+    pub fn folders(&self) -> Vec<(&'static str, PathBuf)> {
+        let data = match &self.database {
+            Database::Embedded { data_dir, .. } => Some(("data", data_dir.clone())),
             Database::External(_) => None,
-        }
+        };
+        let spool = self.spool_max_bytes.map(|_| ("spool", self.spool_dir.clone()));
+        data.into_iter().chain(spool).collect()
     }
 }
 
@@ -152,12 +168,11 @@ impl Variables {
         let listen_addr = parse(&mut wrong, "LISTEN_ADDR", self.listen_addr, "127.0.0.1:8080", |text| {
             SocketAddr::from_str(text).map_err(|_| "must be an address and a port, like 127.0.0.1:8080")
         });
+        let data_dir = PathBuf::from(set(self.data_dir).unwrap_or_else(|| "data".to_owned()));
+        let spool_dir = set(self.spool_dir).map_or_else(|| data_dir.join("spool"), PathBuf::from);
         let database = match set(self.database_url) {
             Some(url) => database_url(&mut wrong, "DATABASE_URL", &url).map(Database::External),
-            None => Some(Database::Embedded {
-                data_dir: set(self.data_dir).unwrap_or_else(|| "data".to_owned()).into(),
-                pg_bin: set(self.pg_bin).map(PathBuf::from),
-            }),
+            None => Some(Database::Embedded { data_dir, pg_bin: set(self.pg_bin).map(PathBuf::from) }),
         };
         let read_database =
             set(self.read_database_url).and_then(|url| database_url(&mut wrong, "READ_DATABASE_URL", &url));
@@ -175,6 +190,11 @@ impl Variables {
         let max_body_bytes =
             number(&mut wrong, "MAX_BODY_BYTES", self.max_body_bytes, 262_144, 1024, 16 << 20);
         let queue_events = number(&mut wrong, "QUEUE_EVENTS", self.queue_events, 20_000, 1, 1_000_000);
+        let spool_max_bytes =
+            number(&mut wrong, "SPOOL_MAX_BYTES", self.spool_max_bytes, 1 << 30, 0, 1 << 50);
+        if (1..SMALLEST_SPOOL_BYTES).contains(&spool_max_bytes) {
+            wrong.push(format!("SPOOL_MAX_BYTES must be 0 or at least {SMALLEST_SPOOL_BYTES}"));
+        }
         let unfinished_hours = number(&mut wrong, "UNFINISHED_HOURS", self.unfinished_hours, 24, 1, 24 * 365);
         let retention_days = number(&mut wrong, "RETENTION_DAYS", self.retention_days, 365, 0, 36_500);
         let outgoing = self.outgoing.check(&mut wrong);
@@ -191,6 +211,8 @@ impl Variables {
                 log,
                 max_body_bytes,
                 queue_events,
+                spool_dir,
+                spool_max_bytes: NonZeroU64::new(spool_max_bytes as u64),
                 unfinished_after: Duration::from_secs(unfinished_hours as u64 * 3600),
                 retention_days: (retention_days > 0).then_some(retention_days as u32),
                 outgoing,
@@ -255,6 +277,8 @@ mod tests {
         assert_eq!(config.max_body_bytes, 262_144);
         assert_eq!(config.queue_events, 20_000);
         assert_eq!([config.read_timeout, config.cache_for], [10, 5].map(Duration::from_secs));
+        assert_eq!(config.spool_dir.to_string_lossy(), "data/spool");
+        assert_eq!(config.spool_max_bytes.map(NonZeroU64::get), Some(1 << 30));
         assert_eq!(config.unfinished_after, Duration::from_secs(86_400));
         assert_eq!(config.retention_days, Some(365));
         assert!(
@@ -273,6 +297,7 @@ mod tests {
             id_key: Some("short-secret".to_owned()),
             max_body_bytes: Some("-1".to_owned()),
             queue_events: Some("many".to_owned()),
+            spool_max_bytes: Some("4096".to_owned()),
             unfinished_hours: Some("0".to_owned()),
             retention_days: Some("36501".to_owned()),
             log: Some("info,x=y=z".to_owned()),
@@ -292,6 +317,7 @@ mod tests {
                 "LOG",
                 "MAX_BODY_BYTES",
                 "QUEUE_EVENTS",
+                "SPOOL_MAX_BYTES",
                 "UNFINISHED_HOURS",
                 "RETENTION_DAYS"
             ]

@@ -2,14 +2,15 @@
 //!
 //! # The path of an event
 //! ```text
-//! bytes ─▶ decode ─▶ normalise ─▶ validate ─▶ limit ─▶ queue ─▶ writer ─▶ PostgreSQL ─▶ answer
+//! bytes ─▶ decode ─▶ normalise ─▶ scrub ─▶ validate ─▶ limit ─▶ queue ─▶ writer ─▶ PostgreSQL ─▶ answer
+//!                                                                     └─▶ spool ─▶ answer (while it is away)
 //! ```
 //! [`ingest`] turns the bytes of any client generation into a `CleanEvent`; [`store`] queues it,
 //! joins it with what is known of its run and commits row and rollups in one transaction. The
 //! read side answers from the rollups ([`expose`]); [`http`] is both ends of the flow.
 //!
 //! # What a status promises
-//! - `2xx`: the event is committed.
+//! - `2xx`: the event is committed, or fsynced on this machine while the database is away.
 //! - `400`, `413`, `415`: it can never be stored as it is; the body names the field and the reason.
 //! - `408`, `429`: it was not stored; the client was too slow, or comes too often.
 //! - `503` with `Retry-After`: it was not stored, or nobody knows; sending it again is harmless.
@@ -23,6 +24,7 @@ pub mod limit;
 pub mod connections;
 pub mod store;
 pub mod seed;
+pub mod regression;
 pub mod report;
 pub mod github;
 pub mod expose;

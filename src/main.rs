@@ -2,12 +2,13 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand};
-use sqlx::Connection;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use telemetry_protocol::Generation;
 use telemetry_protocol::exit_code::entries;
 use telemetry_server::app;
@@ -104,9 +105,13 @@ fn complain(error: &dyn std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "telemetry-server: {error}");
 }
 
+/// actix logs each request that is not HTTP as an error: anybody could fill the log. A filter that
+/// names that module wins.
 fn log_to_stderr(filter: &str) {
+    const NOISY: &str = "actix_http::h1::dispatcher";
+    let quiet = if filter.contains(NOISY) { String::new() } else { format!("{NOISY}=off,") };
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(quiet + filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
@@ -243,6 +248,7 @@ async fn verify(config: &Config, options: &PgConnectOptions) -> anyhow::Result<E
     for mismatch in seen.mismatches.iter().take(PRINTED_MISMATCHES) {
         match mismatch {
             Mismatch::Rollup { row, excess } => writeln!(out, "rollup row differs: {row} by {excess:?}")?,
+            Mismatch::Sessions { day } => writeln!(out, "the sessions that began on {day} differ")?,
             Mismatch::Derived { day, column, stored, derived } => {
                 writeln!(
                     out,
@@ -272,6 +278,14 @@ async fn rebuild(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
     Ok(ExitCode::SUCCESS)
 }
 
+fn print_left_out(out: &mut impl Write, what: &str, days: &[NaiveDate]) -> std::io::Result<()> {
+    let [first, .., last] = days else {
+        return days.iter().try_for_each(|day| writeln!(out, "{what}: {day}, whose executions are deleted"));
+    };
+    let count = days.len();
+    writeln!(out, "{what}: {count} days from {first} to {last}, whose executions are deleted for their age")
+}
+
 async fn seed(
     config: &Config,
     options: &PgConnectOptions,
@@ -282,7 +296,10 @@ async fn seed(
     connection.close().await?;
     let SeedArguments { executions, days, seed, until, plant: plants } = arguments;
     let plan = Plan { executions, days, seed, until: until.unwrap_or_else(Utc::now), plants };
-    let pool = database::write_pool(options, seed::WRITERS);
+    // Such large batches are slow statements, every one.
+    let patience = database::Patience { has_spool: false, outage: Arc::default() };
+    let options = options.clone().disable_statement_logging();
+    let pool = database::write_pool(&options, seed::WRITERS, &patience);
     let begun = std::time::Instant::now();
     let mut shown = std::time::Instant::now();
     let progress = |written: u64| {
@@ -297,14 +314,6 @@ async fn seed(
     let per_second = written as f64 / seconds;
     writeln!(std::io::stderr(), "{written} executions in {seconds:.1} s ({per_second:.0} per second)")?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn print_left_out(out: &mut impl Write, what: &str, days: &[NaiveDate]) -> std::io::Result<()> {
-    let [first, .., last] = days else {
-        return days.iter().try_for_each(|day| writeln!(out, "{what}: {day}, whose executions are deleted"));
-    };
-    let count = days.len();
-    writeln!(out, "{what}: {count} days from {first} to {last}, whose executions are deleted for their age")
 }
 
 fn print_exit_codes() -> std::io::Result<()> {

@@ -64,12 +64,26 @@ pub struct Metrics {
     pub domain_read_seconds: Histogram,
     /// Tries to read them that failed.
     pub domain_read_failures: IntCounter,
-    /// Bytes that are free on the disk of a folder, by folder (`data`).
+    /// Bytes that are free on the disk of a folder, by folder (`data`, `spool`).
     pub disk_free: IntGaugeVec,
     /// Size of that disk in bytes.
     pub disk_size: IntGaugeVec,
     /// 1, with the version of the program as label.
     pub build_info: IntGaugeVec,
+    /// Events written to the spool.
+    pub spool_spooled: IntCounter,
+    /// Events of the spool that were committed to the database.
+    pub spool_drained: IntCounter,
+    /// Entries of the spool that were not, by reason: `damaged`, `unreadable`, `refused`.
+    pub spool_cut: IntCounterVec,
+    /// Entries of the spool.
+    pub spool_entries: IntGauge,
+    /// Bytes that they take.
+    pub spool_bytes: IntGauge,
+    /// Age of the oldest entry in seconds, 0 if there is none.
+    pub spool_oldest_age: IntGauge,
+    /// 1 while events go to the spool because the database is away.
+    pub spooling: IntGauge,
     /// Connections to the database, by pool (`write`, `read`, `delete`) and state (`idle`, `busy`).
     pub database_connections: IntGaugeVec,
 }
@@ -196,6 +210,28 @@ impl Metrics {
                 Opts::new("telemetry_build_info", "Always 1; the version of the server is the label."),
                 &["version"],
             )?,
+            spool_spooled: IntCounter::new("telemetry_spool_spooled_total", "Events written to the spool.")?,
+            spool_drained: IntCounter::new(
+                "telemetry_spool_drained_total",
+                "Events of the spool that were committed to the database.",
+            )?,
+            spool_cut: IntCounterVec::new(
+                Opts::new(
+                    "telemetry_spool_cut_total",
+                    "Entries of the spool that cannot be committed, by reason.",
+                ),
+                &["reason"],
+            )?,
+            spool_entries: IntGauge::new("telemetry_spool_entries", "Events that wait in the spool.")?,
+            spool_bytes: IntGauge::new("telemetry_spool_bytes", "Bytes that the spool uses.")?,
+            spool_oldest_age: IntGauge::new(
+                "telemetry_spool_oldest_age_seconds",
+                "Seconds that the oldest event has waited in the spool, 0 if none waits.",
+            )?,
+            spooling: IntGauge::new(
+                "telemetry_spooling",
+                "1 while events go to the spool because the database is away, else 0.",
+            )?,
             database_connections: IntGaugeVec::new(
                 Opts::new(
                     "telemetry_database_connections",
@@ -239,6 +275,17 @@ impl Metrics {
         registry.register(Box::new(metrics.executions_deleted.clone()))?;
         registry.register(Box::new(metrics.retention_failures.clone()))?;
         registry.register(Box::new(metrics.retention_horizon.clone()))?;
+        registry.register(Box::new(metrics.spool_spooled.clone()))?;
+        registry.register(Box::new(metrics.spool_drained.clone()))?;
+        registry.register(Box::new(metrics.spool_cut.clone()))?;
+        registry.register(Box::new(metrics.spool_entries.clone()))?;
+        registry.register(Box::new(metrics.spool_bytes.clone()))?;
+        registry.register(Box::new(metrics.spool_oldest_age.clone()))?;
+        registry.register(Box::new(metrics.spooling.clone()))?;
+        for reason in ["damaged", "unreadable", "refused"] {
+            // A rate needs the zero before the first one.
+            metrics.spool_cut.with_label_values(&[reason]).reset();
+        }
         registry.register(Box::new(metrics.database_connections.clone()))?;
         registry.register(Box::new(metrics.database_up.clone()))?;
         registry.register(Box::new(metrics.domain_read_seconds.clone()))?;

@@ -1,6 +1,6 @@
 //! What every request can reach.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +16,11 @@ use crate::ingest::execution::full_hour;
 use crate::ingest::identity::IdKey;
 use crate::limit::limits::Limits;
 use crate::metrics::Metrics;
+use crate::store::outage::Outage;
 use crate::store::read::models::CommonModels;
 use crate::store::read::{Filter, Snapshot};
 use crate::store::scrape::DomainText;
+use crate::store::spool::Spool;
 use crate::store::writer::Queue;
 
 /// Shared by all workers of a server.
@@ -28,6 +30,10 @@ pub struct AppState {
     pub ids: IdKey,
     /// The way to the writer.
     pub queue: Queue,
+    /// Where events wait while the database is away; `None` if they do not.
+    pub spool: Option<Spool>,
+    /// Whether it is away.
+    pub outage: Arc<Outage>,
     /// Connections for reading.
     pub read_pool: PgPool,
     /// The writer's connections, for the metrics only.
@@ -38,8 +44,8 @@ pub struct AppState {
     pub probe_pool: PgPool,
     /// What the metrics say of the domain.
     pub domain: Arc<DomainText>,
-    /// The folder of the embedded database, if there is one.
-    pub data_dir: Option<Arc<Path>>,
+    /// The folders that grow, by name.
+    pub folders: Arc<[(&'static str, PathBuf)]>,
     /// Where issues are opened, if that is configured.
     pub github: Option<Arc<GitHub>>,
     /// All metrics.

@@ -6,10 +6,11 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::DataDir;
-use common::app::{TestApp, spawn_app, spawn_app_on};
+use common::app::{TestApp, spawn_app, spawn_app_on, spawn_unlimited};
 use common::http;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
+use telemetry_server::config::Variables;
 use telemetry_server::store::database::embedded_options;
 use telemetry_server::store::embedded::Embedded;
 
@@ -307,21 +308,21 @@ async fn a_session_lists_its_attempts_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_gone_is_said_so_and_found_again() {
+async fn while_the_database_is_gone_events_are_kept_and_queries_refused() {
     let folder = DataDir::new();
     let start = || tokio::task::block_in_place(|| Embedded::start(&folder.settings()).expect("it starts"));
     let embedded = start();
     let app = spawn_app_on(embedded_options(embedded.endpoint())).await;
-    let event = |id: &str| json!({"random_id": id, "nsapp": "x", "status": "success"});
-    app.report("/telemetry", &event("before")).await;
+    let event = |id: &str, status: &str| json!({"random_id": id, "nsapp": "x", "status": status});
+    app.report("/telemetry", &event("before", "installing")).await;
     assert_eq!(app.get("/readyz").await, (StatusCode::OK, json!({"status": "ready"})));
     tokio::task::block_in_place(|| embedded.stop().expect("a clean stop"));
 
-    let response = app.post("/telemetry", event("during").to_string()).await;
-    assert_eq!(response.headers()["retry-after"], "2");
-    assert_eq!(field_of(response, 503, "database_unavailable", "an event").await, Value::Null);
+    for id in ["before", "during", "during"] {
+        app.report("/telemetry", &event(id, "success")).await;
+    }
     let (status, body) = app.get("/readyz").await;
-    assert_eq!((status, &body["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("unready")));
+    assert_eq!((status, &body["status"]), (StatusCode::OK, &json!("degraded")));
     assert!(body["reason"].as_str().is_some_and(|reason| reason.contains("database")), "{body}");
     assert_eq!(app.get("/healthz").await.0, StatusCode::OK);
     for path in ["/api/runs/before", "/api/dashboard"] {
@@ -332,13 +333,44 @@ async fn a_database_that_is_gone_is_said_so_and_found_again() {
 
     let embedded = start();
     let begun = Instant::now();
+    while app.get("/readyz").await.1 != json!({"status": "ready"}) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it does not find the database again");
+    }
+    app.report("/telemetry", &event("after", "success")).await;
+    for id in ["before", "during", "after"] {
+        assert_eq!(execution(&app, id).await["status"], "success");
+    }
+    assert_eq!(execution(&app, "before").await["steps"].as_array().map(Vec::len), Some(2));
+    assert_eq!(app.executions().await, 3);
+    app.verify().await;
+    app.stop().await;
+    tokio::task::block_in_place(|| embedded.stop().expect("a clean stop"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_spool_a_database_that_is_gone_is_said_so_and_found_again() {
+    let folder = DataDir::new();
+    let start = || tokio::task::block_in_place(|| Embedded::start(&folder.settings()).expect("it starts"));
+    let embedded = start();
+    let variables = Variables { spool_max_bytes: Some("0".to_owned()), ..Variables::default() };
+    let app = spawn_unlimited(embedded_options(embedded.endpoint()), variables).await;
+    let event = |id: &str| json!({"random_id": id, "nsapp": "x", "status": "success"});
+    app.report("/telemetry", &event("before")).await;
+    tokio::task::block_in_place(|| embedded.stop().expect("a clean stop"));
+
+    let response = app.post("/telemetry", event("during").to_string()).await;
+    assert_eq!(response.headers()["retry-after"], "2");
+    assert_eq!(field_of(response, 503, "database_unavailable", "an event").await, Value::Null);
+    let (status, body) = app.get("/readyz").await;
+    assert_eq!((status, &body["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("unready")));
+
+    let embedded = start();
+    let begun = Instant::now();
     while app.post("/telemetry", event("after").to_string()).await.status() != StatusCode::OK {
         assert!(begun.elapsed() < Duration::from_secs(30), "it does not find the database again");
     }
-    assert_eq!(app.get("/readyz").await.0, StatusCode::OK);
-    for id in ["before", "after"] {
-        assert_eq!(execution(&app, id).await["status"], "success");
-    }
+    assert_eq!(app.get("/readyz").await, (StatusCode::OK, json!({"status": "ready"})));
+    assert_eq!(execution(&app, "after").await["status"], "success");
     assert_eq!(app.get("/api/runs/during").await.0, StatusCode::NOT_FOUND);
     app.verify().await;
     app.stop().await;

@@ -186,6 +186,7 @@ fn every_wrong_variable_is_named_at_once() {
         ("LOG", "info,x=y=z"),
         ("MAX_BODY_BYTES", "-1"),
         ("QUEUE_EVENTS", "many"),
+        ("SPOOL_MAX_BYTES", "4096"),
         ("UNFINISHED_HOURS", "0"),
         ("RETENTION_DAYS", "-1"),
         ("CONNECT_SECONDS", "soon"),
@@ -206,7 +207,8 @@ fn a_database_that_cannot_be_reached_ends_the_start() {
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     let url = format!("postgres://someone:hunter2@{}/telemetry", closed.expect("a free port"));
     for command in ["serve", "migrate", "verify"] {
-        let ended = run(&[command], &[("DATABASE_URL", &url), ("CONNECT_SECONDS", "1")]);
+        let variables = [("DATABASE_URL", url.as_str()), ("CONNECT_SECONDS", "1"), ("SPOOL_MAX_BYTES", "0")];
+        let ended = run(&[command], &variables);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{ended:?}");
         assert!(ended.stderr.contains("within 1 s"), "{}", ended.stderr);
         assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
@@ -214,10 +216,23 @@ fn a_database_that_cannot_be_reached_ends_the_start() {
 }
 
 #[test]
+fn two_servers_with_one_spool_are_refused() {
+    let (_cluster, _, url) = external_database();
+    let folder = DataDir::new();
+    let spool = folder.path().to_string_lossy().into_owned();
+    let _server = Server::start_with(&[("DATABASE_URL", &url), ("SPOOL_DIR", &spool)]);
+    let variables = [("DATABASE_URL", url.as_str()), ("SPOOL_DIR", &spool), ("LISTEN_ADDR", "127.0.0.1:0")];
+    let second = run(&["serve"], &variables);
+    assert_eq!((second.code, second.stdout.as_str()), (Some(1), ""), "{second:?}");
+    assert!(second.stderr.contains("SPOOL_DIR") && second.stderr.contains(&spool), "{}", second.stderr);
+}
+
+#[test]
 fn a_migration_that_fails_ends_the_start() {
     let (_cluster, options, url) = external_database();
     execute(&options, "create table execution (of text)");
-    let ended = run(&["serve"], &[("DATABASE_URL", &url), ("LISTEN_ADDR", "127.0.0.1:0")]);
+    let ended =
+        run(&["serve"], &[("DATABASE_URL", &url), ("LISTEN_ADDR", "127.0.0.1:0"), ("SPOOL_MAX_BYTES", "0")]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{ended:?}");
     assert!(ended.stderr.contains("cannot migrate the database"), "{}", ended.stderr);
 }

@@ -126,12 +126,13 @@ const WORST_CASES: [(&str, &str); 24] = [
 fn worst_cases(out: &mut impl Write) -> anyhow::Result<()> {
     for (name, piece) in WORST_CASES {
         let text = piece.repeat(256 * 1024 / piece.len());
-        let calls = 5;
-        let started = Instant::now();
-        for _ in 0..calls {
+        // The best of some: other programs on the machine only add.
+        let once = || {
+            let started = Instant::now();
             black_box(scrub(black_box(&text)));
-        }
-        let milliseconds = started.elapsed().as_secs_f64() * 1000.0 / f64::from(calls);
+            started.elapsed().as_secs_f64() * 1000.0
+        };
+        let milliseconds = (0..15).map(|_| once()).fold(f64::INFINITY, f64::min);
         writeln!(out, "{:<40} {milliseconds:>7.2} ms", format!("scrub 256 KiB of {name}"))?;
     }
     Ok(())

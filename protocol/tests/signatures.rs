@@ -307,7 +307,7 @@ fn templates_can_be_read() {
 #[test]
 fn an_id_is_stable_for_ever() {
     let signature = signature(Some("E: Unable to locate package foo"), None).expect("there is an error");
-    assert_eq!(signature.id, "8be2176a970a6f22");
+    assert_eq!(format!("{:016x}", signature.id), "8be2176a970a6f22");
 }
 
 #[test]
@@ -323,7 +323,6 @@ proptest! {
     fn any_text_has_a_short_signature(error in "(\\PC|\n|\\||#){0,300}", command in "\\PC{0,100}") {
         if let Some(signature) = signature(Some(&error), Some(&command)) {
             prop_assert!(signature.template.chars().count() <= 200);
-            prop_assert_eq!(signature.id.len(), 16);
         }
     }
 

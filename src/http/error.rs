@@ -68,7 +68,7 @@ pub enum ApiError {
     #[error("the query cannot be read, or has a parameter twice")]
     UnreadableQuery,
     /// Nothing is stored under this id.
-    #[error("nothing is known about this id")]
+    #[error("nothing is known about this")]
     UnknownRun,
     /// Nothing is stored under this signature.
     #[error("nothing is known about this signature")]

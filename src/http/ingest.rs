@@ -49,6 +49,19 @@ pub async fn accept(
 /// # Errors
 /// [`ApiError`] if nothing of it is stored: the body cannot be taken apart, or no event could be
 /// written now.
+#[utoipa::path(
+    post,
+    path = "/api/v1/events",
+    tag = "ingest",
+    responses(
+        (status = 200, description = "One result for each event, in order", body = serde_json::Value),
+        (status = 400, description = "The body cannot be taken apart", body = ErrorBody),
+        (status = 413, description = "More than 10,000 events or 16 MiB", body = ErrorBody),
+        (status = 415, description = "An encoding other than gzip and zstd", body = ErrorBody),
+        (status = 429, description = "Too many requests come from this address; see Retry-After", body = ErrorBody),
+        (status = 503, description = "Nothing was stored; see Retry-After", body = ErrorBody),
+    )
+)]
 pub async fn accept_batch(
     request: HttpRequest,
     payload: web::Payload,
@@ -118,6 +131,7 @@ fn encoding(request: &HttpRequest) -> Option<Encoding> {
 
 /// Reads an event and returns when it is committed.
 async fn store(body: &[u8], route: Route, state: &AppState) -> Result<(), ApiError> {
+    state.queue.admit()?;
     let mut watch = state.metrics.stages.stopwatch();
     let ended = |stage| watch.iter_mut().for_each(|watch| watch.lap(stage));
     let Accepted { event, rescues } = read_event_in_stages(body, route, now(), &state.ids, ended)?;

@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::http::error::ApiError;
 use crate::http::{
-    admin, aggregates, dashboard, exit_codes, health, ingest, issues, legacy, records, runs, scrape,
+    admin, aggregates, dashboard, exit_codes, health, ingest, insight, issues, legacy, openapi, records,
+    regressions, runs, scrape, signatures,
 };
 use crate::ingest::batch::MAX_BATCH_BYTES;
 use crate::ingest::normalise::Route;
@@ -64,6 +65,17 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
         .service(get("/data/errors").route(web::get().to(legacy::errors)))
         .service(get("/api/exit-codes").route(web::get().to(exit_codes::list)))
         .service(get("/api/exit-codes/{code}").route(web::get().to(exit_codes::show)))
+        .service(get("/api/regressions").route(web::get().to(regressions::show)))
+        .service(get("/api/signatures").route(web::get().to(signatures::list)))
+        .service(get("/api/signatures/{id}").route(web::get().to(signatures::show)))
+        .service(get("/api/scripts/{app}").route(web::get().to(insight::show_script)))
+        .service(get("/api/timeseries").route(web::get().to(insight::show_timeseries)))
+        .service(get("/api/sessions").route(web::get().to(insight::show_sessions)))
+        .service(get("/api/runtime").route(web::get().to(insight::show_runtimes)))
+        .service(get("/openapi.json").route(web::get().to(openapi::description)))
+        .service(get("/docs").route(web::get().to(openapi::page)))
+        .service(get("/docs/docs.js").route(web::get().to(openapi::script)))
+        .service(get("/docs/docs.css").route(web::get().to(openapi::style)))
         .service(get("/healthz").route(web::get().to(health::healthy)))
         .service(get("/readyz").route(web::get().to(health::ready)))
         .service(get("/metrics").route(web::get().to(scrape::metrics)))
@@ -124,6 +136,14 @@ async fn index() -> impl Responder {
             "GET /data/...": "the shapes of 2025: summary, paginated, json, nsapp, status, os, date, errors",
             "GET /api/exit-codes": "code to text",
             "GET /api/exit-codes/{code}": "what a code means; generation",
+            "GET /api/regressions": "scripts that fail more than before, with the evidence; window",
+            "GET /api/signatures": "failures by what went wrong; new_since, limit",
+            "GET /api/signatures/{id}": "one of them",
+            "GET /api/scripts/{app}": "everything about one script",
+            "GET /api/timeseries": "series over time; metric, group, bucket",
+            "GET /api/sessions": "attempts per session, and how many were saved by a retry",
+            "GET /api/runtime": "where the scripts came from, and how many are old",
+            "GET /openapi.json": "the description of this API; as a page: /docs",
             "GET /healthz": "whether the process answers",
             "GET /readyz": "whether the database answers",
             "GET /metrics": "Prometheus metrics",

@@ -3,16 +3,20 @@
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::expose::execution::{ExecutionView, rfc3339};
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, ErrorBody};
 use crate::state::AppState;
 use crate::store::{erase, read};
 
-#[derive(Serialize)]
+/// The answer.
+#[derive(Serialize, ToSchema)]
 struct Runs {
+    /// The time for which this is true.
     #[serde(serialize_with = "rfc3339")]
     as_of: DateTime<Utc>,
+    /// Newest first.
     executions: Vec<ExecutionView>,
 }
 
@@ -20,6 +24,17 @@ struct Runs {
 ///
 /// # Errors
 /// [`ApiError::UnknownRun`].
+#[utoipa::path(
+    get,
+    path = "/api/runs/{id}",
+    tag = "executions",
+    params(("id" = String, Path, description = "`random_id` or `execution_id`")),
+    responses(
+        (status = 200, description = "The run, or the attempts of the session", body = Runs),
+        (status = 404, description = "Nothing is known about this id", body = ErrorBody),
+        (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
+    )
+)]
 pub async fn show(id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
     let as_of = Utc::now();
     let executions = read::runs(&state.read_pool, state.ids.run_key(id.trim())).await?;
@@ -35,6 +50,16 @@ pub async fn show(id: web::Path<String>, state: web::Data<AppState>) -> Result<H
 ///
 /// # Errors
 /// [`ApiError::DatabaseUnavailable`].
+#[utoipa::path(
+    delete,
+    path = "/api/runs/{id}",
+    tag = "executions",
+    params(("id" = String, Path, description = "random_id or execution_id")),
+    responses(
+        (status = 204, description = "Nothing is stored about it any more"),
+        (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
+    )
+)]
 pub async fn erase(id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
     let erased = erase::erase(&state.delete_pool, state.ids.run_key(id.trim())).await?;
     state.metrics.executions_deleted.with_label_values(&["request"]).inc_by(erased);

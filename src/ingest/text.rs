@@ -5,10 +5,11 @@ use std::fmt;
 use std::ops::Deref;
 
 use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
 
 /// A string that keeps up to 24 bytes in place. Most facts are that short, and they are made by
 /// one thread and dropped by another, which is what allocators do worst.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Text(CompactString);
 
 impl Text {

@@ -49,8 +49,8 @@ pub(super) fn session(
     let (mut begin, mut failure_rate) = (start, script.failure_rate);
     loop {
         let course = course(random, plan, script, &host, begin, failure_rate);
-        // The first attempt of many clients has the id of the session.
-        let own = !attempts.is_empty() || random.random_bool(0.4);
+        // The first attempt has the id of the session.
+        let own = !attempts.is_empty();
         let key = if own { key(random) } else { session };
         let attempt = attempt(random, plan, script, &host, &course, begin);
         let attempt = Execution { key, session: own.then_some(session), ..attempt };

@@ -71,9 +71,9 @@ impl<const TABLE: usize> Encode<'_, Postgres> for Added<'_, TABLE> {
             Slice::Signature { app, outcome, signature } => {
                 record.encode(app)?.encode(outcome)?.encode(signature)?.encode(measures.runs)?;
             }
-            Slice::Platform { app, property, value, detail, outcome } => {
+            Slice::Platform { app, property, value, detail, outcome, retry } => {
                 record.encode(app)?.encode(property)?.encode(value)?.encode(detail)?;
-                record.encode(outcome)?.encode(measures.runs)?;
+                record.encode(outcome)?.encode(retry)?.encode(measures.runs)?;
             }
             Slice::Hour { hour, outcome } => {
                 record.encode(hour)?.encode(outcome)?.encode(measures.runs)?;

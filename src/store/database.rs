@@ -1,6 +1,7 @@
 //! The way to the database: connecting with patience, migrating, and what the database remembers
 //! for the server.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -8,14 +9,23 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::store::embedded::Endpoint;
+use crate::store::outage::Outage;
 
 /// The schema. A migration that was once released never changes.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Longest time that a statement of the writer may take: a rebuild of one day is waited for.
-const WRITE_TIMEOUT: &str = "30s";
 /// Longest time in which the database must show that it is well.
 const PROBE_TIMEOUT: &str = "5s";
+/// Longest time that erasing a page of executions may take.
+const DELETE_TIMEOUT: &str = "30s";
+/// Longest time that a batch may take where there is no spool: a rebuild of one day is waited for.
+const LONG_PATIENCE: Duration = Duration::from_secs(30);
+/// The same with a spool, which takes the batch then.
+const SHORT_PATIENCE: Duration = Duration::from_secs(3);
+/// Longest wait for a connection of the writer: with a spool, and without.
+const WRITE_ACQUIRE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
+/// Longest wait for a connection of the read side.
+const READ_ACQUIRE: Duration = Duration::from_secs(3);
 /// Connections of the read side; small, so that reads never starve ingest.
 const READ_CONNECTIONS: u32 = 6;
 /// Connections for erasing; apart from the writers', so that nobody can hold these up by erasing.
@@ -121,22 +131,48 @@ pub async fn migrate(connection: &mut PgConnection) -> Result<(), DatabaseError>
     Ok(MIGRATIONS.run(connection).await?)
 }
 
+/// How writers treat the database.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    /// Whether what the database does not take has another place to go.
+    pub has_spool: bool,
+    /// What is known about the database.
+    pub outage: Arc<Outage>,
+}
+
+impl Patience {
+    /// Longest time that a batch may take.
+    #[must_use]
+    pub const fn with_a_batch(&self) -> Duration {
+        if self.has_spool { SHORT_PATIENCE } else { LONG_PATIENCE }
+    }
+}
+
 /// One connection for each of so many writers.
 #[must_use]
-pub fn write_pool(options: &PgConnectOptions, writers: u32) -> PgPool {
-    pool(for_changes(options), writers, WRITE_TIMEOUT, "telemetry write")
+pub fn write_pool(options: &PgConnectOptions, writers: u32, patience: &Patience) -> PgPool {
+    let statement_timeout = format!("{}ms", patience.with_a_batch().as_millis());
+    let outage = Arc::clone(&patience.outage);
+    pool(writers, WRITE_ACQUIRE[usize::from(!patience.has_spool)])
+        .before_acquire(move |_, connection| {
+            let is_good = !outage.outdates(connection.age);
+            Box::pin(async move { Ok(is_good) })
+        })
+        .connect_lazy_with(named(for_changes(options), &statement_timeout, "telemetry write"))
 }
 
 /// Connections for erasing executions by id.
 #[must_use]
 pub fn delete_pool(options: &PgConnectOptions) -> PgPool {
-    pool(for_changes(options), DELETE_CONNECTIONS, WRITE_TIMEOUT, "telemetry delete")
+    let options = named(for_changes(options), DELETE_TIMEOUT, "telemetry delete");
+    pool(DELETE_CONNECTIONS, READ_ACQUIRE).connect_lazy_with(options)
 }
 
 /// The connection on which the health of the database is tried: slow reads do not hold it up.
 #[must_use]
 pub fn probe_pool(options: &PgConnectOptions) -> PgPool {
-    pool(options.clone(), 1, PROBE_TIMEOUT, "telemetry probe")
+    let options = named(options.clone(), PROBE_TIMEOUT, "telemetry probe");
+    pool(1, READ_ACQUIRE).connect_lazy_with(options)
 }
 
 fn for_changes(options: &PgConnectOptions) -> PgConnectOptions {
@@ -158,20 +194,23 @@ pub fn read_pool(options: &PgConnectOptions, timeout: Duration) -> PgPool {
     let options = options.clone().options([
         ("plan_cache_mode", "force_custom_plan"),
         ("jit", "off"),
-        ("work_mem", "16MB"),
+        ("work_mem", "64MB"),
         ("default_transaction_read_only", "on"),
     ]);
-    pool(options, READ_CONNECTIONS, &format!("{}ms", timeout.as_millis()), "telemetry read")
+    let options = named(options, &format!("{}ms", timeout.as_millis()), "telemetry read");
+    pool(READ_CONNECTIONS, READ_ACQUIRE).connect_lazy_with(options)
 }
 
-fn pool(options: PgConnectOptions, connections: u32, statement_timeout: &str, name: &str) -> PgPool {
-    let options = options.application_name(name).options([("statement_timeout", statement_timeout)]);
+fn named(options: PgConnectOptions, statement_timeout: &str, name: &str) -> PgConnectOptions {
+    options.application_name(name).options([("statement_timeout", statement_timeout)])
+}
+
+fn pool(connections: u32, acquire_timeout: Duration) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(3))
+        .acquire_timeout(acquire_timeout)
         // A round trip a batch; a dead connection is noticed by the query itself.
         .test_before_acquire(false)
-        .connect_lazy_with(options)
 }
 
 /// A value that the server remembers in the database; the first one to come is kept.

@@ -1,7 +1,8 @@
 //! What is kept and how: the embedded PostgreSQL, the rows, what is counted over them, the one
-//! writer, what deletes, and the queries of the read side.
+//! writer, the spool for the time without a database, what deletes, and the queries of the read side.
 
 pub mod embedded;
+pub mod outage;
 pub mod database;
 pub mod row;
 pub mod rollup;
@@ -10,12 +11,18 @@ pub mod signature;
 pub mod difference;
 pub mod batch;
 pub mod merge;
+pub mod failure;
+pub mod commit;
+pub mod spool;
 pub mod writer;
 pub mod horizon;
+pub mod sessions;
+pub mod drain;
 pub mod recount;
 pub mod erase;
 pub mod retention;
 pub mod read;
+pub mod insight;
 pub mod scrape;
 pub mod explanations;
 pub mod evidence;

@@ -60,8 +60,8 @@ pub async fn ping(pool: &PgPool) -> sqlx::Result<()> {
 /// One snapshot of the database, so that all parts of an answer describe the same moment.
 #[derive(Debug)]
 pub struct Snapshot<'a> {
-    transaction: Transaction<'a, Postgres>,
-    filter: &'a Filter,
+    pub(super) transaction: Transaction<'a, Postgres>,
+    pub(super) filter: &'a Filter,
 }
 
 impl<'a> Snapshot<'a> {

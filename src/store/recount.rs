@@ -4,6 +4,7 @@
 //! history is. Days before the horizon are left as they are: their executions are deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use sqlx::{Connection, PgConnection};
@@ -18,6 +19,7 @@ use crate::store::merge::Known;
 use crate::store::population::Populations;
 use crate::store::rollup::{Key, Measures, PopulationKey, Slice};
 use crate::store::row::{Stored, Written};
+use crate::store::sessions;
 
 /// Executions that are held in memory at once.
 const PAGE_ROWS: i64 = 5_000;
@@ -31,6 +33,11 @@ pub enum Mismatch {
         row: String,
         /// What the rollup holds less what the executions say.
         excess: Measures,
+    },
+    /// The sessions that began on a day.
+    Sessions {
+        /// That UTC day.
+        day: NaiveDate,
     },
     /// What is derived of an execution and stands in its row.
     Derived {
@@ -120,6 +127,8 @@ pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification>
         seen.mismatches.extend(differing.map(|(row, excess)| Mismatch::Rollup { row, excess }));
         seen.days += 1;
     }
+    let days = sessions::differing_days(&mut snapshot).await?;
+    seen.mismatches.extend(days.into_iter().map(|day| Mismatch::Sessions { day }));
     snapshot.rollback().await?;
     Ok(seen)
 }
@@ -142,6 +151,10 @@ pub async fn rebuild(connection: &mut PgConnection) -> sqlx::Result<Rebuilt> {
         } else {
             rebuilt.days_left_out.push(day);
         }
+    }
+    while !sessions::recount(connection).await? {
+        // A running server is at it, with what stood there before.
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
     Ok(rebuilt)
 }
@@ -280,7 +293,7 @@ impl RollupRow {
             "signature" => Slice::Signature { app, outcome, signature: self.signature },
             "platform" => {
                 let (property, value, detail) = (&self.facet, &self.value, &self.detail);
-                Slice::Platform { app, property, value, detail, outcome }
+                Slice::Platform { app, property, value, detail, outcome, retry: self.number != 0 }
             }
             "hour" => Slice::Hour { hour: self.number, outcome },
             _ => Slice::ExitCode {

@@ -10,6 +10,10 @@ use telemetry_protocol::exit_code::{Category, classification_fingerprint};
 use crate::ingest::execution::{Execution, Told};
 use crate::ingest::text::Text;
 
+mod size;
+
+use size::{CORE_CLASSES, DISK_CLASSES, RAM_CLASSES, class};
+
 /// Raised whenever [`contributions`] or [`PopulationKey::of`] counts something differently: a
 /// server that finds the rollups made by another definition rebuilds them when it starts.
 const DEFINITION: u32 = 3;
@@ -128,6 +132,8 @@ pub enum Slice<'a> {
         detail: &'a str,
         /// As above, but not `open`.
         outcome: &'a str,
+        /// Whether it is another attempt of a session.
+        retry: bool,
     },
     /// `rollup_hour`.
     Hour {
@@ -227,10 +233,11 @@ pub fn contributions<'a>(execution: &'a Execution, population: i32, mut add: imp
     // 0 to 23: fits.
     count(Slice::Hour { hour: execution.first_seen.hour() as i16, outcome }, one);
     if execution.outcome() != Outcome::Open {
-        let told = platform(execution).into_iter().filter(|(_, value, _)| !value.is_empty());
-        told.for_each(|(property, value, detail)| {
-            count(Slice::Platform { app, property, value, detail, outcome }, one);
-        });
+        // Clients give the first attempt the id of its session.
+        let retry = execution.session.is_some();
+        for (property, value, detail) in platform(execution) {
+            count(Slice::Platform { app, property, value, detail, outcome, retry }, one);
+        }
     }
 }
 
@@ -312,39 +319,9 @@ fn template_detail(execution: &Execution) -> &'static str {
 }
 
 /// Distributions that are counted together.
-fn os_family(os: &str) -> &str {
+#[must_use]
+pub fn os_family(os: &str) -> &str {
     if os == "wolfi" { "chainguard" } else { os }
-}
-
-/// Upper bounds (inclusive) and their labels. Cores.
-const CORE_CLASSES: [(i32, &str); 7] =
-    [(0, "0"), (1, "1"), (2, "2"), (4, "3-4"), (8, "5-8"), (16, "9-16"), (i32::MAX, "17+")];
-/// MB.
-const RAM_CLASSES: [(i32, &str); 8] = [
-    (512, "0-512"),
-    (1024, "513-1024"),
-    (2048, "1025-2048"),
-    (4096, "2049-4096"),
-    (8192, "4097-8192"),
-    (16384, "8193-16384"),
-    (32768, "16385-32768"),
-    (i32::MAX, "32769+"),
-];
-/// GB.
-const DISK_CLASSES: [(i32, &str); 8] = [
-    (0, "0"),
-    (2, "1-2"),
-    (4, "3-4"),
-    (8, "5-8"),
-    (16, "9-16"),
-    (32, "17-32"),
-    (64, "33-64"),
-    (i32::MAX, "65+"),
-];
-
-fn class(classes: &[(i32, &'static str)], size: Option<&i32>) -> &'static str {
-    let class = size.and_then(|size| classes.iter().find(|(bound, _)| size <= bound));
-    class.map_or("", |(_, label)| label)
 }
 
 /// The bucket of a duration: `floor(8 · log2(seconds))`, from 0 (one second) up.
@@ -383,13 +360,6 @@ mod tests {
             ["-1@0", "255@0", "-1@1", "231@3"]
         );
         assert_eq!([bucket_name(0), bucket_name(duration_bucket(i32::MAX))], ["0", "247"]);
-    }
-
-    #[test]
-    fn sizes_fall_into_the_class_that_names_them() {
-        assert_eq!(class(&RAM_CLASSES, Some(&2048)), "1025-2048");
-        assert_eq!(class(&CORE_CLASSES, Some(&3)), "3-4");
-        assert_eq!(class(&DISK_CLASSES, Some(&65)), "65+");
     }
 
     #[test]

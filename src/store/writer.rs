@@ -4,20 +4,30 @@
 //! the window in which the next batch gathers. Only then are the waiting requests answered. There
 //! are two writers, so that one can compute while the other waits for the database; the events of
 //! a run always go to the same one, so that they never outrun each other.
+//!
+//! A batch that the database does not take goes to the spool, and so do all that follow until it
+//! is back: 2xx means committed, or fsynced on this machine.
+//!
+//! What could not be answered within about a second is refused when it comes ([`Pace`]): a late
+//! answer helps nobody, the client has gone and will send again.
 
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use sqlx::PgPool;
-use sqlx::postgres::PgConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ingest::execution::{Execution, Told};
 use crate::ingest::validate::CleanEvent;
 use crate::metrics::Metrics;
-use crate::store::merge::{Known, Merged, join_events, merge};
+use crate::store::commit::commit;
+use crate::store::database::Patience;
+use crate::store::failure::Failure;
+use crate::store::merge::{Known, join_events};
+use crate::store::spool::{Spool, SpoolError};
 
 /// Writers, each with a connection of its own.
 pub const WRITERS: u32 = 2;
@@ -29,10 +39,13 @@ const MAX_QUEUED_BYTES: usize = 64 << 20;
 const SHORT_TEXT_BYTES: usize = 2 * 1024;
 /// Of so many events in a batch the wait of one is measured, the first one always: it waited longest.
 const WAIT_SAMPLE: usize = 16;
-/// How often a batch is tried against other writers and a restarting database.
-const MAX_ATTEMPTS: u32 = 8;
-/// Longest pause between two attempts.
-const MAX_PAUSE: Duration = Duration::from_millis(200);
+/// Longest time that a batch should take. An event waits for the end of the batch before its own as
+/// well, and on a busy machine both take longer than they did: this is well below a second.
+const LONGEST_BATCH: Duration = Duration::from_millis(150);
+/// Smaller batches tell nothing about what an event costs.
+const TELLING_BATCH: usize = 64;
+/// So many may wait however slow it is.
+const ALWAYS_ADMITTED: usize = 2 * TELLING_BATCH;
 
 /// Why an event was not committed. The client may send it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +56,9 @@ pub enum WriteError {
     /// The database does not take it now.
     #[error("the database is unavailable")]
     Unavailable,
+    /// The database is away and the spool has no room.
+    #[error("the database is unavailable and the spool takes no more")]
+    SpoolFull,
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
@@ -55,6 +71,7 @@ impl WriteError {
         match self {
             Self::QueueFull => "queue_full",
             Self::Unavailable => "database_unavailable",
+            Self::SpoolFull => "spool_full",
             Self::Stopping => "stopping",
         }
     }
@@ -73,12 +90,61 @@ type Answer = oneshot::Sender<Result<(), WriteError>>;
 /// The way to the writers. They end when the last one is dropped.
 #[derive(Clone, Debug)]
 pub struct Queue {
-    senders: Vec<mpsc::Sender<Queued>>,
+    shards: Vec<Shard>,
     waiting_bytes: Arc<AtomicUsize>,
     metrics: Arc<Metrics>,
 }
 
+/// The way to one writer.
+#[derive(Clone, Debug)]
+struct Shard {
+    sender: mpsc::Sender<Queued>,
+    pace: Arc<Pace>,
+}
+
+impl Shard {
+    fn is_overloaded(&self) -> bool {
+        let waiting = self.sender.max_capacity() - self.sender.capacity();
+        waiting >= self.pace.admitted()
+    }
+}
+
+/// How fast a writer gets on, learnt from batches that were large enough to tell.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Nanoseconds an event, a moving average; 0: not known yet.
+    event_nanos: AtomicU64,
+}
+
+impl Pace {
+    /// A batch was answered.
+    fn learn(&self, events: usize, took: Duration) {
+        if events >= TELLING_BATCH {
+            let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX) / events as u64;
+            let before = self.event_nanos.load(Ordering::Relaxed);
+            let average = if before == 0 { nanos } else { before - before / 4 + nanos / 4 };
+            self.event_nanos.store(average.max(1), Ordering::Relaxed);
+        }
+    }
+
+    /// How many may wait.
+    fn admitted(&self) -> usize {
+        let longest = LONGEST_BATCH.as_nanos() as u64;
+        let admitted = longest.checked_div(self.event_nanos.load(Ordering::Relaxed));
+        admitted.map_or(usize::MAX, |events| (events as usize).max(ALWAYS_ADMITTED))
+    }
+}
+
 impl Queue {
+    /// Whether every event would be refused now. Known before anything is read, so that refusing
+    /// costs next to nothing.
+    ///
+    /// # Errors
+    /// [`WriteError::QueueFull`].
+    pub fn admit(&self) -> Result<(), WriteError> {
+        if self.shards.iter().all(Shard::is_overloaded) { Err(WriteError::QueueFull) } else { Ok(()) }
+    }
+
     /// Hands an event to a writer and waits until it is committed.
     ///
     /// # Errors
@@ -86,13 +152,17 @@ impl Queue {
     pub async fn write(&self, event: CleanEvent) -> Result<(), WriteError> {
         let bytes = weight(event.execution());
         let (answer, answered) = oneshot::channel();
+        let shard = event.execution().key.0.as_u128() % self.shards.len() as u128;
+        let shard = &self.shards[shard as usize];
+        if shard.is_overloaded() {
+            return Err(WriteError::QueueFull);
+        }
         if self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > MAX_QUEUED_BYTES {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return Err(WriteError::QueueFull);
         }
         let since = Instant::now();
-        let shard = event.execution().key.0.as_u128() % self.senders.len() as u128;
-        if let Err(refused) = self.senders[shard as usize].try_send(Queued { event, bytes, since, answer }) {
+        if let Err(refused) = shard.sender.try_send(Queued { event, bytes, since, answer }) {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return Err(match refused {
                 mpsc::error::TrySendError::Full(_) => WriteError::QueueFull,
@@ -111,34 +181,52 @@ fn weight(event: &Execution) -> usize {
     size_of::<Execution>() + SHORT_TEXT_BYTES + long
 }
 
+/// Where a writer brings its batches.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// Connections to the database.
+    pub pool: PgPool,
+    /// How long it is waited for.
+    pub patience: Patience,
+    /// Where batches go that it does not take; `None`: back to the clients.
+    pub spool: Option<Spool>,
+}
+
 /// A task that empties its part of the queue.
 #[derive(Debug)]
 pub struct Writer {
     receiver: mpsc::Receiver<Queued>,
+    pace: Arc<Pace>,
     waiting_bytes: Arc<AtomicUsize>,
-    pool: PgPool,
+    destination: Destination,
     known: Known,
     metrics: Arc<Metrics>,
 }
 
 /// Makes a queue for at most `capacity_events` and its writers.
 #[must_use]
-pub fn writers(pool: &PgPool, capacity_events: usize, metrics: &Arc<Metrics>) -> (Queue, Vec<Writer>) {
+pub fn writers(
+    destination: &Destination,
+    capacity_events: usize,
+    metrics: &Arc<Metrics>,
+) -> (Queue, Vec<Writer>) {
     let waiting_bytes = Arc::new(AtomicUsize::new(0));
-    let (senders, writers) = (0..WRITERS)
+    let (shards, writers) = (0..WRITERS)
         .map(|_| {
             let (sender, receiver) = mpsc::channel(capacity_events.div_ceil(WRITERS as usize));
+            let pace = Arc::new(Pace::default());
             let writer = Writer {
                 receiver,
+                pace: Arc::clone(&pace),
                 waiting_bytes: Arc::clone(&waiting_bytes),
-                pool: pool.clone(),
+                destination: destination.clone(),
                 known: Known::default(),
                 metrics: Arc::clone(metrics),
             };
-            (sender, writer)
+            (Shard { sender, pace }, writer)
         })
         .unzip();
-    (Queue { senders, waiting_bytes, metrics: Arc::clone(metrics) }, writers)
+    (Queue { shards, waiting_bytes, metrics: Arc::clone(metrics) }, writers)
 }
 
 impl Writer {
@@ -146,6 +234,7 @@ impl Writer {
     pub async fn run(mut self) {
         let mut queued = Vec::with_capacity(MAX_BATCH_EVENTS);
         while self.receiver.recv_many(&mut queued, MAX_BATCH_EVENTS).await > 0 {
+            let begun = Instant::now();
             self.metrics.queue_events.sub(i64::try_from(queued.len()).unwrap_or(i64::MAX));
             let bytes = queued.iter().map(|queued| queued.bytes).sum();
             let now = Instant::now();
@@ -159,6 +248,7 @@ impl Writer {
                 answers.push(answer);
             }
             self.write(&events, answers).await;
+            self.pace.learn(events.len(), begun.elapsed());
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
     }
@@ -168,13 +258,16 @@ impl Writer {
     async fn write(&mut self, events: &[Box<Execution>], mut answers: Vec<Answer>) {
         let mut work = vec![events];
         while let Some(events) = work.pop() {
-            let result = match self.commit(events).await {
+            let runs = join_events(events.iter().map(Box::as_ref));
+            let result = match self.commit(events.len(), &runs).await {
+                Ok(()) => Ok(()),
                 Err(Failure::Refused) if events.len() > 1 => {
                     let (early, late) = events.split_at(events.len() / 2);
                     work.extend([late, early]);
                     continue;
                 }
-                result => result.map_err(|_| WriteError::Unavailable),
+                Err(Failure::Refused) => Err(WriteError::Unavailable),
+                Err(Failure::Again | Failure::Away | Failure::TooSlow) => self.spool(&runs).await,
             };
             for answer in answers.drain(..events.len()) {
                 // Nobody waits any more where the client has gone; the event is stored.
@@ -183,82 +276,33 @@ impl Writer {
         }
     }
 
-    async fn commit(&mut self, events: &[Box<Execution>]) -> Result<(), Failure> {
-        let count = events.len();
-        let runs = join_events(events.iter().map(Box::as_ref));
-        let mut pause = Duration::from_millis(5);
-        for attempt in 1..=MAX_ATTEMPTS {
-            let started = Instant::now();
-            let result = async {
-                let mut connection = self.pool.acquire().await?;
-                let connection: &mut PgConnection = &mut connection;
-                merge(connection, &mut self.known, &runs).await
-            };
-            match result.await {
-                Ok(Merged::Committed) => {
-                    self.metrics.batch_events.observe(count as f64);
-                    self.metrics.stages.commit.observe(started.elapsed().as_secs_f64());
-                    self.metrics.last_commit.set(Utc::now().timestamp());
-                    return Ok(());
-                }
-                Ok(Merged::Outrun) => self.metrics.batch_retries.inc(),
-                Err(error) => {
-                    let failure = Failure::of(&error);
-                    self.metrics.batch_failures.with_label_values(&[failure.code()]).inc();
-                    tracing::warn!(events = count, attempt, reason = failure.code(), "batch not committed");
-                    // An id that was read may be gone with its database.
-                    self.known = Known::default();
-                    if failure != Failure::Again {
-                        return Err(failure);
-                    }
-                }
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(MAX_PAUSE);
+    async fn commit(&mut self, events: usize, runs: &[Cow<'_, Execution>]) -> Result<(), Failure> {
+        let Destination { pool, patience, spool } = &self.destination;
+        if spool.is_some() && patience.outage.is_on() {
+            return Err(Failure::Away);
         }
-        Err(Failure::Again)
-    }
-}
-
-/// What to do about an error of the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failure {
-    /// It has nothing to do with what is in the batch and may pass: try the same again.
-    Again,
-    /// The database cannot be reached: tell the clients to come back.
-    Away,
-    /// Something in the batch is to blame.
-    Refused,
-}
-
-impl Failure {
-    fn of(error: &sqlx::Error) -> Self {
-        let sqlx::Error::Database(database) = error else {
-            return match error {
-                // A connection that died while idle; the next one may be good.
-                sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => Self::Again,
-                sqlx::Error::Encode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-                    Self::Refused
-                }
-                _ => Self::Away,
-            };
-        };
-        // Classes of SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
-        match database.code().as_deref().map(|code| (code.get(..2).unwrap_or(code), code)) {
-            // Serialization failure, deadlock; administrator command, crash, not yet started.
-            Some(("40", _) | (_, "57P01" | "57P02" | "57P03")) => Self::Again,
-            // Data exception, constraint violation, a value too large for an index row.
-            Some(("22" | "23", _) | (_, "54000")) => Self::Refused,
-            _ => Self::Away,
-        }
+        let begun = Instant::now();
+        commit(pool, &mut self.known, runs, patience.with_a_batch(), &self.metrics).await?;
+        self.metrics.batch_events.observe(events as f64);
+        self.metrics.stages.commit.observe(begun.elapsed().as_secs_f64());
+        self.metrics.last_commit.set(Utc::now().timestamp());
+        Ok(())
     }
 
-    const fn code(self) -> &'static str {
-        match self {
-            Self::Again => "transient",
-            Self::Away => "away",
-            Self::Refused => "refused",
+    /// Keeps a batch that the database did not take.
+    async fn spool(&self, runs: &[Cow<'_, Execution>]) -> Result<(), WriteError> {
+        let Destination { patience, spool, .. } = &self.destination;
+        let Some(spool) = spool else { return Err(WriteError::Unavailable) };
+        let written = spool.append(runs).await;
+        // Not before: the end of an outage is what was spooled being committed.
+        if patience.outage.begin() {
+            self.metrics.spooling.set(1);
+            tracing::warn!("the database is away; events go to the spool");
         }
+        written.map_err(|error| match error {
+            SpoolError::Full => WriteError::SpoolFull,
+            SpoolError::Failed => WriteError::Unavailable,
+        })
     }
 }
 
@@ -276,7 +320,9 @@ mod tests {
     async fn a_full_queue_refuses_at_once_and_one_that_stops_says_so() {
         let pool = PgPoolOptions::new().connect_lazy("postgres://nobody@127.0.0.1:1/none").expect("lazy");
         let metrics = Arc::new(Metrics::new().expect("right"));
-        let (queue, writers) = writers(&pool, WRITERS as usize, &metrics);
+        let patience = Patience { has_spool: false, outage: Arc::default() };
+        let destination = Destination { pool, patience, spool: None };
+        let (queue, writers) = writers(&destination, WRITERS as usize, &metrics);
         let event = || {
             let body = br#"{"random_id":"r","nsapp":"x"}"#;
             let read = read_event(body, Route::Telemetry, DateTime::UNIX_EPOCH, &IdKey::new(b"k"));
@@ -295,5 +341,19 @@ mod tests {
         drop(writers);
         assert_eq!(first.await, Err(WriteError::Stopping));
         assert_eq!(queue.write(event()).await, Err(WriteError::Stopping));
+    }
+
+    #[test]
+    fn what_would_wait_too_long_is_not_admitted() {
+        let pace = Pace::default();
+        assert_eq!(pace.admitted(), usize::MAX, "nothing is known yet");
+        pace.learn(TELLING_BATCH - 1, Duration::from_secs(60));
+        assert_eq!(pace.admitted(), usize::MAX, "a small batch tells nothing");
+        pace.learn(1000, Duration::from_millis(100));
+        assert_eq!(pace.admitted(), 1500);
+        for _ in 0..100 {
+            pace.learn(1000, Duration::from_secs(100));
+        }
+        assert_eq!(pace.admitted(), ALWAYS_ADMITTED, "else no batch would tell that it became faster");
     }
 }

@@ -62,6 +62,8 @@ pub(crate) struct TestApp {
     options: PgConnectOptions,
     pool: PgPool,
     _cluster: Option<Arc<Cluster>>,
+    /// Of the spool.
+    _folder: DataDir,
 }
 
 /// Starts a server with the defaults, but without limits, and an empty database.
@@ -85,7 +87,12 @@ pub(crate) async fn spawn_app_set(variables: Variables) -> TestApp {
 
 /// Starts a server with the defaults, but without limits, on a database that the test brings.
 pub(crate) async fn spawn_app_on(options: PgConnectOptions) -> TestApp {
-    spawn(options, Variables { protection: unlimited(), ..Variables::default() }).await
+    spawn_unlimited(options, Variables::default()).await
+}
+
+/// The same with some variables set.
+pub(crate) async fn spawn_unlimited(options: PgConnectOptions, variables: Variables) -> TestApp {
+    spawn(options, Variables { protection: unlimited(), ..variables }).await
 }
 
 /// All requests of a test come from one address, and many tests repeat the events of a run.
@@ -101,8 +108,10 @@ pub(crate) fn unlimited() -> ProtectionVariables {
 /// Starts a server with some variables set on a database that the test brings. Unless one says
 /// otherwise, every answer is made anew.
 pub(crate) async fn spawn(options: PgConnectOptions, variables: Variables) -> TestApp {
+    let folder = DataDir::new();
     let variables = Variables {
         listen_addr: Some("127.0.0.1:0".to_owned()),
+        data_dir: Some(folder.path().to_string_lossy().into_owned()),
         cache_seconds: variables.cache_seconds.or_else(|| Some("0".to_owned())),
         ..variables
     };
@@ -115,6 +124,7 @@ pub(crate) async fn spawn(options: PgConnectOptions, variables: Variables) -> Te
         pool: PgPool::connect_lazy_with(options.clone()),
         options,
         _cluster: None,
+        _folder: folder,
     }
 }
 
@@ -158,6 +168,11 @@ impl TestApp {
     /// The test's own way to the database.
     pub(crate) fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// A connection of the test's own.
+    pub(crate) async fn connection(&self) -> PgConnection {
+        PgConnection::connect_with(&self.options).await.expect("it runs")
     }
 
     /// Rows in `execution`.

@@ -71,7 +71,11 @@ impl Server {
         let log = DataDir::new();
         let mut command = program(&["serve"], &[&UNLIMITED, variables].concat());
         let stderr = File::create(log.path()).expect("a new file");
-        command.env("LISTEN_ADDR", "127.0.0.1:0").stdout(Stdio::piped()).stderr(stderr);
+        command.env("LISTEN_ADDR", "127.0.0.1:0");
+        if !variables.iter().any(|(name, _)| ["DATA_DIR", "SPOOL_DIR"].contains(name)) {
+            command.env("SPOOL_DIR", log.path().with_file_name("spool"));
+        }
+        command.stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().expect("the program starts");
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
         let (sender, receiver) = mpsc::channel();
@@ -113,6 +117,13 @@ impl Server {
         None
     }
 
+    /// The most memory that it has used so far.
+    pub(crate) fn peak_rss_mb(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("it is Linux");
+        line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") / 1024.0
+    }
+
     fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id().cast_signed())
     }
@@ -132,9 +143,14 @@ impl Drop for Server {
 
 /// Waits until something is so.
 pub(crate) fn until(what: &str, done: impl Fn() -> bool) {
+    until_within(PATIENCE.as_secs(), what, done);
+}
+
+/// The same with a patience of its own.
+pub(crate) fn until_within(seconds: u64, what: &str, done: impl Fn() -> bool) {
     let begun = Instant::now();
     while !done() {
-        assert!(begun.elapsed() < PATIENCE, "waited too long until {what}");
+        assert!(begun.elapsed().as_secs() < seconds, "waited too long until {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }

@@ -134,7 +134,14 @@ impl Database {
     }
 
     async fn empty(&mut self) {
-        let tables = ROLLUPS.into_iter().chain(["execution", "population", "signature", "setting"]);
+        let tables = ROLLUPS.into_iter().chain([
+            "execution",
+            "population",
+            "signature",
+            "rollup_session",
+            "session_touched",
+            "setting",
+        ]);
         let delete: String = tables.map(|table| format!("delete from {table};")).collect();
         self.connection.execute(sqlx::raw_sql(AssertSqlSafe(delete))).await.expect("it runs");
     }

@@ -99,7 +99,7 @@ fn a_writer_that_has_read_a_row_does_not_bring_it_back() {
         let (mut rival, mut observer) = (connect(database).await, connect(database).await);
         let mut transaction = rival.begin().await.expect("it runs");
         // All that is counted is counted of this run.
-        sqlx::raw_sql("delete from execution; delete from rollup_script; delete from rollup_facet")
+        sqlx::raw_sql("delete from execution; delete from rollup_script; delete from rollup_facet; delete from rollup_hour")
             .execute(&mut *transaction)
             .await
             .expect("it runs");
@@ -125,7 +125,7 @@ fn a_row_that_was_made_anew_is_not_taken_for_the_one_that_was_read() {
         database.commit_all(vec![vec![told(1, Status::Installing, "secret", midnight())]]).await;
         let (mut rival, mut observer) = (connect(database).await, connect(database).await);
         let mut transaction = rival.begin().await.expect("it runs");
-        sqlx::raw_sql("delete from execution; delete from rollup_script; delete from rollup_facet")
+        sqlx::raw_sql("delete from execution; delete from rollup_script; delete from rollup_facet; delete from rollup_hour")
             .execute(&mut *transaction)
             .await
             .expect("it runs");

@@ -20,6 +20,7 @@ const MYSQL: &[&str] = &[
     "smbclient",
     "ldapsearch",
     "mongosh",
+    "login",
 ];
 
 /// Adds the secrets that the word from `start` to `end` announces.
@@ -65,7 +66,7 @@ fn read_flag(text: &[u8], start: usize, end: usize, spans: &mut Spans) {
             // `mysql -p database` asks for the password.
             if glued {
                 value::add(text, start + 1, Sign::Equals, spans);
-            } else if command(&["sshpass", "mongosh", "smbclient"]) {
+            } else if command(&["sshpass", "mongosh", "smbclient", "login"]) {
                 value::add(text, start + 2, Sign::Equals, spans);
             }
         }

@@ -98,8 +98,9 @@ fn read_label(text: &[u8], start: usize, end: usize, spans: &mut Spans) {
         add_name(text, end + 1, true, spans);
         return;
     }
-    let names =
-        ends_with(segment, b"hostname") || is_one_of(segment, &["nodename", "fqdn", "hn", "searchdomain"]);
+    let names = ends_with(segment, b"hostname")
+        || is_one_of(segment, &["nodename", "fqdn", "hn", "searchdomain"])
+        || (is_one_of(label, &["name"]) && is_one_of(word_before(text, start).0, &["host"]));
     let is_host = is_one_of(segment, &["host"]);
     let is_node = is_one_of(segment, &["node"]);
     let is_domain = is_one_of(segment, &["domain"]) || is_one_of(label, &["server_name"]);
@@ -125,7 +126,11 @@ fn read_label(text: &[u8], start: usize, end: usize, spans: &mut Spans) {
             add_name(text, value, false, spans);
         }
         Sign::Space
-            if names && is_one_of(word_before(text, start).0, &["set", "static", "transient", "new"]) =>
+            if names
+                && is_one_of(
+                    word_before(text, start).0,
+                    &["set", "static", "transient", "new", "resolve"],
+                ) =>
         {
             let value = if stands_at(text, value, b"to ") { value + 3 } else { value };
             let value = run_end(text, value, |byte| byte == b'<' || is_quote(byte));
@@ -167,6 +172,7 @@ fn add_name(text: &[u8], start: usize, dotted: bool, spans: &mut Spans) {
         || name[0] == b'-'
         || (has_dot && !dotted)
         || is_number
+        || (before(text, start) == b'<' && name == b"host")
         || is_platform
         || is_one_of(name, GENERIC_NAMES)
         || matches!(byte(text, end), b'(' | b'$' | b'/') && !dotted
@@ -207,6 +213,7 @@ fn word_end(text: &[u8], at: usize) -> usize {
 
 /// `Nov 20 14:02:11 pve1 pveproxy[123]: …`, also with an ISO time.
 fn read_syslog(text: &[u8], start: usize, line_end: usize, spans: &mut Spans) {
+    let text = &text[..text.len().min(start + MAX_HOSTS_LINE)];
     let first = word_end(text, start);
     let is_time =
         |word: &[u8]| word.len() >= 8 && word[2] == b':' && word[5] == b':' && word[0].is_ascii_digit();
@@ -240,8 +247,14 @@ fn read_syslog(text: &[u8], start: usize, line_end: usize, spans: &mut Spans) {
     }
 }
 
+/// Longest line of `/etc/hosts` and longest beginning of a line of syslog, in bytes.
+const MAX_HOSTS_LINE: usize = 256;
+
 /// `192.168.1.2 nas.example.org nas`: an address and nothing but names.
 fn read_hosts(text: &[u8], start: usize, line_end: usize, spans: &mut Spans) {
+    if line_end - start > MAX_HOSTS_LINE {
+        return;
+    }
     let first = word_end(text, start);
     let address = &text[start..first];
     let is_address = address.iter().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':'))
@@ -249,11 +262,7 @@ fn read_hosts(text: &[u8], start: usize, line_end: usize, spans: &mut Spans) {
         || address == b"<ip>"
         || address == b"<loopback>";
     let is_time = address.len() >= 3 && address[2] == b':' && !address.contains(&b'.');
-    if !is_address
-        || is_time
-        || line_end - start > 256
-        || address.iter().filter(|byte| **byte == b'.').count() == 2
-    {
+    if !is_address || is_time || address.iter().filter(|byte| **byte == b'.').count() == 2 {
         return;
     }
     let words = || text[first..line_end].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());

@@ -266,7 +266,8 @@ impl Name {
                 // `self.token = token` is a program, `/etc/passwd: not found` a file.
                 let program =
                     byte(text, self.end) == b' ' && stands_at(text, start, &word.to_ascii_lowercase());
-                let file = sign == Sign::Colon && before(text, self.start) == b'/';
+                let folder = is_one_of(word, &["pwd"]) && byte(text, start) == b'/';
+                let file = folder || (sign == Sign::Colon && before(text, self.start) == b'/');
                 if !(parse_error || program || file) {
                     return value::add(text, start, sign, spans).unwrap_or(self.end);
                 }

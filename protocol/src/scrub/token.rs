@@ -122,7 +122,7 @@ struct Joined {
 
 impl Joined {
     fn may_be_again(&self, at: usize) -> bool {
-        at >= self.end || self.times < 6
+        at >= self.end || self.times < 2
     }
 
     fn count(&mut self, at: usize, end: usize) -> bool {
@@ -141,15 +141,16 @@ fn is_joined_random(run: &[u8]) -> bool {
     let parts = || run.split(|byte| !byte.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
     let odd = parts().filter(|part| part.len() >= 3 && may_be_rest(part)).count();
     let plain = parts().filter(|part| part.len() >= 5 && !may_be_rest(part)).count();
-    if odd < 2 || !(is_random(run) || run.ends_with(b"==")) {
-        return false;
-    }
     // Padding says base64.
-    run.ends_with(b"==") && separators * 2 <= run.len()
-        || separators * 5 <= run.len()
-            && plain == 0
-            && run.iter().any(u8::is_ascii_uppercase)
-            && run.iter().any(u8::is_ascii_lowercase)
+    if run.ends_with(b"==") && odd >= 1 && separators * 2 <= run.len() {
+        return true;
+    }
+    odd >= 2
+        && is_random(run)
+        && separators * 5 <= run.len()
+        && plain == 0
+        && run.iter().any(u8::is_ascii_uppercase)
+        && run.iter().any(u8::is_ascii_lowercase)
 }
 
 /// `sha512-…`, `h1:…`: checksums of package managers.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::ingest::execution::Execution;
 use crate::store::read::{Filter, Snapshot};
+use crate::store::rollup::os_family;
 use crate::store::row::Stored;
 
 /// More applications than this are not looked up one by one.
@@ -36,6 +37,15 @@ impl Choice {
     #[must_use]
     pub const fn all(running_since: DateTime<Utc>) -> Self {
         Self { outcome: None, apps: None, os: None, os_version: None, running_since }
+    }
+}
+
+impl Choice {
+    /// The distributions that are counted as the one that is asked for; the rollups do the same.
+    fn os_types(&self) -> Option<Vec<String>> {
+        let asked = self.os.as_deref()?;
+        let all = [asked, "wolfi"].into_iter().filter(|os| os_family(os) == asked);
+        Some(all.map(str::to_owned).collect())
     }
 }
 
@@ -170,8 +180,11 @@ impl Snapshot<'_> {
     }
 
     async fn count(&mut self, choice: &Choice, first: NaiveDate, last: NaiveDate) -> sqlx::Result<i64> {
-        let f = self.filter;
-        sqlx::query_file_scalar!(
+        let (f, os_types) = (self.filter, choice.os_types());
+        // Collecting all rows of an application first would miss that the bound is soon reached; how
+        // many it has is not known when the query is planned.
+        sqlx::query!("set local enable_bitmapscan = off").execute(&mut *self.transaction).await?;
+        let count = sqlx::query_file_scalar!(
             "src/store/sql/count_records.sql",
             start_of(first),
             end_of(last),
@@ -182,12 +195,14 @@ impl Snapshot<'_> {
             f.platform.as_deref(),
             choice.outcome,
             choice.running_since,
-            choice.os.as_deref(),
+            os_types.as_deref(),
             choice.apps.as_deref(),
             choice.os_version.as_deref()
         )
         .fetch_one(&mut *self.transaction)
-        .await
+        .await?;
+        sqlx::query!("set local enable_bitmapscan = on").execute(&mut *self.transaction).await?;
+        Ok(count)
     }
 
     /// A page of records. `total` shortens the search; without it all days are searched.
@@ -218,6 +233,7 @@ impl Snapshot<'_> {
             return Ok(Vec::new());
         }
         let (first, last) = (start_of(first), end_of(last));
+        let os_types = choice.os_types();
         let position = if let Start::Behind(position) = start { Some(position) } else { None };
         let of_few = choice.apps.as_ref().is_some_and(|apps| apps.len() <= FEW_APPS);
         let f = self.filter;
@@ -234,7 +250,7 @@ impl Snapshot<'_> {
                     f.platform.as_deref(),
                     choice.outcome,
                     choice.running_since,
-                    choice.os.as_deref(),
+                    os_types.as_deref(),
                     choice.apps.as_deref(),
                     limit,
                     offset,

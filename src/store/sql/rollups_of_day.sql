@@ -20,8 +20,8 @@ select 'signature', population, app, outcome, 'epoch'::timestamptz, 0::smallint,
     signature, runs, 0, 0
 from rollup_signature where day = $1
 union all
-select 'platform', population, app, outcome, 'epoch'::timestamptz, 0::smallint, property, value, detail,
-    0::smallint, 0, runs, 0, 0
+select 'platform', population, app, outcome, 'epoch'::timestamptz, retry::integer::smallint, property, value,
+    detail, 0::smallint, 0, runs, 0, 0
 from rollup_platform where day = $1
 union all
 select 'hour', population, '', outcome, 'epoch'::timestamptz, hour, '', '', '', 0::smallint, 0, runs, 0, 0

@@ -58,7 +58,7 @@ with written as (
         runs = rollup_signature.runs + excluded.runs
 ), platform as (
     insert into rollup_platform select * from unnest($9::rollup_platform[])
-    on conflict (day, population, app, property, value, detail, outcome) do update set
+    on conflict (day, population, app, property, value, detail, outcome, retry) do update set
         runs = rollup_platform.runs + excluded.runs
 ), hour as (
     insert into rollup_hour select * from unnest($10::rollup_hour[])

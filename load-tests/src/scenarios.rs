@@ -1,0 +1,191 @@
+//! Runs every scenario against a server of its own on a throw-away PostgreSQL, and writes what came
+//! of it to `load-tests/reports/`.
+//!
+//! The last one is overload. PostgreSQL is made to commit slowly, so that generator and server,
+//! which share the machine, do not fight for it: first as much as it can commit is offered, and
+//! then several times that.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+use sqlx::{Connection, Executor, PgConnection};
+use telemetry_server::store::embedded::{Embedded, Settings};
+
+/// Name, users, scenario of the generator.
+const SCENARIOS: [(&str, u32, &str); 5] = [
+    ("steady", 64, "steady"),
+    ("burst", 256, "burst"),
+    ("retry-storm", 256, "retry"),
+    ("slow-clients", 512, "slow"),
+    ("hostile-ids", 128, "hostile"),
+];
+const PEAK: (&str, u32, &str) = ("peak-of-a-slow-database", 128, "burst");
+/// More than what the queue of a slow database should hold.
+const OVERLOAD: (&str, u32, &str) = ("overload", 1024, "burst");
+/// What is offered then, as a multiple of the peak; a little more than what is asked for.
+const OFFERED: f64 = 4.0;
+/// Each row takes a millisecond, whether it is new or not: under overload the mix of both changes.
+const SLOW: &str = "
+    create function slow() returns trigger language plpgsql as $$
+    begin perform pg_sleep(0.001 * (select count(*) from written)); return null; end $$;
+    create trigger slow_insert after insert on execution referencing new table as written
+        for each statement execute function slow();
+    create trigger slow_update after update on execution referencing new table as written
+        for each statement execute function slow()";
+
+fn main() -> anyhow::Result<()> {
+    let seconds = std::env::var("LOAD_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
+    let reports = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports");
+    fs::create_dir_all(&reports)?;
+    let wanted: Vec<_> = std::env::args().skip(1).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
+        "scenario                 accepted/s  p50 ms  p99 ms  refused  slowest refusal ms  other  peak RSS MB"
+    )?;
+    for scenario in SCENARIOS.into_iter().filter(|(name, ..)| is_wanted(name)) {
+        run(scenario, seconds, &reports, None, None)?;
+    }
+    if is_wanted(OVERLOAD.0) {
+        let peak = run(PEAK, seconds, &reports, Some(SLOW), None)?;
+        let most = peak["accepted_per_second"].as_f64().unwrap_or_default() * OFFERED;
+        let over = run(OVERLOAD, seconds, &reports, Some(SLOW), Some(most as u32))?;
+        let rate = |report: &Value, fields: &[&str]| {
+            fields.iter().filter_map(|field| report[field].as_f64()).sum::<f64>()
+                / report["seconds"].as_f64().unwrap_or(1.0)
+        };
+        let (can, does) = (rate(&peak, &["accepted"]), rate(&over, &["accepted"]));
+        let offered = rate(&over, &["accepted", "refused", "other"]);
+        writeln!(
+            out,
+            "\noffered {:.1} times the peak; goodput is {:.0} % of it (wanted 80)",
+            offered / can,
+            100.0 * does / can
+        )?;
+        ensure!(offered >= 3.0 * can, "not enough was offered");
+        ensure!(does >= 0.8 * can, "goodput fell");
+        ensure!(over["p99_ms"].as_u64().is_some_and(|p99| p99 < 1000), "what is accepted waits too long");
+        ensure!(over["refused_without_retry_after"] == 0, "a refusal without Retry-After");
+    }
+    Ok(())
+}
+
+/// Runs one and prints its line; returns the summary.
+fn run(
+    (name, users, scenario): (&str, u32, &str),
+    seconds: u32,
+    reports: &Path,
+    sql: Option<&'static str>,
+    most_per_second: Option<u32>,
+) -> anyhow::Result<Value> {
+    let folder = tempfile::Builder::new().prefix("telemetry-load").tempdir()?;
+    open_to_all(folder.path())?;
+    let cluster = Embedded::start(&Settings { data_dir: folder.path().join("data"), pg_bin: None })?;
+    let endpoint = cluster.endpoint();
+    let url = format!(
+        "postgres://{}@localhost/{}?host={}",
+        endpoint.user,
+        endpoint.database,
+        endpoint.socket_dir.display()
+    );
+    let mut server = Server::start(&url, &folder.path().join("spool"))?;
+    if let Some(sql) = sql {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+            let mut connection = PgConnection::connect(&url).await?;
+            connection.execute(sql).await?;
+            connection.close().await
+        })?;
+    }
+    let summary = reports.join(format!("{name}.json"));
+    let own = std::env::current_exe()?;
+    let throttle = most_per_second.map(|most| format!("--throttle-requests={most}"));
+    let load = Command::new(own.with_file_name("load"))
+        .args(throttle)
+        .args(["--host", &server.url, "--scenarios", scenario, "--users", &users.to_string()])
+        .args(["--increase-rate", &users.to_string(), "--run-time", &format!("{seconds}s")])
+        .args(["--quiet", "--no-print-metrics", "--report-file"])
+        .arg(reports.join(format!("{name}.html")))
+        .env("LOAD_SUMMARY", &summary)
+        .stdout(Stdio::null())
+        .status()
+        .context("cannot run the generator")?;
+    ensure!(load.success(), "the generator failed");
+    let report: Value = serde_json::from_slice(&fs::read(summary)?)?;
+    let rss = server.peak_rss_mb()?;
+    writeln!(
+        std::io::stdout(),
+        "{name:<24} {:>10.0}  {:>6}  {:>6}  {:>7}  {:>18}  {:>5}  {rss:>11.0}",
+        report["accepted_per_second"].as_f64().unwrap_or_default(),
+        report["p50_ms"],
+        report["p99_ms"],
+        report["refused"],
+        report["refused_slowest_ms"],
+        report["other"],
+    )?;
+    server.stop()?;
+    cluster.stop()?;
+    Ok(report)
+}
+
+/// As root PostgreSQL runs as another user, who must reach the folder.
+fn open_to_all(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
+}
+
+struct Server {
+    process: Child,
+    url: String,
+}
+
+impl Server {
+    fn start(database: &str, spool: &PathBuf) -> anyhow::Result<Self> {
+        let program = std::env::current_exe()?.with_file_name("telemetry-server");
+        let mut process = Command::new(&program)
+            .arg("serve")
+            .env("DATABASE_URL", database)
+            .env("SPOOL_DIR", spool)
+            .env("LISTEN_ADDR", "127.0.0.1:0")
+            .env("LOG", "warn")
+            .stdout(Stdio::piped())
+            .stdin(Stdio::null())
+            .spawn()
+            .with_context(|| format!("cannot start {}: build it first", program.display()))?;
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().context("no output")?).read_line(&mut line)?;
+        let address = line.trim().rsplit_once("http://").map(|(_, address)| address.to_owned());
+        let url = format!("http://{}", address.with_context(|| format!("no URL in the first line: {line}"))?);
+        Ok(Self { process, url })
+    }
+
+    fn peak_rss_mb(&self) -> anyhow::Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+        Ok(line.trim().trim_end_matches(" kB").trim().parse::<f64>()? / 1024.0)
+    }
+
+    fn stop(&mut self) -> anyhow::Result<()> {
+        let done = Command::new("kill").arg(self.process.id().to_string()).status()?;
+        ensure!(done.success(), "cannot stop the server");
+        for _ in 0..150 {
+            if self.process.try_wait()?.is_some() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(self.process.kill()?)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,125 @@
+//! Failures grouped by what went wrong.
+
+use actix_web::{HttpResponse, web};
+use chrono::{NaiveDate, Utc};
+use serde::Deserialize;
+
+use crate::expose::execution::ExecutionView;
+use crate::expose::signature::{read_id, signature, signatures};
+use crate::http::error::{ApiError, ErrorBody};
+use crate::http::parameters::FilterParameters;
+use crate::state::AppState;
+use crate::store::read::Snapshot;
+
+/// Reasons without `limit`, and at most.
+const DEFAULT_LIMIT: i64 = 50;
+const MAX_LIMIT: i64 = 200;
+/// Scripts named with each reason of the list, and with a single one.
+const SCRIPTS_IN_LIST: i64 = 5;
+const SCRIPTS_OF_ONE: i64 = 100;
+/// Executions shown with a single one.
+const RECENT: i64 = 20;
+
+/// The query of [`list`] besides the filter.
+#[derive(Debug, Deserialize)]
+pub struct Parameters {
+    new_since: Option<String>,
+    limit: Option<String>,
+}
+
+impl Parameters {
+    fn new_since(&self) -> Result<Option<NaiveDate>, ApiError> {
+        let date = self.new_since.as_deref().filter(|text| !text.is_empty()).map(str::parse);
+        let bad = ApiError::BadParameter { name: "new_since", reason: "must be a date like 2026-01-31" };
+        date.transpose().ok().filter(|date| date.is_none_or(is_of_our_time)).ok_or(bad)
+    }
+
+    fn limit(&self) -> Result<i64, ApiError> {
+        let limit =
+            self.limit.as_deref().filter(|text| !text.is_empty()).map_or(Ok(DEFAULT_LIMIT), str::parse);
+        let bad = ApiError::BadParameter { name: "limit", reason: "must be a whole number from 1 to 200" };
+        limit.ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or(bad)
+    }
+}
+
+/// Within what the database can hold.
+fn is_of_our_time(date: NaiveDate) -> bool {
+    use chrono::Datelike;
+    (2000..2200).contains(&date.year())
+}
+
+/// The most frequent reasons.
+///
+/// # Errors
+/// [`ApiError::BadParameter`], [`ApiError::DatabaseUnavailable`].
+#[utoipa::path(
+    get,
+    path = "/api/signatures",
+    tag = "aggregates",
+    params(FilterParameters, ("new_since" = Option<String>, Query, description = "Only reasons that no earlier day has"), ("limit" = Option<String>, Query, description = "1 to 200, default 50")),
+    responses(
+        (status = 200, description = "Failures by what went wrong, most frequent first", body = serde_json::Value),
+        (status = 400, description = "A parameter has no meaning", body = ErrorBody),
+        (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
+    )
+)]
+pub async fn list(
+    filter: web::Query<FilterParameters>,
+    parameters: web::Query<Parameters>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
+    let today = Utc::now().date_naive();
+    let filter = filter.into_inner().check(today)?;
+    let (new_since, limit) = (parameters.new_since()?, parameters.limit()?);
+    let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+    let as_of = snapshot.as_of().await?;
+    let days = snapshot.days().await?;
+    let failed = days.iter().filter(|row| row.outcome == "failed").map(|row| row.runs).sum();
+    let counts = snapshot.failures_by_signature(new_since, today, limit).await?;
+    let ids: Vec<_> = counts.iter().map(|row| row.signature).collect();
+    let scripts = snapshot.signature_scripts(&ids, SCRIPTS_IN_LIST).await?;
+    snapshot.close().await?;
+    Ok(HttpResponse::Ok().json(signatures(as_of, failed, counts, scripts)))
+}
+
+/// One reason.
+///
+/// # Errors
+/// [`ApiError::BadParameter`], [`ApiError::UnknownRun`], [`ApiError::DatabaseUnavailable`].
+#[utoipa::path(
+    get,
+    path = "/api/signatures/{id}",
+    tag = "aggregates",
+    params(("id" = String, Path, description = "16 hexadecimal digits"), FilterParameters),
+    responses(
+        (status = 200, description = "One reason: days, scripts, some recent runs", body = serde_json::Value),
+        (status = 400, description = "A parameter has no meaning", body = ErrorBody),
+        (status = 404, description = "There is no such reason", body = ErrorBody),
+        (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
+    )
+)]
+pub async fn show(
+    id: web::Path<String>,
+    filter: web::Query<FilterParameters>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
+    let bad = ApiError::BadParameter { name: "id", reason: "must be 16 hexadecimal digits" };
+    let id = read_id(&id).ok_or(bad)?;
+    let filter = filter.into_inner().check(Utc::now().date_naive())?;
+    // First, for it takes a connection of its own.
+    let models = state.common_models().await?;
+    let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+    let as_of = snapshot.as_of().await?;
+    let known = snapshot.known_signature(id).await?.ok_or(ApiError::UnknownRun)?;
+    let scripts = snapshot.signature_scripts(&[id], SCRIPTS_OF_ONE).await?;
+    let days = snapshot.signature_days(id).await?;
+    let recent = match days.last() {
+        Some(last) => snapshot.recent_of_day(last.day, RECENT, None, Some(id)).await?,
+        None => Vec::new(),
+    };
+    snapshot.close().await?;
+    let running_since = state.running_since(as_of);
+    let recent =
+        recent.iter().map(|run| ExecutionView::of(run, running_since).without_rare_models(&models)).collect();
+    Ok(HttpResponse::Ok().json(signature(as_of, id, known, scripts, days, recent)))
+}

@@ -1,0 +1,262 @@
+//! What a spool promises, against real files.
+
+use std::borrow::Cow;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::{FileExt, PermissionsExt};
+
+use chrono::DateTime;
+use tempfile::TempDir;
+
+use super::*;
+use crate::ingest::identity::IdKey;
+use crate::ingest::normalise::Route;
+use crate::ingest::pipeline::read_event;
+
+const MIB: u64 = 1 << 20;
+const FILE: &str = "queue/spool.sqlite3";
+
+fn run(number: usize, padding: usize) -> Execution {
+    let error = "long words ".repeat(padding / 11);
+    let body = format!(
+        r#"{{"random_id":"r-{number}","nsapp":"x","status":"failed","exit_code":1,"error":"{error}"}}"#
+    );
+    let at = DateTime::from_timestamp_micros(1_780_000_000_000_000).expect("a time");
+    let read = read_event(body.as_bytes(), Route::Telemetry, at, &IdKey::new(b"k")).expect("an event");
+    *read.event.into_execution()
+}
+
+struct Open {
+    spool: Spool,
+    thread: JoinHandle<()>,
+    metrics: Arc<Metrics>,
+}
+
+impl Open {
+    fn new(folder: &Path) -> Self {
+        let metrics = Arc::new(Metrics::new().expect("right"));
+        let (spool, thread) = Spool::open(folder, 64 * MIB, &metrics).expect("a spool");
+        Self { spool, thread, metrics }
+    }
+
+    async fn append(&self, runs: &[Execution]) -> Result<(), SpoolError> {
+        self.spool.append(&runs.iter().map(Cow::Borrowed).collect::<Vec<_>>()).await
+    }
+
+    /// Takes everything out; returns it in the order in which it came.
+    async fn drain(&self) -> Vec<Execution> {
+        let mut drained = Vec::new();
+        loop {
+            let page = self.spool.oldest(100).await.expect("it is readable");
+            if page.is_empty() {
+                return drained;
+            }
+            let ids = page.iter().map(|entry| entry.id).collect();
+            drained.extend(page.into_iter().map(|entry| *entry.execution));
+            self.spool.remove(ids, Vec::new()).await.expect("it is writable");
+        }
+    }
+
+    fn cut(&self, reason: &str) -> u64 {
+        self.metrics.spool_cut.with_label_values(&[reason]).get()
+    }
+
+    fn close(self) {
+        drop(self.spool);
+        self.thread.join().expect("no panic");
+    }
+}
+
+fn runs(numbers: std::ops::Range<usize>) -> Vec<Execution> {
+    numbers.map(|number| run(number, 600)).collect()
+}
+
+/// What a kill -9 would leave on the disk now.
+fn as_after_a_kill(folder: &Path) -> TempDir {
+    let copy = tempfile::tempdir().expect("a folder");
+    fs::create_dir(copy.path().join("queue")).expect("it is empty");
+    for file in ["queue/spool.sqlite3", "queue/spool.sqlite3-wal"] {
+        fs::copy(folder.join(file), copy.path().join(file)).expect("it is there");
+    }
+    copy
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_after_a_kill_in_its_order_and_for_nobody_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path().join("spool");
+    let open = Open::new(&folder);
+    let all = runs(0..300);
+    for group in all.chunks(70) {
+        open.append(group).await.expect("there is room");
+    }
+    assert_eq!(open.spool.entries(), 300);
+    assert_eq!(fs::metadata(&folder).expect("it is there").permissions().mode() & 0o777, 0o700);
+
+    let killed = Open::new(as_after_a_kill(&folder).path());
+    assert_eq!(killed.spool.entries(), 300, "known before anything is asked");
+    assert_eq!(killed.drain().await, all);
+    assert_eq!((killed.spool.entries(), killed.metrics.spool_drained.get()), (0, 300));
+    killed.close();
+    // Nothing was taken from the first.
+    assert_eq!(open.drain().await, all);
+    assert!(open.metrics.spool_bytes.get() < 100_000, "its room went back");
+    open.close();
+}
+
+#[tokio::test]
+async fn a_torn_tail_is_cut_and_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = Open::new(folder.path());
+    let all = runs(0..40);
+    open.append(&all[..30]).await.expect("there is room");
+    open.append(&all[30..]).await.expect("there is room");
+    let killed = as_after_a_kill(folder.path());
+    open.close();
+    let log = OpenOptions::new().write(true).open(killed.path().join("queue/spool.sqlite3-wal"));
+    let log = log.expect("it is there");
+    let bytes = log.metadata().expect("it is there").len();
+    log.set_len(bytes - 1000).expect("it is ours");
+
+    let killed = Open::new(killed.path());
+    assert_eq!(killed.drain().await, &all[..30]);
+    killed.close();
+}
+
+#[tokio::test]
+async fn a_second_process_is_refused_and_told_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = Open::new(folder.path());
+    let second = Spool::open(folder.path(), 64 * MIB, &open.metrics).map(drop).expect_err("it is locked");
+    assert!(second.to_string().contains("SPOOL_DIR"), "{second}");
+    open.close();
+    Open::new(folder.path()).close();
+}
+
+#[tokio::test]
+async fn a_full_spool_says_so_and_takes_again_when_there_is_room() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let metrics = Arc::new(Metrics::new().expect("right"));
+    let (spool, thread) = Spool::open(folder.path(), 16 * MIB, &metrics).expect("a spool");
+    let open = Open { spool, thread, metrics };
+    let group: Vec<_> = (0..20).map(|number| run(number, 16_000)).collect();
+    let mut groups = 0;
+    let refused = loop {
+        match open.append(&group).await {
+            Ok(()) => groups += 1,
+            Err(error) => break error,
+        }
+        assert!(groups < 1000, "it has a bound");
+    };
+    assert_eq!(refused, SpoolError::Full);
+    assert!(open.spool.is_full() && groups >= 5, "{groups}");
+    let used: u64 = ["queue/spool.sqlite3", "queue/spool.sqlite3-wal", "reserve"]
+        .iter()
+        .map(|file| fs::metadata(folder.path().join(file)).map_or(0, |metadata| metadata.len()))
+        .sum();
+    assert!(used <= 16 * MIB, "{used}");
+
+    assert_eq!(open.drain().await.len(), groups * group.len(), "a refused group left nothing behind");
+    assert!(!open.spool.is_full());
+    open.append(&group).await.expect("there is room");
+    open.close();
+}
+
+#[tokio::test]
+async fn of_a_damaged_file_everything_legible_is_drained_and_the_rest_is_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = Open::new(folder.path());
+    let all = runs(0..2000);
+    open.append(&all).await.expect("there is room");
+    open.close();
+    let file = OpenOptions::new().write(true).open(folder.path().join(FILE)).expect("it is there");
+    let bytes = file.metadata().expect("it is there").len();
+    file.write_all_at(&[0xff; 8192], bytes / 2 / 4096 * 4096).expect("it is ours");
+
+    let open = Open::new(folder.path());
+    let drained = open.drain().await;
+    let lost = all.iter().filter(|run| !drained.contains(run)).count() as u64;
+    assert!((1..100).contains(&lost), "{lost} are lost");
+    assert_eq!(open.cut("damaged"), lost);
+    assert!(drained.contains(&all[0]) && drained.contains(&all[1999]));
+    assert!(folder.path().join("cut-1").exists(), "it is kept for who wants to look");
+    open.append(&all).await.expect("there is room");
+    open.close();
+    // Only once.
+    let open = Open::new(folder.path());
+    assert_eq!((open.cut("damaged"), open.drain().await.len()), (0, 2000));
+    open.close();
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_spool_at_all_is_set_aside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("queue")).expect("it is empty");
+    for _ in 0..2 {
+        fs::write(folder.path().join(FILE), [7; 10_000]).expect("it is ours");
+        let open = Open::new(folder.path());
+        assert_eq!(open.cut("damaged"), 1);
+        open.append(&runs(0..3)).await.expect("there is room");
+        assert_eq!(open.drain().await.len(), 3);
+        open.close();
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_is_not_what_was_written_does_not_stop_the_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = Open::new(folder.path());
+    let all = runs(0..5);
+    open.append(&all).await.expect("there is room");
+    open.close();
+    let change = |statement: &str| {
+        let connection = rusqlite::Connection::open(folder.path().join(FILE)).expect("a file");
+        assert_eq!(connection.execute(statement, []).expect("it is right"), 1);
+        let sums = "select id, body from entry where sum = 0";
+        let unsummed =
+            connection.query_row(sums, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)));
+        if let Ok((id, body)) = unsummed {
+            let sum = crc32fast::hash(body.as_bytes());
+            connection.execute("update entry set sum = ?1 where id = ?2", (sum, id)).expect("it is right");
+        }
+    };
+    change("update entry set body = replace(body, '\"x\"', '\"y\"') where id = 2");
+    change(r#"update entry set sum = 0, body = replace(body, '"version":1', '"version":9') where id = 4"#);
+
+    let open = Open::new(folder.path());
+    assert_eq!(open.drain().await, [all[0].clone(), all[2].clone(), all[4].clone()]);
+    assert_eq!((open.cut("unreadable"), open.spool.entries()), (2, 0));
+    open.close();
+    // The one of another version waits for a program that knows it.
+    change("update aside set reason = reason || '' where reason = 'version'");
+    let open = Open::new(folder.path());
+    assert_eq!(open.spool.entries(), 1);
+    open.close();
+}
+
+#[tokio::test]
+async fn what_the_database_refuses_is_kept_aside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = Open::new(folder.path());
+    open.append(&runs(0..3)).await.expect("there is room");
+    let ids: Vec<_> = open.spool.oldest(9).await.expect("legible").iter().map(|entry| entry.id).collect();
+    open.spool.remove(ids[..1].to_vec(), ids[1..2].to_vec()).await.expect("it is writable");
+    assert_eq!((open.cut("refused"), open.metrics.spool_drained.get(), open.spool.entries()), (1, 1, 1));
+    assert_eq!(open.drain().await.len(), 1);
+    open.close();
+}
+
+#[tokio::test]
+async fn what_was_read_before_the_file_was_replaced_does_not_remove_what_is_in_the_new_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = Open::new(folder.path());
+    open.append(&runs(0..30)).await.expect("there is room");
+    let ids: Vec<_> = open.spool.oldest(10).await.expect("legible").iter().map(|entry| entry.id).collect();
+    open.close();
+    let open = Open::new(folder.path());
+    let later = ids.iter().map(|id| EntryId { opening: id.opening + 1, ..*id }).collect();
+    open.spool.remove(later, Vec::new()).await.expect("it is writable");
+    assert_eq!((open.spool.entries(), open.metrics.spool_drained.get()), (30, 0));
+    open.spool.remove(ids, Vec::new()).await.expect("it is writable");
+    assert_eq!((open.spool.entries(), open.metrics.spool_drained.get()), (20, 10));
+    open.close();
+}

@@ -1,0 +1,15 @@
+-- $1 first day, $2 last day, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict.
+-- $7: a script. $8: open runs whose last event lies at this full hour or later are running.
+select day, outcome, sum(runs)::bigint as "runs!",
+    coalesce(sum(runs) filter (where outcome = 'open' and open_hour >= $8), 0)::bigint as "running!"
+from rollup_script
+where ($1::date is null or day >= $1) and ($2::date is null or day <= $2)
+    and population in (
+        select id from population
+        where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
+            and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
+    )
+    and app = $7
+group by day, outcome
+having sum(runs) <> 0
+order by day, outcome

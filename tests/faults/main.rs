@@ -1,0 +1,18 @@
+//! Nothing acknowledged is ever lost: real processes, real faults, and clients that remember what
+//! was answered 2xx. Each test ends with every answered event in the database, exactly once in
+//! effect, and `verify` clean.
+//!
+//! The quick tests run with all others. `make faults` runs the `full_` ones, FAULT_ROUNDS times.
+//! Each prints a line with its figures.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod crashes;
+mod disks;
+mod instances;
+mod postgres;
+mod proxy;
+mod refusals;
+mod stage;
+mod traffic;

@@ -1,0 +1,195 @@
+//! Clients that report runs from start to end, and remember what was answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use telemetry_protocol::Status;
+
+use crate::common::http;
+use crate::common::server::until;
+
+/// What is reported of a run, one event each. Not every run gets to its end.
+const STEPS: [Status; 4] = [Status::Installing, Status::Validation, Status::Configuring, Status::Success];
+/// Tries of a client that retries, and its pause between two.
+const TRIES: usize = 40;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The servers that take requests now. A client goes from one to the next as a proxy would.
+pub(crate) type Targets = Arc<Mutex<Vec<SocketAddr>>>;
+
+pub(crate) fn targets(addresses: &[SocketAddr]) -> Targets {
+    Arc::new(Mutex::new(addresses.to_vec()))
+}
+
+/// What happened to the events of the runs.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    /// Every run that was sent, with the steps that were sent and those that were answered 2xx.
+    pub(crate) runs: BTreeMap<String, (BTreeSet<Status>, BTreeSet<Status>)>,
+    pub(crate) requests: usize,
+    pub(crate) answered: usize,
+    /// Requests that were given up, in words.
+    pub(crate) failed: BTreeMap<String, usize>,
+    /// Longest time to any answer.
+    pub(crate) slowest: Duration,
+}
+
+impl Ledger {
+    pub(crate) fn add(&mut self, other: Self) {
+        for (id, (sent, answered)) in other.runs {
+            let run = self.runs.entry(id).or_default();
+            run.0.extend(sent);
+            run.1.extend(answered);
+        }
+        self.requests += other.requests;
+        self.answered += other.answered;
+        for (reason, count) in other.failed {
+            *self.failed.entry(reason).or_default() += count;
+        }
+        self.slowest = self.slowest.max(other.slowest);
+    }
+
+    /// How many requests ended in a failure of this kind.
+    pub(crate) fn failures(&self, kind: &str) -> usize {
+        self.failed.iter().filter(|(reason, _)| reason.contains(kind)).map(|(_, count)| count).sum()
+    }
+}
+
+/// How clients behave.
+#[derive(Clone, Copy)]
+pub(crate) enum Manner {
+    /// What is not answered 2xx is given up.
+    GivesUp,
+    /// Sends again, to the next server.
+    Retries,
+}
+
+/// Clients at work.
+pub(crate) struct Traffic {
+    threads: Vec<JoinHandle<Ledger>>,
+    answered: Arc<AtomicUsize>,
+    refused: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Traffic {
+    pub(crate) fn start(targets: &Targets, clients: usize, manner: Manner) -> Self {
+        let (answered, refused) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let stop = Arc::new(AtomicBool::new(false));
+        let threads = (0..clients).map(|_| {
+            let client = Client {
+                targets: Arc::clone(targets),
+                manner,
+                answered: Arc::clone(&answered),
+                refused: Arc::clone(&refused),
+                ledger: Ledger::default(),
+            };
+            let stop = Arc::clone(&stop);
+            thread::spawn(move || client.work(&stop))
+        });
+        Self { threads: threads.collect(), answered, refused, stop }
+    }
+
+    /// Returns when so many more requests were answered 2xx.
+    pub(crate) fn wait_for(&self, more: usize) {
+        let wanted = self.answered.load(Ordering::Relaxed) + more;
+        until("requests are answered", || self.answered.load(Ordering::Relaxed) >= wanted);
+    }
+
+    /// Returns when so many more requests were not answered 2xx.
+    pub(crate) fn wait_for_refusals(&self, more: usize) {
+        let wanted = self.refused.load(Ordering::Relaxed) + more;
+        until("requests are refused", || self.refused.load(Ordering::Relaxed) >= wanted);
+    }
+
+    /// Ends the work.
+    pub(crate) fn finish(self) -> Ledger {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut ledger = Ledger::default();
+        self.threads.into_iter().for_each(|thread| ledger.add(thread.join().expect("no panic")));
+        ledger
+    }
+}
+
+struct Client {
+    targets: Targets,
+    manner: Manner,
+    answered: Arc<AtomicUsize>,
+    refused: Arc<AtomicUsize>,
+    ledger: Ledger,
+}
+
+impl Client {
+    fn work(mut self, stop: &AtomicBool) -> Ledger {
+        static RUNS: AtomicU64 = AtomicU64::new(0);
+        while !stop.load(Ordering::Relaxed) {
+            let number = RUNS.fetch_add(1, Ordering::Relaxed);
+            let id = format!("fault-{number}");
+            let end = [2, 4, 4, 4][usize::try_from(number % 4).expect("small")];
+            for status in &STEPS[..end] {
+                let answered = self.report(&id, *status);
+                let (sent, kept) = self.ledger.runs.entry(id.clone()).or_default();
+                sent.insert(*status);
+                if answered {
+                    kept.insert(*status);
+                }
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        }
+        self.ledger
+    }
+
+    /// Whether it was answered 2xx.
+    fn report(&mut self, id: &str, status: Status) -> bool {
+        let body = body(id, status);
+        let tries = if matches!(self.manner, Manner::Retries) { TRIES } else { 1 };
+        let mut reason = String::new();
+        for attempt in 0..tries {
+            let target = {
+                let targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+                targets.get((self.ledger.requests + attempt) % targets.len().max(1)).copied()
+            };
+            let Some(target) = target else {
+                thread::sleep(PAUSE);
+                continue;
+            };
+            let begun = Instant::now();
+            reason = match http::post(target, "/telemetry", body.as_bytes()) {
+                Ok(answer) if answer.status == 200 => {
+                    self.ledger.slowest = self.ledger.slowest.max(begun.elapsed());
+                    self.ledger.requests += 1;
+                    self.ledger.answered += 1;
+                    self.answered.fetch_add(1, Ordering::Relaxed);
+                    return true;
+                }
+                Ok(answer) => {
+                    self.ledger.slowest = self.ledger.slowest.max(begun.elapsed());
+                    let code = answer.json()["error"].as_str().unwrap_or_default().to_owned();
+                    format!("{} {code}", answer.status)
+                }
+                Err(error) => format!("{:?}", error.kind()),
+            };
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            // Not to keep the processor from the server that comes back.
+            thread::sleep(if tries > 1 { PAUSE } else { PAUSE / 10 });
+        }
+        self.ledger.requests += 1;
+        *self.ledger.failed.entry(reason).or_default() += 1;
+        false
+    }
+}
+
+/// An event of a run.
+pub(crate) fn body(id: &str, status: Status) -> String {
+    let status = status.as_str();
+    format!(
+        r#"{{"random_id":"{id}","nsapp":"jellyfin","type":"lxc","status":"{status}","os_type":"debian",
+        "os_version":"13","method":"default","core_count":2,"ram_size":2048,"install_duration":61}}"#
+    )
+}
