@@ -30,9 +30,10 @@ use crate::store::database;
 use crate::store::drain::Drainer;
 use crate::store::outage::Outage;
 use crate::store::retention::Retention;
+use crate::store::scrape::DomainText;
 use crate::store::spool::Spool;
 use crate::store::writer::{Destination, WRITERS, writers};
-use crate::store::{recount, rollup, sessions};
+use crate::store::{explanations, recount, rollup, sessions};
 
 /// Seconds that requests in flight have to end when the server stops.
 const DRAIN_SECONDS: u64 = 2;
@@ -119,6 +120,9 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         write_pool: write_pool.clone(),
         delete_pool: delete_pool.clone(),
         probe_pool: probe_pool.clone(),
+        domain: Arc::new(DomainText::new(&read_pool, &metrics)),
+        folders: config.folders().into(),
+        github: config.outgoing.github.clone().map(Arc::new),
         metrics,
         limits: Arc::clone(&limits),
         connections: Arc::clone(&connections),
@@ -248,6 +252,8 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
     };
     renew_rollups(&mut connection).await?;
     sessions::begin(&mut connection).await?;
+    let told = explanations::tell(&mut connection, config.unfinished_after).await;
+    told.context("cannot tell the views what exit codes mean")?;
     connection.close().await?;
     Ok(ids)
 }

@@ -12,7 +12,9 @@ use clap::Args;
 use sqlx::postgres::PgConnectOptions;
 
 pub mod protection;
+pub mod outgoing;
 
+use outgoing::{Outgoing, OutgoingVariables};
 use protection::{Protection, ProtectionVariables};
 
 /// Half of it is for the log and the reserve of the spool.
@@ -71,6 +73,9 @@ pub struct Variables {
     /// Days that executions are kept; what is counted of them stays; 0: for ever [default: 365]
     #[arg(long, env = "RETENTION_DAYS", hide_env_values = true, global = true)]
     pub retention_days: Option<String>,
+    /// A mail server and GitHub.
+    #[command(flatten)]
+    pub outgoing: OutgoingVariables,
     /// Limits, time-outs, proxies, the admin token.
     #[command(flatten)]
     pub protection: ProtectionVariables,
@@ -121,8 +126,23 @@ pub struct Config {
     pub unfinished_after: Duration,
     /// `RETENTION_DAYS`; `None`: for ever.
     pub retention_days: Option<u32>,
+    /// A mail server and GitHub.
+    pub outgoing: Outgoing,
     /// Limits, time-outs, proxies, the admin token.
     pub protection: Protection,
+}
+
+impl Config {
+    /// The folders that grow, by name: `data` (the embedded database), `spool`.
+    #[must_use]
+    pub fn folders(&self) -> Vec<(&'static str, PathBuf)> {
+        let data = match &self.database {
+            Database::Embedded { data_dir, .. } => Some(("data", data_dir.clone())),
+            Database::External(_) => None,
+        };
+        let spool = self.spool_max_bytes.map(|_| ("spool", self.spool_dir.clone()));
+        data.into_iter().chain(spool).collect()
+    }
 }
 
 /// Every variable that is wrong, with the reason. Secrets are not repeated.
@@ -177,6 +197,7 @@ impl Variables {
         }
         let unfinished_hours = number(&mut wrong, "UNFINISHED_HOURS", self.unfinished_hours, 24, 1, 24 * 365);
         let retention_days = number(&mut wrong, "RETENTION_DAYS", self.retention_days, 365, 0, 36_500);
+        let outgoing = self.outgoing.check(&mut wrong);
         let protection = self.protection.check(&mut wrong);
         match (listen_addr, database, log) {
             (Some(listen_addr), Some(database), Some(log)) if wrong.is_empty() => Ok(Config {
@@ -194,6 +215,7 @@ impl Variables {
                 spool_max_bytes: NonZeroU64::new(spool_max_bytes as u64),
                 unfinished_after: Duration::from_secs(unfinished_hours as u64 * 3600),
                 retention_days: (retention_days > 0).then_some(retention_days as u32),
+                outgoing,
                 protection,
             }),
             _ => Err(ConfigError(wrong)),

@@ -25,6 +25,8 @@ pub mod connections;
 pub mod store;
 pub mod seed;
 pub mod regression;
+pub mod report;
+pub mod github;
 pub mod expose;
 pub mod cache;
 pub mod state;

@@ -13,10 +13,13 @@ use telemetry_protocol::Generation;
 use telemetry_protocol::exit_code::entries;
 use telemetry_server::app;
 use telemetry_server::config::{Config, Database, Variables};
+use telemetry_server::report::render::{Format, render, subject};
+use telemetry_server::report::{Report, mail};
 use telemetry_server::seed::{self, Plan, plant::Plant};
 use telemetry_server::store::embedded::{Cluster, Embedded, Settings, start_or_attach};
+use telemetry_server::store::evidence::Week;
 use telemetry_server::store::recount::Mismatch;
-use telemetry_server::store::{database, recount};
+use telemetry_server::store::{database, evidence, recount};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
@@ -48,6 +51,8 @@ enum Command {
     Verify,
     /// Make all rollups anew from the executions, day by day; also beside a running server
     Rebuild,
+    /// Write the report of a week, against the week before, and print or send it
+    Report(ReportArguments),
     /// Print the catalogue of exit codes: generation, code, category, title
     ExitCodes,
     /// Add invented executions, as realistic as can be, for trying things out and for measuring;
@@ -146,6 +151,7 @@ fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
             Command::Verify => verify(config, &options).await,
             Command::Rebuild => rebuild(config, &options).await,
             Command::ExitCodes => Ok(ExitCode::SUCCESS),
+            Command::Report(arguments) => report(config, &options, arguments).await,
             Command::Seed(arguments) => seed(config, &options, arguments).await,
         }
     });
@@ -180,6 +186,50 @@ async fn serve(config: &Config, options: &PgConnectOptions) -> anyhow::Result<Ex
     }
     tracing::info!("stopping: answering what is in flight");
     running.stop().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Args, Clone, PartialEq)]
+struct ReportArguments {
+    /// The seven UTC days that end with this one; default: yesterday
+    #[arg(long, num_args = 0..=1, value_name = "LAST_DAY")]
+    week: Option<Option<NaiveDate>>,
+    /// Whose scripts
+    #[arg(long, default_value = "ProxmoxVE")]
+    repository: String,
+    /// Of what is printed; a mail has both
+    #[arg(long, value_enum, default_value = "markdown")]
+    format: Format,
+    /// Send it by mail (SMTP_URL, REPORT_FROM, REPORT_TO) instead of printing it
+    #[arg(long)]
+    send: bool,
+}
+
+async fn report(
+    config: &Config,
+    options: &PgConnectOptions,
+    arguments: ReportArguments,
+) -> anyhow::Result<ExitCode> {
+    let ReportArguments { week, repository, format, send } = arguments;
+    let mail = match &config.outgoing.mail {
+        None if send => anyhow::bail!("there is no mail server; set SMTP_URL, REPORT_FROM and REPORT_TO"),
+        mail => mail,
+    };
+    let yesterday = Utc::now().date_naive().pred_opt().context("no day before today")?;
+    let week = Week::ending(week.flatten().unwrap_or(yesterday));
+    let mut connection = database::connect(options, config.connect_patience).await?;
+    let (scripts, signatures) =
+        evidence::of_week(&mut connection, week, &repository).await.context("cannot read the week")?;
+    connection.close().await?;
+    let report = Report::of(week, &repository, &scripts, signatures);
+    match mail {
+        Some(mail) if send => {
+            let (text, html) = (render(&report, Format::Markdown), render(&report, Format::Html));
+            mail::send(mail, &subject(&report), text, html).await?;
+            writeln!(std::io::stderr(), "sent to {} receivers", mail.to.len())?;
+        }
+        _ => std::io::stdout().write_all(render(&report, format).as_bytes())?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,9 +1,17 @@
 //! Every metric, with meaning, unit and labels. Label values come from closed sets only.
+//!
+//! What the process counts stands here, the times of the stages in [`stages`], what is read from the rollups
+//! in [`domain`].
+
+pub mod history;
+pub mod domain;
+pub mod stages;
 
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder, exponential_buckets,
 };
+use stages::Stages;
 
 /// The metrics of one server.
 #[derive(Debug)]
@@ -35,8 +43,10 @@ pub struct Metrics {
     pub queue_events: IntGauge,
     /// Events in a committed transaction.
     pub batch_events: Histogram,
-    /// Seconds that a committed transaction took, joins included.
-    pub commit_seconds: Histogram,
+    /// Seconds in each stage of ingest.
+    pub stages: Stages,
+    /// When this process last committed a batch, as Unix time in seconds; 0: not yet.
+    pub last_commit: IntGauge,
     /// Batches begun again because another writer was faster.
     pub batch_retries: IntCounter,
     /// Failed tries to commit a batch, by kind.
@@ -48,6 +58,18 @@ pub struct Metrics {
     /// Start of the first day whose executions are all kept, as Unix time in seconds; 0: nothing was
     /// deleted for its age yet.
     pub retention_horizon: IntGauge,
+    /// Whether the numbers of the domain could be read when they were last wanted.
+    pub database_up: IntGauge,
+    /// Seconds that reading the numbers of the domain took.
+    pub domain_read_seconds: Histogram,
+    /// Tries to read them that failed.
+    pub domain_read_failures: IntCounter,
+    /// Bytes that are free on the disk of a folder, by folder (`data`, `spool`).
+    pub disk_free: IntGaugeVec,
+    /// Size of that disk in bytes.
+    pub disk_size: IntGaugeVec,
+    /// 1, with the version of the program as label.
+    pub build_info: IntGaugeVec,
     /// Events written to the spool.
     pub spool_spooled: IntCounter,
     /// Events of the spool that were committed to the database.
@@ -130,12 +152,10 @@ impl Metrics {
                 HistogramOpts::new("telemetry_batch_events", "Events in a committed transaction.")
                     .buckets(exponential_buckets(1.0, 2.0, 13)?),
             )?,
-            commit_seconds: Histogram::with_opts(
-                HistogramOpts::new(
-                    "telemetry_commit_duration_seconds",
-                    "Time to join and commit a batch in seconds.",
-                )
-                .buckets(exponential_buckets(0.0005, 2.0, 15)?),
+            stages: Stages::new()?,
+            last_commit: IntGauge::new(
+                "telemetry_last_commit_timestamp_seconds",
+                "When this process last committed events, as Unix time in seconds; 0: not since it started.",
             )?,
             batch_retries: IntCounter::new(
                 "telemetry_batch_retries_total",
@@ -159,6 +179,36 @@ impl Metrics {
             retention_horizon: IntGauge::new(
                 "telemetry_retention_horizon_timestamp_seconds",
                 "Start of the first day whose executions are all kept; 0 while none was deleted for its age.",
+            )?,
+            database_up: IntGauge::new(
+                "telemetry_database_up",
+                "1 if the numbers of the domain could be read from the database for this scrape, else 0.",
+            )?,
+            domain_read_seconds: Histogram::with_opts(
+                HistogramOpts::new(
+                    "telemetry_domain_read_duration_seconds",
+                    "Time to read the numbers of the domain from the rollups in seconds.",
+                )
+                .buckets(exponential_buckets(0.001, 2.0, 12)?),
+            )?,
+            domain_read_failures: IntCounter::new(
+                "telemetry_domain_read_failures_total",
+                "Failed tries to read the numbers of the domain; they are then missing from the scrape.",
+            )?,
+            disk_free: IntGaugeVec::new(
+                Opts::new(
+                    "telemetry_disk_free_bytes",
+                    "Bytes that the server may still use on the disk of a folder, by folder.",
+                ),
+                &["folder"],
+            )?,
+            disk_size: IntGaugeVec::new(
+                Opts::new("telemetry_disk_size_bytes", "Size of the disk of a folder in bytes, by folder."),
+                &["folder"],
+            )?,
+            build_info: IntGaugeVec::new(
+                Opts::new("telemetry_build_info", "Always 1; the version of the server is the label."),
+                &["version"],
             )?,
             spool_spooled: IntCounter::new("telemetry_spool_spooled_total", "Events written to the spool.")?,
             spool_drained: IntCounter::new(
@@ -190,9 +240,20 @@ impl Metrics {
                 &["pool", "state"],
             )?,
         };
+        // From the first event on there is a rate.
+        for kind in ["run", "address", "admin"] {
+            metrics.limited.with_label_values(&[kind]);
+        }
+        for kind in ["transient", "away", "refused"] {
+            metrics.batch_failures.with_label_values(&[kind]);
+        }
+        for generation in ["0", "1", "2", "3"] {
+            metrics.events_accepted.with_label_values(&[generation]);
+        }
         for reason in ["age", "request"] {
             metrics.executions_deleted.with_label_values(&[reason]);
         }
+        metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let registry = &metrics.registry;
         registry.register(Box::new(metrics.http_requests.clone()))?;
         registry.register(Box::new(metrics.http_request_seconds.clone()))?;
@@ -207,7 +268,8 @@ impl Metrics {
         registry.register(Box::new(metrics.connections_cut.clone()))?;
         registry.register(Box::new(metrics.queue_events.clone()))?;
         registry.register(Box::new(metrics.batch_events.clone()))?;
-        registry.register(Box::new(metrics.commit_seconds.clone()))?;
+        registry.register(Box::new(metrics.stages.family()))?;
+        registry.register(Box::new(metrics.last_commit.clone()))?;
         registry.register(Box::new(metrics.batch_retries.clone()))?;
         registry.register(Box::new(metrics.batch_failures.clone()))?;
         registry.register(Box::new(metrics.executions_deleted.clone()))?;
@@ -225,6 +287,12 @@ impl Metrics {
             metrics.spool_cut.with_label_values(&[reason]).reset();
         }
         registry.register(Box::new(metrics.database_connections.clone()))?;
+        registry.register(Box::new(metrics.database_up.clone()))?;
+        registry.register(Box::new(metrics.domain_read_seconds.clone()))?;
+        registry.register(Box::new(metrics.domain_read_failures.clone()))?;
+        registry.register(Box::new(metrics.disk_free.clone()))?;
+        registry.register(Box::new(metrics.disk_size.clone()))?;
+        registry.register(Box::new(metrics.build_info.clone()))?;
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         Ok(metrics)
     }

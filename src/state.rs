@@ -1,5 +1,6 @@
 //! What every request can reach.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use sqlx::PgPool;
 use tokio::sync::Semaphore;
 
 use crate::cache::{Answers, Kept};
+use crate::config::outgoing::GitHub;
 use crate::config::protection::Protection;
 use crate::connections::Connections;
 use crate::ingest::execution::full_hour;
@@ -17,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::store::outage::Outage;
 use crate::store::read::models::CommonModels;
 use crate::store::read::{Filter, Snapshot};
+use crate::store::scrape::DomainText;
 use crate::store::spool::Spool;
 use crate::store::writer::Queue;
 
@@ -39,6 +42,12 @@ pub struct AppState {
     pub delete_pool: PgPool,
     /// The connection on which the health of the database is tried.
     pub probe_pool: PgPool,
+    /// What the metrics say of the domain.
+    pub domain: Arc<DomainText>,
+    /// The folders that grow, by name.
+    pub folders: Arc<[(&'static str, PathBuf)]>,
+    /// Where issues are opened, if that is configured.
+    pub github: Option<Arc<GitHub>>,
     /// All metrics.
     pub metrics: Arc<Metrics>,
     /// How often somebody may come.

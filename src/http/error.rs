@@ -70,6 +70,15 @@ pub enum ApiError {
     /// Nothing is stored under this id.
     #[error("nothing is known about this")]
     UnknownRun,
+    /// Nothing is stored under this signature.
+    #[error("nothing is known about this signature")]
+    UnknownSignature,
+    /// Somebody else is opening the issue.
+    #[error("this issue is being opened; try again in five minutes")]
+    IssueInProgress,
+    /// GitHub did not do it.
+    #[error("GitHub did not open the issue")]
+    GitHub,
     /// There is no such path.
     #[error("there is no such path; GET / lists all")]
     NoSuchPath,
@@ -120,7 +129,9 @@ impl ApiError {
             Self::Unauthorized => "unauthorized",
             Self::UnsupportedEncoding => "unsupported_encoding",
             Self::BadParameter { .. } | Self::UnreadableQuery => "bad_parameter",
-            Self::UnknownRun | Self::NoSuchPath => "not_found",
+            Self::UnknownRun | Self::UnknownSignature | Self::NoSuchPath => "not_found",
+            Self::IssueInProgress => "in_progress",
+            Self::GitHub => "github",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::QueryTimeout => "query_timeout",
@@ -173,7 +184,9 @@ impl ResponseError for ApiError {
             | Self::BadParameter { .. }
             | Self::UnreadableQuery
             | Self::BodyBroken => StatusCode::BAD_REQUEST,
-            Self::UnknownRun | Self::NoSuchPath => StatusCode::NOT_FOUND,
+            Self::UnknownRun | Self::UnknownSignature | Self::NoSuchPath => StatusCode::NOT_FOUND,
+            Self::IssueInProgress => StatusCode::CONFLICT,
+            Self::GitHub => StatusCode::BAD_GATEWAY,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,

@@ -1,4 +1,4 @@
-//! Whether the server lives, whether it is of use, and what it measures.
+//! Whether the server lives, and whether it is of use.
 
 use std::time::Duration;
 
@@ -7,10 +7,8 @@ use serde::Serialize;
 use sqlx::PgPool;
 use utoipa::ToSchema;
 
-use crate::http::error::ApiError;
 use crate::state::AppState;
 use crate::store::read;
-use crate::store::spool::Spool;
 
 /// Longest time that the database may take to answer a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -68,34 +66,6 @@ pub async fn ready(state: web::Data<AppState>) -> HttpResponse {
             HttpResponse::ServiceUnavailable().json(Health { status: "unready", reason: Some(reason) })
         }
     }
-}
-
-/// Everything that is measured, in the Prometheus text format.
-///
-/// # Errors
-/// [`ApiError::Internal`].
-#[utoipa::path(
-    get,
-    path = "/metrics",
-    tag = "operation",
-    responses((status = 200, description = "Metrics", body = String, content_type = "text/plain"))
-)]
-pub async fn metrics(state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
-    observe_pool(&state, "read", &state.read_pool);
-    observe_pool(&state, "write", &state.write_pool);
-    state.limits.observe();
-    observe_pool(&state, "delete", &state.delete_pool);
-    let oldest_age = state.spool.as_ref().map_or(0, Spool::oldest_age_seconds);
-    state.metrics.spool_oldest_age.set(oldest_age);
-    let text = state.metrics.render().map_err(|_| ApiError::Internal)?;
-    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
-}
-
-fn observe_pool(state: &AppState, name: &str, pool: &PgPool) {
-    let (busy, idle) = busy_and_idle(pool);
-    let connections = &state.metrics.database_connections;
-    connections.with_label_values(&[name, "idle"]).set(idle);
-    connections.with_label_values(&[name, "busy"]).set(busy);
 }
 
 /// Connections of a pool that are in use, and those that are not.

@@ -13,7 +13,7 @@ use telemetry_protocol::Generation;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::ingest::batch::{self, Encoding, MAX_BATCH_BYTES, decompress};
 use crate::ingest::normalise::Route;
-use crate::ingest::pipeline::{Accepted, read_event};
+use crate::ingest::pipeline::{Accepted, read_event_in_stages};
 use crate::limit::limits::Kind;
 use crate::state::AppState;
 use crate::store::writer::WriteError;
@@ -132,7 +132,9 @@ fn encoding(request: &HttpRequest) -> Option<Encoding> {
 /// Reads an event and returns when it is committed.
 async fn store(body: &[u8], route: Route, state: &AppState) -> Result<(), ApiError> {
     state.queue.admit()?;
-    let Accepted { event, rescues } = read_event(body, route, now(), &state.ids)?;
+    let mut watch = state.metrics.stages.stopwatch();
+    let ended = |stage| watch.iter_mut().for_each(|watch| watch.lap(stage));
+    let Accepted { event, rescues } = read_event_in_stages(body, route, now(), &state.ids, ended)?;
     for kind in rescues.iter() {
         state.metrics.events_rescued.with_label_values(&[kind.code()]).inc();
     }

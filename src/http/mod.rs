@@ -18,6 +18,8 @@ pub mod regressions;
 pub mod signatures;
 pub mod insight;
 pub mod health;
+pub mod scrape;
 pub mod openapi;
 pub mod admin;
+pub mod issues;
 pub mod routes;

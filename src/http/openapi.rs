@@ -14,7 +14,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use crate::http::error::ErrorBody;
 use crate::http::{
-    aggregates, dashboard, exit_codes, health, ingest, insight, legacy, records, regressions, runs,
+    aggregates, dashboard, exit_codes, health, ingest, insight, legacy, records, regressions, runs, scrape,
     signatures,
 };
 
@@ -63,7 +63,7 @@ const ABOUT: &str = "Counts are of runs, not of messages, by the UTC day of the 
         legacy::errors,
         health::healthy,
         health::ready,
-        health::metrics,
+        scrape::metrics,
     ),
     tags(
         (name = "aggregates", description = "Numbers, from counts that are kept for ever."),

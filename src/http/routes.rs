@@ -9,8 +9,8 @@ use serde_json::json;
 
 use crate::http::error::ApiError;
 use crate::http::{
-    admin, aggregates, dashboard, exit_codes, health, ingest, insight, legacy, openapi, records, regressions,
-    runs, signatures,
+    admin, aggregates, dashboard, exit_codes, health, ingest, insight, issues, legacy, openapi, records,
+    regressions, runs, scrape, signatures,
 };
 use crate::ingest::batch::MAX_BATCH_BYTES;
 use crate::ingest::normalise::Route;
@@ -19,7 +19,18 @@ use crate::state::AppState;
 /// Adds all routes; those of the operator only if there is a token for them.
 pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
     if has_admin {
-        service.service(private("/admin/status").route(web::get().to(admin::status)));
+        let wanted = ApiError::BadParameter { name: "signature", reason: "must stand in a JSON object" };
+        service.service(private("/admin/status").route(web::get().to(admin::status))).service(
+            web::resource("/admin/issues")
+                .app_data(
+                    web::JsonConfig::default()
+                        .content_type(|_| true)
+                        .content_type_required(false)
+                        .error_handler(move |_, _| wanted.into()),
+                )
+                .route(web::post().to(issues::create))
+                .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "POST" } })),
+        );
     }
     service
         .service(events("/telemetry", Route::Telemetry))
@@ -67,7 +78,7 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
         .service(get("/docs/docs.css").route(web::get().to(openapi::style)))
         .service(get("/healthz").route(web::get().to(health::healthy)))
         .service(get("/readyz").route(web::get().to(health::ready)))
-        .service(get("/metrics").route(web::get().to(health::metrics)))
+        .service(get("/metrics").route(web::get().to(scrape::metrics)))
         .service(get("/").route(web::get().to(index)))
         .default_service(web::to(|| async { ApiError::NoSuchPath }));
 }

@@ -20,13 +20,39 @@ pub struct Accepted {
     pub rescues: Rescues,
 }
 
+/// What is timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// From bytes to one kind of event, with repair and folding.
+    Decode,
+    /// Taking out what must not be stored.
+    Scrub,
+}
+
 /// Reads one body that arrived by `route` at `now`.
 ///
 /// # Errors
 /// The [`Rejection`] of the first stage that refuses.
 pub fn read_event(body: &[u8], route: Route, now: DateTime<Utc>, ids: &IdKey) -> Result<Accepted, Rejection> {
+    read_event_in_stages(body, route, now, ids, |_| {})
+}
+
+/// The same; `ended` is told when a stage has ended.
+///
+/// # Errors
+/// The same.
+pub fn read_event_in_stages(
+    body: &[u8],
+    route: Route,
+    now: DateTime<Utc>,
+    ids: &IdKey,
+    mut ended: impl FnMut(Stage),
+) -> Result<Accepted, Rejection> {
     let decoded = decode(body)?;
     let (event, rescues) = normalise(decoded, route, now)?;
-    let event = validate(scrub(event), ids, Uuid::new_v4)?;
+    ended(Stage::Decode);
+    let event = scrub(event);
+    ended(Stage::Scrub);
+    let event = validate(event, ids, Uuid::new_v4)?;
     Ok(Accepted { event, rescues })
 }

@@ -23,3 +23,6 @@ pub mod erase;
 pub mod retention;
 pub mod read;
 pub mod insight;
+pub mod scrape;
+pub mod explanations;
+pub mod evidence;

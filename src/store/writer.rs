@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 
@@ -36,6 +37,8 @@ const MAX_BATCH_EVENTS: usize = 4096;
 const MAX_QUEUED_BYTES: usize = 64 << 20;
 /// What the short texts of an event weigh at most, on top of those that are kept in place.
 const SHORT_TEXT_BYTES: usize = 2 * 1024;
+/// Of so many events in a batch the wait of one is measured, the first one always: it waited longest.
+const WAIT_SAMPLE: usize = 16;
 /// Longest time that a batch should take. An event waits for the end of the batch before its own as
 /// well, and on a busy machine both take longer than they did: this is well below a second.
 const LONGEST_BATCH: Duration = Duration::from_millis(150);
@@ -78,6 +81,7 @@ impl WriteError {
 struct Queued {
     event: CleanEvent,
     bytes: usize,
+    since: Instant,
     answer: Answer,
 }
 
@@ -157,7 +161,8 @@ impl Queue {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return Err(WriteError::QueueFull);
         }
-        if let Err(refused) = shard.sender.try_send(Queued { event, bytes, answer }) {
+        let since = Instant::now();
+        if let Err(refused) = shard.sender.try_send(Queued { event, bytes, since, answer }) {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return Err(match refused {
                 mpsc::error::TrySendError::Full(_) => WriteError::QueueFull,
@@ -232,6 +237,10 @@ impl Writer {
             let begun = Instant::now();
             self.metrics.queue_events.sub(i64::try_from(queued.len()).unwrap_or(i64::MAX));
             let bytes = queued.iter().map(|queued| queued.bytes).sum();
+            let now = Instant::now();
+            for queued in queued.iter().step_by(WAIT_SAMPLE) {
+                self.metrics.stages.queue.observe((now - queued.since).as_secs_f64());
+            }
             let mut events = Vec::with_capacity(queued.len());
             let mut answers = Vec::with_capacity(queued.len());
             for Queued { event, answer, .. } in queued.drain(..) {
@@ -275,7 +284,8 @@ impl Writer {
         let begun = Instant::now();
         commit(pool, &mut self.known, runs, patience.with_a_batch(), &self.metrics).await?;
         self.metrics.batch_events.observe(events as f64);
-        self.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
+        self.metrics.stages.commit.observe(begun.elapsed().as_secs_f64());
+        self.metrics.last_commit.set(Utc::now().timestamp());
         Ok(())
     }
 

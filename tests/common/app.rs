@@ -73,9 +73,14 @@ pub(crate) async fn spawn_app() -> TestApp {
 
 /// Starts a server with such protection and an empty database.
 pub(crate) async fn spawn_app_with(protection: ProtectionVariables) -> TestApp {
+    spawn_app_set(Variables { protection, ..Variables::default() }).await
+}
+
+/// Starts a server with some variables set and an empty database.
+pub(crate) async fn spawn_app_set(variables: Variables) -> TestApp {
     let cluster = tokio::task::block_in_place(Cluster::shared);
     let options = cluster.database().await;
-    let mut app = spawn(options, Variables { protection, ..Variables::default() }).await;
+    let mut app = spawn(options, variables).await;
     app._cluster = Some(cluster);
     app
 }

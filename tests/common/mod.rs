@@ -7,9 +7,12 @@
 
 pub(crate) mod app;
 pub(crate) mod corpus;
+pub(crate) mod dashboard;
+pub(crate) mod grafana;
 pub(crate) mod history;
 pub(crate) mod http;
 pub(crate) mod load;
+pub(crate) mod prometheus;
 pub(crate) mod server;
 pub(crate) mod truth;
 

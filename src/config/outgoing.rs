@@ -1,0 +1,136 @@
+//! Where the server may write to: a mail server and GitHub. Neither is needed.
+
+use clap::Args;
+
+use super::protection::Secret;
+use super::set;
+
+/// The variables as text.
+#[derive(Args, Clone, Debug, Default)]
+pub struct OutgoingVariables {
+    /// Mail server for the weekly report, as smtps://user:password@host (TLS),
+    /// smtp://user:password@host:587?tls=required (STARTTLS) or smtp://localhost:25; unset: none
+    #[arg(long, env = "SMTP_URL", hide_env_values = true, global = true)]
+    pub smtp_url: Option<Secret>,
+    /// Sender of the weekly report, like Telemetry <telemetry@example.org>
+    #[arg(long, env = "REPORT_FROM", hide_env_values = true, global = true)]
+    pub report_from: Option<String>,
+    /// Receivers of the weekly report, with commas between
+    #[arg(long, env = "REPORT_TO", hide_env_values = true, global = true)]
+    pub report_to: Option<String>,
+    /// Token that may open issues in GITHUB_REPOSITORY; unset: issues are only prepared
+    #[arg(long, env = "GITHUB_TOKEN", hide_env_values = true, global = true)]
+    pub github_token: Option<Secret>,
+    /// Repository in which issues are opened, as owner/name
+    #[arg(long, env = "GITHUB_REPOSITORY", hide_env_values = true, global = true)]
+    pub github_repository: Option<String>,
+    /// Address of the API of GitHub [default: https://api.github.com]
+    #[arg(long, env = "GITHUB_API_URL", hide_env_values = true, global = true)]
+    pub github_api_url: Option<String>,
+}
+
+/// The checked values.
+#[derive(Clone, Debug, Default)]
+pub struct Outgoing {
+    /// `SMTP_URL`, `REPORT_FROM`, `REPORT_TO`: all or none.
+    pub mail: Option<Mail>,
+    /// `GITHUB_TOKEN` and `GITHUB_REPOSITORY`: both or none.
+    pub github: Option<GitHub>,
+}
+
+/// How mail is sent.
+#[derive(Clone, Debug)]
+pub struct Mail {
+    /// Where, with user and password.
+    pub url: Secret,
+    /// Sender.
+    pub from: lettre::message::Mailbox,
+    /// Receivers; at least one.
+    pub to: Vec<lettre::message::Mailbox>,
+}
+
+/// How issues are opened.
+#[derive(Clone, Debug)]
+pub struct GitHub {
+    /// Who may.
+    pub token: Secret,
+    /// `owner/name`.
+    pub repository: String,
+    /// Where.
+    pub api_url: String,
+}
+
+impl OutgoingVariables {
+    /// Checks them; what is wrong is added to the list.
+    pub(super) fn check(self, wrong: &mut Vec<String>) -> Outgoing {
+        let smtp_url = self.smtp_url.filter(|url| !url.is_blank());
+        let mail = match (smtp_url, set(self.report_from), set(self.report_to)) {
+            (None, _, _) => None,
+            (Some(url), Some(from), Some(to)) => {
+                let from =
+                    from.parse().inspect_err(|_| wrong.push("REPORT_FROM must be a mail address".to_owned()));
+                let to: Result<Vec<_>, _> = to.split(',').map(|to| to.trim().parse()).collect();
+                let to = to.inspect_err(|_| {
+                    wrong.push("REPORT_TO must be mail addresses, with commas between".to_owned());
+                });
+                if !url.reveal().starts_with("smtp") {
+                    wrong.push("SMTP_URL must begin with smtp:// or smtps://".to_owned());
+                }
+                from.ok().zip(to.ok()).map(|(from, to)| Mail { url, from, to })
+            }
+            (Some(_), _, _) => {
+                wrong.push("SMTP_URL needs REPORT_FROM and REPORT_TO".to_owned());
+                None
+            }
+        };
+        let api_url = set(self.github_api_url).unwrap_or_else(|| "https://api.github.com".to_owned());
+        let token = self.github_token.filter(|token| !token.is_blank());
+        let github = token.zip(set(self.github_repository)).and_then(|(token, repository)| {
+            let is_name = |part: &str| {
+                let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+                !part.is_empty() && part.bytes().all(fits)
+            };
+            if repository.split_once('/').is_some_and(|(owner, name)| is_name(owner) && is_name(name)) {
+                return Some(GitHub { token, repository, api_url });
+            }
+            wrong.push("GITHUB_REPOSITORY must be like owner/name".to_owned());
+            None
+        });
+        Outgoing { mail, github }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_secret() {
+        let mut wrong = Vec::new();
+        let variables = OutgoingVariables {
+            smtp_url: "http://user:hunter2@mail".parse().ok(),
+            report_from: text("nobody"),
+            report_to: text("a@example.org, b"),
+            github_token: "hunter2".parse().ok(),
+            github_repository: text("a/b/../c"),
+            ..OutgoingVariables::default()
+        };
+        assert!(!format!("{variables:?}").contains("hunter2"));
+        let outgoing = variables.check(&mut wrong);
+        assert!(outgoing.mail.is_none() && outgoing.github.is_none());
+        let names: Vec<_> = wrong.iter().map(|line| line.split(' ').next().unwrap_or_default()).collect();
+        assert_eq!(names, ["REPORT_FROM", "REPORT_TO", "SMTP_URL", "GITHUB_REPOSITORY"]);
+        assert!(!wrong.join(" ").contains("hunter2"));
+    }
+
+    #[test]
+    fn nothing_is_needed() {
+        let mut wrong = Vec::new();
+        let outgoing = OutgoingVariables::default().check(&mut wrong);
+        assert!(outgoing.mail.is_none() && outgoing.github.is_none() && wrong.is_empty());
+    }
+}

@@ -1,0 +1,182 @@
+//! The weekly report: what became of the runs of seven days, against the seven before. Pure: counts in, a
+//! [`Report`] out, which [`render`] turns into text and [`mail`] sends.
+
+pub mod render;
+pub mod mail;
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use crate::metrics::history::History;
+use crate::store::evidence::{NewSignature, ScriptWeek, Week};
+
+/// Length of the lists.
+const TOP: usize = 10;
+/// Fewer ended runs say nothing about a rate.
+const ENOUGH: i64 = 20;
+
+/// Runs of a week by how they ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// All.
+    pub runs: i64,
+    /// Succeeded.
+    pub success: i64,
+    /// Failed.
+    pub failed: i64,
+    /// Refused to begin because of the host.
+    pub blocked: i64,
+    /// Stopped by somebody.
+    pub aborted: i64,
+}
+
+impl Totals {
+    /// Succeeded among succeeded and failed runs; `None` without any.
+    #[must_use]
+    pub fn success_rate(self) -> Option<f64> {
+        let ended = self.ended();
+        (ended > 0).then(|| self.success as f64 / ended as f64)
+    }
+
+    /// The denominator of the rate.
+    #[must_use]
+    pub const fn ended(self) -> i64 {
+        self.success + self.failed
+    }
+
+    fn add(&mut self, outcome: &str, runs: i64) {
+        self.runs += runs;
+        match outcome {
+            "success" => self.success += runs,
+            "failed" => self.failed += runs,
+            "blocked" => self.blocked += runs,
+            "aborted" => self.aborted += runs,
+            _ => {}
+        }
+    }
+}
+
+/// A script in the week, and before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// Its name.
+    pub app: String,
+    /// In the week.
+    pub now: Totals,
+    /// In the one before.
+    pub before: Totals,
+}
+
+/// All that is told.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The days.
+    pub week: Week,
+    /// Whose scripts.
+    pub repository: String,
+    /// All scripts, in the week.
+    pub now: Totals,
+    /// All scripts, in the one before.
+    pub before: Totals,
+    /// Those that fail least, among those with enough runs.
+    pub best: Vec<Script>,
+    /// Those that fail most.
+    pub worst: Vec<Script>,
+    /// Those that fail more often than before, beyond chance.
+    pub regressed: Vec<Script>,
+    /// Those that nobody ran before.
+    pub new_scripts: Vec<Script>,
+    /// Ways to fail that nobody had before.
+    pub new_signatures: Vec<NewSignature>,
+}
+
+impl Report {
+    /// Makes a report of the counts of a week.
+    #[must_use]
+    pub fn of(
+        week: Week,
+        repository: &str,
+        counts: &[ScriptWeek],
+        new_signatures: Vec<NewSignature>,
+    ) -> Self {
+        let mut scripts = BTreeMap::<&str, (Totals, Totals, bool)>::new();
+        let (mut now, mut before) = (Totals::default(), Totals::default());
+        for count in counts {
+            let (of_now, of_before, is_new) = scripts.entry(&count.app).or_default();
+            of_now.add(&count.outcome, count.runs);
+            of_before.add(&count.outcome, count.runs_before);
+            now.add(&count.outcome, count.runs);
+            before.add(&count.outcome, count.runs_before);
+            *is_new = count.is_new;
+        }
+        let all: Vec<_> = scripts
+            .into_iter()
+            .map(|(app, (now, before, is_new))| (Script { app: app.to_owned(), now, before }, is_new))
+            .collect();
+        let pick = |keep: &dyn Fn(&Script, bool) -> bool, order: &dyn Fn(&Script) -> (i64, i64)| {
+            let kept = all.iter().filter(|(script, is_new)| keep(script, *is_new));
+            let mut kept: Vec<_> = kept.map(|(script, _)| script.clone()).collect();
+            kept.sort_by_key(|script| Reverse(order(script)));
+            kept.truncate(TOP);
+            kept
+        };
+        // Rates in parts of ten thousand: an order of whole numbers.
+        let rate = |script: &Script| (script.now.success_rate().unwrap_or_default() * 10_000.0) as i64;
+        let has_enough = |script: &Script| script.now.ended() >= ENOUGH;
+        Self {
+            week,
+            repository: repository.to_owned(),
+            now,
+            before,
+            best: pick(&|script, _| has_enough(script), &|script| (rate(script), script.now.ended())),
+            worst: pick(&|script, _| has_enough(script) && script.now.failed > 0, &|script| {
+                (-rate(script), script.now.failed)
+            }),
+            regressed: pick(&|script, _| history(script).is_risen(), &|script| {
+                (-rate(script), script.now.failed)
+            }),
+            new_scripts: pick(&|script, is_new| is_new && script.now.runs > 0, &|script| {
+                (script.now.runs, 0)
+            }),
+            new_signatures,
+        }
+    }
+}
+
+fn history(script: &Script) -> History {
+    let of = |totals: Totals| [totals.failed, totals.ended()];
+    History { runs: script.now.runs, periods: [of(script.now), of(script.before)] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(app: &str, outcome: &str, runs: i64, runs_before: i64) -> ScriptWeek {
+        let is_new = app.starts_with("new");
+        ScriptWeek { app: app.to_owned(), outcome: outcome.to_owned(), runs, runs_before, is_new }
+    }
+
+    #[test]
+    fn a_week_is_told_by_what_changed() {
+        let counts = [
+            count("good", "success", 100, 90),
+            count("bad", "success", 20, 20),
+            count("bad", "failed", 80, 80),
+            count("worse", "success", 50, 95),
+            count("worse", "failed", 50, 5),
+            count("rare", "failed", 3, 0),
+            count("new-one", "success", 5, 0),
+            count("good", "blocked", 7, 0),
+        ];
+        let last = chrono::NaiveDate::from_ymd_opt(2026, 3, 8).expect("a day");
+        let report = Report::of(Week::ending(last), "ProxmoxVE", &counts, vec![]);
+        let names = |scripts: &[Script]| scripts.iter().map(|script| script.app.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&report.best), ["good", "worse", "bad"]);
+        assert_eq!(names(&report.worst), ["bad", "worse"]);
+        assert_eq!(names(&report.regressed), ["worse"]);
+        assert_eq!(names(&report.new_scripts), ["new-one"]);
+        assert_eq!((report.now.runs, report.now.ended(), report.now.blocked), (315, 308, 7));
+        assert_eq!(report.week.first.to_string(), "2026-03-02");
+    }
+}
