@@ -24,7 +24,7 @@ pub struct OutgoingVariables {
     /// Repository in which issues are opened, as owner/name
     #[arg(long, env = "GITHUB_REPOSITORY", hide_env_values = true, global = true)]
     pub github_repository: Option<String>,
-    /// Address of the API of GitHub [default: https://api.github.com]
+    /// Address of the API of GitHub [default: that of github.com]
     #[arg(long, env = "GITHUB_API_URL", hide_env_values = true, global = true)]
     pub github_api_url: Option<String>,
 }

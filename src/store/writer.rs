@@ -8,7 +8,7 @@
 //! A batch that the database does not take goes to the spool, and so do all that follow until it
 //! is back: 2xx means committed, or fsynced on this machine.
 //!
-//! What could not be answered within about a second is refused when it comes ([`Pace`]): a late
+//! What could not be answered within about a second is refused when it comes (`Pace`): a late
 //! answer helps nobody, the client has gone and will send again.
 
 use std::borrow::Cow;
