@@ -190,6 +190,16 @@ EOF
   [[ "$(tail -n 1 "$SENT")" == *'"status":"success"'* ]]
 }
 
+@test "reports leave also without a clock for milliseconds and with less of a timeout" {
+  keep_reports
+  strict "unset EPOCHREALTIME; post_to_api"
+  fake timeout <<<"[[ \$3 != *.* ]] && exec $(command -v timeout) \"\$@\"; exit 1"
+  strict "post_to_api"
+  fake timeout <<<'exit 127'
+  strict "post_to_api"
+  [ "$(grep -c '"status":"installing"' "$SENT")" -eq 3 ]
+}
+
 @test "what takes the program's place and hangs is killed" {
   keep_reports
   fake hanging <<<'echo called >>"$SENT"; sleep 5; echo survived >>"$SENT"'
