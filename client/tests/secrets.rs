@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use support::scripts::{Way, run, ways};
+use support::scripts::{self, Way, ways};
 use support::{Host, Listener, Mode, events, json};
 
 const PLANTED: [&str; 14] = [
@@ -129,7 +129,11 @@ fn the_logs_of_the_recorded_clients_lose_their_planted_secrets() {
             for way in ways().into_iter().filter(|way| *way != Way::Program) {
                 let server = Listener::start(Mode::Up);
                 let host = Host::new(&server.url());
-                run(&host, way, &format!("BUILD_LOG={}; post_update_to_api failed 1", log.display()));
+                scripts::run(
+                    &host,
+                    way,
+                    &format!("BUILD_LOG={}; post_update_to_api failed 1", log.display()),
+                );
                 let sent = server.requests()[0].text();
                 for secret in &secrets {
                     assert!(!sent.contains(secret), "{id}, {way:?}: {secret}: {sent}");
