@@ -113,11 +113,14 @@ const NO_SETTINGS: [(&str, &str); 7] = [
     ("METHOD", ""),
 ];
 
+/// What it is, the variables on top of what build.func exports, and what the script does.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+
 #[test]
 fn the_same_host_is_told_in_the_same_fields() {
     let whole =
         "start_install_timer; post_to_api; post_progress_to_api validation; post_update_to_api failed 100";
-    let cases: &[(&str, &[(&str, &str)], &str)] = &[
+    let cases: &[Case<'_>] = &[
         ("what build.func exports", &[], whole),
         (
             "the files of the application and of all",

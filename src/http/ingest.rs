@@ -1,6 +1,7 @@
 //! POST of an event: receive, read, write, answer.
 
 use std::borrow::Cow;
+use std::time::{Duration, Instant};
 
 use actix_web::error::PayloadError;
 use actix_web::http::header::CONTENT_ENCODING;
@@ -20,6 +21,8 @@ use crate::store::writer::WriteError;
 
 /// Events of one batch that are with the writer at once.
 const BATCH_IN_FLIGHT: usize = 512;
+/// How long the events of a batch may wait for room in the queue, which their fellows have filled.
+const BATCH_PATIENCE: Duration = Duration::from_secs(5);
 /// The body of every success.
 const ACCEPTED: &str = r#"{"status":"accepted"}"#;
 
@@ -38,7 +41,8 @@ pub async fn accept(
             return Err(ApiError::UnsupportedEncoding);
         }
         let body = receive(&request, payload, state.max_body_bytes, &state).await?;
-        store(&body, route, &state).await
+        state.queue.admit()?;
+        store(&body, route, &state, Duration::ZERO).await
     };
     taken.await.inspect_err(|error| reject(*error, &state))?;
     Ok(HttpResponse::Ok().content_type("application/json").body(ACCEPTED))
@@ -79,11 +83,15 @@ pub async fn accept_batch(
     let body = body.map_err(|_| refused(ApiError::Internal))?.map_err(|error| refused(error.into()))?;
     let events = batch::events(&body).map_err(|error| refused(error.into()))?;
 
-    let state = state.get_ref();
+    let (state, begun) = (state.get_ref(), Instant::now());
     let results = stream::iter(events).map(|event| async move {
         let fits = event.len() <= state.max_body_bytes;
         let too_large = Err(ApiError::BodyTooLarge { max_bytes: state.max_body_bytes });
-        let stored = if fits { store(event, Route::Telemetry, state).await } else { too_large };
+        let stored = if fits {
+            store(event, Route::Telemetry, state, BATCH_PATIENCE.saturating_sub(begun.elapsed())).await
+        } else {
+            too_large
+        };
         stored.inspect_err(|error| reject(*error, state))
     });
     let results: Vec<_> = results.buffered(BATCH_IN_FLIGHT).collect().await;
@@ -129,9 +137,8 @@ fn encoding(request: &HttpRequest) -> Option<Encoding> {
     }
 }
 
-/// Reads an event and returns when it is committed.
-async fn store(body: &[u8], route: Route, state: &AppState) -> Result<(), ApiError> {
-    state.queue.admit()?;
+/// Reads an event and returns when it is committed. Waits for room in the queue, at most for `patience`.
+async fn store(body: &[u8], route: Route, state: &AppState, patience: Duration) -> Result<(), ApiError> {
     let mut watch = state.metrics.stages.stopwatch();
     let ended = |stage| watch.iter_mut().for_each(|watch| watch.lap(stage));
     let Accepted { event, rescues } = read_event_in_stages(body, route, now(), &state.ids, ended)?;
@@ -147,6 +154,7 @@ async fn store(body: &[u8], route: Route, state: &AppState) -> Result<(), ApiErr
         })?;
     }
     let generation = ["0", "1", "2", "3"][usize::from(event.execution().generation.number())];
+    state.queue.room(&event, patience).await;
     state.queue.write(event).await?;
     state.metrics.events_accepted.with_label_values(&[generation]).inc();
     Ok(())

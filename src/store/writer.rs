@@ -47,6 +47,8 @@ const LONGEST_BATCH: Duration = Duration::from_millis(150);
 const LARGE_BATCH: usize = 128;
 /// Smaller batches tell nothing about what an event costs.
 const TELLING_BATCH: usize = 64;
+/// How often it is looked whether there is room again.
+const ROOM: Duration = Duration::from_millis(5);
 /// So many may wait however slow it is.
 const ALWAYS_ADMITTED: usize = 2 * TELLING_BATCH;
 
@@ -148,6 +150,21 @@ impl Queue {
         if self.shards.iter().all(Shard::is_overloaded) { Err(WriteError::QueueFull) } else { Ok(()) }
     }
 
+    /// Waits until the writer of an event has room, at most for `patience`: for who brings many events
+    /// at once and would otherwise fill the queue alone.
+    pub async fn room(&self, event: &CleanEvent, patience: Duration) {
+        let begun = Instant::now();
+        while self.shard(event).is_overloaded() && begun.elapsed() < patience {
+            tokio::time::sleep(ROOM).await;
+        }
+    }
+
+    /// The events of a run always go to the same writer.
+    fn shard(&self, event: &CleanEvent) -> &Shard {
+        let shard = event.execution().key.0.as_u128() % self.shards.len() as u128;
+        &self.shards[shard as usize]
+    }
+
     /// Hands an event to a writer and waits until it is committed.
     ///
     /// # Errors
@@ -155,8 +172,7 @@ impl Queue {
     pub async fn write(&self, event: CleanEvent) -> Result<(), WriteError> {
         let bytes = weight(event.execution());
         let (answer, answered) = oneshot::channel();
-        let shard = event.execution().key.0.as_u128() % self.shards.len() as u128;
-        let shard = &self.shards[shard as usize];
+        let shard = self.shard(&event);
         if shard.is_overloaded() {
             return Err(WriteError::QueueFull);
         }
