@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use ureq::Agent;
-use ureq::http::{HeaderMap, StatusCode};
+use ureq::http::{HeaderMap, Response, StatusCode};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::{Agent, Body};
 
 use crate::budget::Deadline;
 use crate::host::Host;
@@ -24,7 +24,8 @@ const LARGEST_ANSWER: u64 = 8 * 1024 * 1024;
 /// What a request came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// 2xx, with the body; `None` when that did not come, which says nothing against the status.
+    /// 2xx, with the body; `None` when that did not come or was not asked for, which says nothing against the
+    /// status.
     Accepted(Option<String>),
     /// 404 or 405: the server does not have this.
     Missing,
@@ -72,7 +73,11 @@ impl Server {
     /// Sends one event.
     #[must_use]
     pub fn send_event(&self, json: &str, deadline: Deadline) -> Reply {
-        self.post(EVENT_PATH, "application/json", json.as_bytes(), None, deadline)
+        match self.send(EVENT_PATH, "application/json", json.as_bytes(), None, deadline) {
+            // The status says it all: nobody waits for the rest.
+            Some(answer) if answer.status().is_success() => Reply::Accepted(None),
+            answer => reply(answer),
+        }
     }
 
     /// Sends many events, one in each line.
@@ -94,7 +99,7 @@ impl Server {
     pub fn run(&self, id: &str, deadline: Deadline) -> Reply {
         let Some(time) = left(deadline) else { return Reply::Unreachable };
         let request = self.agent.get(format!("{}{RUN_PATH}{id}", self.address));
-        reply(request.config().timeout_global(Some(time)).build().call())
+        reply(request.config().timeout_global(Some(time)).build().call().ok())
     }
 
     /// Has a run erased.
@@ -102,16 +107,28 @@ impl Server {
     pub fn erase(&self, id: &str, deadline: Deadline) -> Reply {
         let Some(time) = left(deadline) else { return Reply::Unreachable };
         let request = self.agent.delete(format!("{}{RUN_PATH}{id}", self.address));
-        reply(request.config().timeout_global(Some(time)).build().call())
+        reply(request.config().timeout_global(Some(time)).build().call().ok())
     }
 
     fn post(&self, path: &str, kind: &str, body: &[u8], encoding: Option<&str>, deadline: Deadline) -> Reply {
-        let Some(time) = left(deadline) else { return Reply::Unreachable };
+        reply(self.send(path, kind, body, encoding, deadline))
+    }
+
+    /// The head of the answer, if one came in time.
+    fn send(
+        &self,
+        path: &str,
+        kind: &str,
+        body: &[u8],
+        encoding: Option<&str>,
+        deadline: Deadline,
+    ) -> Option<Response<Body>> {
+        let time = left(deadline)?;
         let mut request = self.agent.post(format!("{}{path}", self.address)).header("Content-Type", kind);
         if let Some(encoding) = encoding {
             request = request.header("Content-Encoding", encoding);
         }
-        reply(request.config().timeout_global(Some(time)).build().send(body))
+        request.config().timeout_global(Some(time)).build().send(body).ok()
     }
 }
 
@@ -122,8 +139,8 @@ fn left(deadline: Deadline) -> Option<Duration> {
     deadline.remaining().checked_sub(RESERVE).filter(|time| *time >= Duration::from_millis(20))
 }
 
-fn reply(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Reply {
-    let Ok(response) = result else { return Reply::Unreachable };
+fn reply(answer: Option<Response<Body>>) -> Reply {
+    let Some(response) = answer else { return Reply::Unreachable };
     let status = response.status();
     match status.as_u16() {
         200..=299 => {
