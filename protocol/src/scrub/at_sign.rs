@@ -5,6 +5,7 @@
 use super::Placeholder;
 use super::chars::{before, byte, is_name, is_one_of, is_word, run_end, run_start, stands_at, word_before};
 use super::host::is_private_name;
+use super::places::{Class, Places};
 use super::spans::Spans;
 
 /// Longest part before the `@`, in bytes.
@@ -49,10 +50,14 @@ const COMMON_USERS: &[&str] = &["root", "admin", "administrator", "user", "pi", 
 const REMOTE_COMMANDS: &[&str] =
     &["ssh", "scp", "sftp", "rsync", "mosh", "ssh-copy-id", "sshpass", "sshfs", "autossh"];
 
-pub(super) fn find(text: &[u8], spans: &mut Spans) {
+pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
     let mut done = 0;
     let mut at = 0;
-    while at < text.len() {
+    loop {
+        at = places.next(Class::At, at);
+        if at == text.len() {
+            return;
+        }
         let sign_end = match text[at] {
             b'@' => at + 1,
             b'%' if stands_at(text, at, b"%40") => at + 3,
