@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::cache::{Answers, Kept};
 use crate::config::Config;
+use crate::config::login::Login;
 use crate::connections::{Connections, Patience, affordable};
 use crate::http::error::ApiError;
 use crate::http::observe::measure;
@@ -75,7 +76,7 @@ pub struct Running {
 
 /// Connections for reading: to a replica, if there is one.
 fn read_pool(config: &Config, options: &PgConnectOptions) -> PgPool {
-    database::read_pool(config.read_database.as_deref().unwrap_or(options), config.read_timeout)
+    database::read_pool(config.read_database.as_ref().map_or(options, Login::options), config.read_timeout)
 }
 
 /// The spool and who empties it.
@@ -244,7 +245,7 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
     let mut connection = database::connect(options, config.connect_patience).await?;
     database::migrate(&mut connection).await?;
     let ids = match &config.id_key {
-        Some(key) => IdKey::new(key.as_bytes()),
+        Some(key) => IdKey::new(key.reveal().as_bytes()),
         None => {
             let fresh = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
             IdKey::new(&database::remember(&mut connection, ID_KEY, &fresh).await?)

@@ -126,7 +126,7 @@ fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
         };
     }
     let (options, own_cluster) = match &config.database {
-        Database::External(options) => (options.as_ref().clone(), None),
+        Database::External(login) => (login.options().clone(), None),
         Database::Embedded { data_dir, pg_bin } => {
             let settings = Settings { data_dir: data_dir.clone(), pg_bin: pg_bin.clone() };
             let cluster = match command {

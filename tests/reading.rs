@@ -170,7 +170,7 @@ async fn readers_are_sent_to_the_replica_and_cannot_write() {
     let socket = replica.get_socket().expect("a socket").to_string_lossy().replace('/', "%2F");
     let (user, name) = (replica.get_username(), replica.get_database().expect("a name"));
     let url = format!("postgres://{user}@{socket}/{name}");
-    let variables = Variables { read_database_url: Some(url), ..Variables::default() };
+    let variables = Variables { read_database_url: url.parse().ok(), ..Variables::default() };
     let app = spawn_unlimited(main, variables).await;
     app.report("/telemetry", &start("b", "of-the-main-one")).await;
     let shown = app.get_json("/api/dashboard").await;
