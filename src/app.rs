@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::config::login::Login;
 use crate::connections::{Connections, Patience, affordable};
 use crate::http::error::ApiError;
+use crate::http::guard::unasked;
 use crate::http::observe::measure;
 use crate::http::routes::routes;
 use crate::ingest::identity::IdKey;
@@ -111,7 +112,9 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let protection = &config.protection;
     let limits = Arc::new(Limits::new(protection.run_limit, protection.address_limit, &metrics));
     let patience = Patience { part: protection.request_timeout / 2, keep_alive: protection.keep_alive };
-    let connections = Connections::new(affordable(protection.max_connections), patience, &metrics);
+    let connections = Connections::new(affordable(protection.max_connections), patience, unasked(), &metrics);
+    // Without a replica what is read for the metrics says it all.
+    let probed = config.read_database.is_some().then(|| probe_pool.clone());
     let state = AppState {
         ids,
         queue,
@@ -154,7 +157,8 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
             data.insert(open.admit(stream));
         }
     })
-    .client_request_timeout(patience.part)
+    // `connections` times it, with an answer that says why.
+    .client_request_timeout(Duration::ZERO)
     .keep_alive(patience.keep_alive)
     .backlog(BACKLOG)
     .shutdown_timeout(DRAIN_SECONDS)
