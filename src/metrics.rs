@@ -55,6 +55,8 @@ pub struct Metrics {
     pub executions_deleted: IntCounterVec,
     /// Passes of the deletion by age that failed.
     pub retention_failures: IntCounter,
+    /// Passes that deleted nothing because the clock was in doubt, by reason.
+    pub retention_refusals: IntCounterVec,
     /// Start of the first day whose executions are all kept, as Unix time in seconds; 0: nothing was
     /// deleted for its age yet.
     pub retention_horizon: IntGauge,
@@ -176,6 +178,14 @@ impl Metrics {
                 "telemetry_retention_failures_total",
                 "Passes of the deletion of old executions that failed.",
             )?,
+            retention_refusals: IntCounterVec::new(
+                Opts::new(
+                    "telemetry_retention_refusals_total",
+                    "Passes of the deletion of old executions that deleted nothing, because the clock may be wrong, by \
+                     reason.",
+                ),
+                &["reason"],
+            )?,
             retention_horizon: IntGauge::new(
                 "telemetry_retention_horizon_timestamp_seconds",
                 "Start of the first day whose executions are all kept; 0 while none was deleted for its age.",
@@ -248,6 +258,9 @@ impl Metrics {
             metrics.batch_failures.with_label_values(&[kind]);
         }
         for generation in ["0", "1", "2", "3"] {
+        for reason in ["clocks_differ", "long_silence"] {
+            metrics.retention_refusals.with_label_values(&[reason]);
+        }
             metrics.events_accepted.with_label_values(&[generation]);
         }
         for reason in ["age", "request"] {
@@ -278,6 +291,7 @@ impl Metrics {
         registry.register(Box::new(metrics.spool_spooled.clone()))?;
         registry.register(Box::new(metrics.spool_drained.clone()))?;
         registry.register(Box::new(metrics.spool_cut.clone()))?;
+        registry.register(Box::new(metrics.retention_refusals.clone()))?;
         registry.register(Box::new(metrics.spool_entries.clone()))?;
         registry.register(Box::new(metrics.spool_bytes.clone()))?;
         registry.register(Box::new(metrics.spool_oldest_age.clone()))?;
