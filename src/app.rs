@@ -36,6 +36,7 @@ use crate::store::scrape::DomainText;
 use crate::store::spool::Spool;
 use crate::store::writer::{Destination, WRITERS, writers};
 use crate::store::{explanations, recount, rollup, sessions};
+use crate::watch::Watch;
 
 /// Seconds that requests in flight have to end when the server stops.
 const DRAIN_SECONDS: u64 = 2;
@@ -124,7 +125,8 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         write_pool: write_pool.clone(),
         delete_pool: delete_pool.clone(),
         probe_pool: probe_pool.clone(),
-        domain: Arc::new(DomainText::new(&read_pool, &metrics)),
+        domain: Arc::new(DomainText::new(&read_pool, probed, &metrics)),
+        watch: Arc::new(Watch::new(&read_pool)),
         folders: config.folders().into(),
         github: config.outgoing.github.clone().map(Arc::new),
         metrics,
