@@ -186,6 +186,13 @@ async fn every_query_of_the_database_returns_what_its_panel_shows() {
             let title = text(&panel["title"], "title");
             for target in list(&panel["targets"]) {
                 let Some(query) = target["rawSql"].as_str() else { continue };
+                // A sum of nothing is null, and so would be a rate of 0.
+                let numerators = query.split("::double precision").collect::<Vec<_>>();
+                for pair in numerators.windows(2).filter(|pair| pair[1].trim_start().starts_with("/ nullif"))
+                {
+                    let counted = pair[0].rsplit('\n').next().is_some_and(|line| line.contains("count("));
+                    assert!(pair[0].ends_with(", 0)") || counted, "{title}: {}", pair[0]);
+                }
                 let query = expansion.sql(query);
                 let rows = sqlx::query(AssertSqlSafe(query.as_str())).fetch_all(&mut database).await;
                 let rows = rows.unwrap_or_else(|error| panic!("{title}: {error}\n{query}"));
