@@ -107,7 +107,7 @@ fn paths(server: &Server) -> Vec<String> {
                 .map(|status| format!("{path}?status={status}&{EVERYTHING}"))
                 .into(),
             "/data/os" => vec![format!("{path}?os_type=debian&os_version=12&{EVERYTHING}")],
-            "/data/date" => vec![format!("{path}?start_date=2000-01-01&end_date=2999-12-31&repo=all")],
+            "/data/date" => vec![format!("{path}?start_date=2000-01-01&end_date=2199-01-01&repo=all")],
             "/api/timeseries" => {
                 ["app", "os", "method"].map(|group| format!("{path}?group={group}&repo=all")).into()
             }

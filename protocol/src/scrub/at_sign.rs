@@ -109,7 +109,7 @@ impl Place<'_> {
         if domain.is_empty() {
             // The address behind it is removed by its own rule.
             if !local.is_empty() && matches!(byte(text, domain_start), b'[' | b'<') {
-                spans.add(start, sign, Placeholder::User);
+                spans.add(self.chain_start(), sign, Placeholder::User);
             }
             return None;
         }
@@ -154,6 +154,25 @@ impl Place<'_> {
         let start = run_start(self.text, self.sign, floor, is_part);
         let slashes = &self.text[start.saturating_sub(3)..start];
         slashes.ends_with(b"://") || slashes.ends_with(b"/\\/")
+    }
+
+    /// Beginning of `a@b@c` before the sign. It goes at once: part by part would take as many rounds as there are
+    /// parts. Reads nothing twice, because no two chains overlap.
+    fn chain_start(&self) -> usize {
+        let mut start = self.start;
+        loop {
+            let sign = match before(self.text, start) {
+                b'@' => start - 1,
+                // The rest of the sign was taken for a part of the name.
+                b'\\' if stands_at(self.text, start, b"u0040") => start - 1,
+                _ => return start,
+            };
+            let part = run_start(self.text, sign, 0, is_local);
+            if part == sign {
+                return start;
+            }
+            start = part;
+        }
     }
 
     /// `user@192.168.1.2`, but `package@1.2.3`.
