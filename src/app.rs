@@ -18,8 +18,10 @@ use uuid::Uuid;
 
 use crate::cache::{Answers, Kept};
 use crate::config::Config;
+use crate::config::login::Login;
 use crate::connections::{Connections, Patience, affordable};
 use crate::http::error::ApiError;
+use crate::http::guard::unasked;
 use crate::http::observe::measure;
 use crate::http::routes::routes;
 use crate::ingest::identity::IdKey;
@@ -34,6 +36,7 @@ use crate::store::scrape::DomainText;
 use crate::store::spool::Spool;
 use crate::store::writer::{Destination, WRITERS, writers};
 use crate::store::{explanations, recount, rollup, sessions};
+use crate::watch::Watch;
 
 /// Seconds that requests in flight have to end when the server stops.
 const DRAIN_SECONDS: u64 = 2;
@@ -75,7 +78,7 @@ pub struct Running {
 
 /// Connections for reading: to a replica, if there is one.
 fn read_pool(config: &Config, options: &PgConnectOptions) -> PgPool {
-    database::read_pool(config.read_database.as_deref().unwrap_or(options), config.read_timeout)
+    database::read_pool(config.read_database.as_ref().map_or(options, Login::options), config.read_timeout)
 }
 
 /// The spool and who empties it.
@@ -110,7 +113,9 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let protection = &config.protection;
     let limits = Arc::new(Limits::new(protection.run_limit, protection.address_limit, &metrics));
     let patience = Patience { part: protection.request_timeout / 2, keep_alive: protection.keep_alive };
-    let connections = Connections::new(affordable(protection.max_connections), patience, &metrics);
+    let connections = Connections::new(affordable(protection.max_connections), patience, unasked(), &metrics);
+    // Without a replica what is read for the metrics says it all.
+    let probed = config.read_database.is_some().then(|| probe_pool.clone());
     let state = AppState {
         ids,
         queue,
@@ -120,7 +125,8 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         write_pool: write_pool.clone(),
         delete_pool: delete_pool.clone(),
         probe_pool: probe_pool.clone(),
-        domain: Arc::new(DomainText::new(&read_pool, &metrics)),
+        domain: Arc::new(DomainText::new(&read_pool, probed, &metrics)),
+        watch: Arc::new(Watch::new(&read_pool)),
         folders: config.folders().into(),
         github: config.outgoing.github.clone().map(Arc::new),
         metrics,
@@ -153,7 +159,8 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
             data.insert(open.admit(stream));
         }
     })
-    .client_request_timeout(patience.part)
+    // `connections` times it, with an answer that says why.
+    .client_request_timeout(Duration::ZERO)
     .keep_alive(patience.keep_alive)
     .backlog(BACKLOG)
     .shutdown_timeout(DRAIN_SECONDS)
@@ -244,7 +251,7 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
     let mut connection = database::connect(options, config.connect_patience).await?;
     database::migrate(&mut connection).await?;
     let ids = match &config.id_key {
-        Some(key) => IdKey::new(key.as_bytes()),
+        Some(key) => IdKey::new(key.reveal().as_bytes()),
         None => {
             let fresh = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
             IdKey::new(&database::remember(&mut connection, ID_KEY, &fresh).await?)

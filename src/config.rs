@@ -9,13 +9,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use sqlx::postgres::PgConnectOptions;
 
 pub mod protection;
+pub mod login;
 pub mod outgoing;
 
+use login::Login;
 use outgoing::{Outgoing, OutgoingVariables};
-use protection::{Protection, ProtectionVariables};
+use protection::{Protection, ProtectionVariables, Secret};
 
 /// Half of it is for the log and the reserve of the spool.
 const SMALLEST_SPOOL_BYTES: usize = 16 << 20;
@@ -28,10 +29,10 @@ pub struct Variables {
     pub listen_addr: Option<String>,
     /// PostgreSQL 13 or newer, as postgres://user:password@host/database; unset: an embedded one
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
-    pub database_url: Option<String>,
+    pub database_url: Option<Secret>,
     /// PostgreSQL that is only read from, like a replica; unset: the same as for writing
     #[arg(long, env = "READ_DATABASE_URL", hide_env_values = true, global = true)]
-    pub read_database_url: Option<String>,
+    pub read_database_url: Option<Secret>,
     /// Folder of the embedded PostgreSQL and of the spool [default: ./data]
     #[arg(long, env = "DATA_DIR", hide_env_values = true, global = true)]
     pub data_dir: Option<String>,
@@ -44,7 +45,7 @@ pub struct Variables {
     /// Secret behind the stored run ids, at least 16 characters; unset: made at the first start
     /// and kept in the database
     #[arg(long, env = "ID_KEY", hide_env_values = true, global = true)]
-    pub id_key: Option<String>,
+    pub id_key: Option<Secret>,
     /// What is logged, as a tracing filter [default: info]
     #[arg(long, env = "LOG", hide_env_values = true, global = true)]
     pub log: Option<String>,
@@ -85,7 +86,7 @@ pub struct Variables {
 #[derive(Clone, Debug)]
 pub enum Database {
     /// A server of the operator's.
-    External(Box<PgConnectOptions>),
+    External(Login),
     /// A private cluster on the PostgreSQL programs of this machine.
     Embedded {
         /// Where it lives.
@@ -103,7 +104,7 @@ pub struct Config {
     /// `DATABASE_URL`, or `DATA_DIR` and `PG_BIN`.
     pub database: Database,
     /// `READ_DATABASE_URL`.
-    pub read_database: Option<Box<PgConnectOptions>>,
+    pub read_database: Option<Login>,
     /// `READ_SECONDS`.
     pub read_timeout: Duration,
     /// `CACHE_SECONDS`.
@@ -111,7 +112,7 @@ pub struct Config {
     /// `CONNECT_SECONDS`.
     pub connect_patience: Duration,
     /// `ID_KEY`.
-    pub id_key: Option<String>,
+    pub id_key: Option<Secret>,
     /// `LOG`.
     pub log: String,
     /// `MAX_BODY_BYTES`.
@@ -170,17 +171,17 @@ impl Variables {
         });
         let data_dir = PathBuf::from(set(self.data_dir).unwrap_or_else(|| "data".to_owned()));
         let spool_dir = set(self.spool_dir).map_or_else(|| data_dir.join("spool"), PathBuf::from);
-        let database = match set(self.database_url) {
-            Some(url) => database_url(&mut wrong, "DATABASE_URL", &url).map(Database::External),
+        let database = match secret(self.database_url) {
+            Some(url) => Login::read(&mut wrong, "DATABASE_URL", &url).map(Database::External),
             None => Some(Database::Embedded { data_dir, pg_bin: set(self.pg_bin).map(PathBuf::from) }),
         };
         let read_database =
-            set(self.read_database_url).and_then(|url| database_url(&mut wrong, "READ_DATABASE_URL", &url));
+            secret(self.read_database_url).and_then(|url| Login::read(&mut wrong, "READ_DATABASE_URL", &url));
         let read_seconds = number(&mut wrong, "READ_SECONDS", self.read_seconds, 10, 1, 600);
         let cache_seconds = number(&mut wrong, "CACHE_SECONDS", self.cache_seconds, 5, 0, 60);
         let connect_seconds = number(&mut wrong, "CONNECT_SECONDS", self.connect_seconds, 30, 1, 3600);
-        let id_key = set(self.id_key);
-        if id_key.as_ref().is_some_and(|key| key.len() < 16) {
+        let id_key = secret(self.id_key);
+        if id_key.as_ref().is_some_and(|key| key.reveal().len() < 16) {
             wrong.push("ID_KEY must have at least 16 characters".to_owned());
         }
         let log = parse(&mut wrong, "LOG", self.log, "info", |text| {
@@ -227,14 +228,8 @@ fn set(variable: Option<String>) -> Option<String> {
     variable.filter(|text| !text.trim().is_empty())
 }
 
-fn database_url(wrong: &mut Vec<String>, name: &str, url: &str) -> Option<Box<PgConnectOptions>> {
-    match PgConnectOptions::from_str(url) {
-        Ok(options) if url.starts_with("postgres") => Some(Box::new(options)),
-        _ => {
-            wrong.push(format!("{name} must be like postgres://user:password@host/database"));
-            None
-        }
-    }
+fn secret(variable: Option<Secret>) -> Option<Secret> {
+    variable.filter(|secret| !secret.is_blank())
 }
 
 fn parse<T>(
@@ -290,11 +285,11 @@ mod tests {
     fn all_wrong_variables_are_named_at_once_and_secrets_are_not_repeated() {
         let variables = Variables {
             listen_addr: Some("here".to_owned()),
-            database_url: Some("mysql://user:hunter2@host/x".to_owned()),
-            read_database_url: Some("postgresql.example.org/x".to_owned()),
+            database_url: "mysql://user:hunter2@host/x".parse().ok(),
+            read_database_url: "postgresql.example.org/x".parse().ok(),
             read_seconds: Some("0".to_owned()),
             cache_seconds: Some("61".to_owned()),
-            id_key: Some("short-secret".to_owned()),
+            id_key: "short-secret".parse().ok(),
             max_body_bytes: Some("-1".to_owned()),
             queue_events: Some("many".to_owned()),
             spool_max_bytes: Some("4096".to_owned()),
@@ -323,6 +318,32 @@ mod tests {
             ]
         );
         assert!(!format!("{wrong:?}").contains("hunter2") && !format!("{wrong:?}").contains("short-secret"));
+    }
+
+    #[test]
+    fn no_secret_is_printed_with_the_configuration() {
+        let mut variables = Variables {
+            database_url: "postgres://writer:hunter2@host/x".parse().ok(),
+            read_database_url: "postgres://reader:hunter2@replica/x".parse().ok(),
+            id_key: "hunter2-hunter2-hunter2".parse().ok(),
+            ..Variables::default()
+        };
+        variables.outgoing.smtp_url = "smtp://user:hunter2@mail".parse().ok();
+        variables.outgoing.report_from = Some("a@example.org".to_owned());
+        variables.outgoing.report_to = Some("b@example.org".to_owned());
+        variables.outgoing.github_token = "hunter2".parse().ok();
+        variables.outgoing.github_repository = Some("a/b".to_owned());
+        variables.protection.admin_token = "hunter2-hunter2-hunter2".parse().ok();
+        let printed = format!("{variables:?}");
+        assert!(!printed.contains("hunter2"), "{printed}");
+        let config = variables.check().expect("right");
+        assert!(config.outgoing.mail.is_some() && config.outgoing.github.is_some());
+        assert!(config.read_database.is_some() && config.id_key.is_some());
+        assert!(
+            matches!(&config.database, Database::External(login) if login.options().get_username() == "writer")
+        );
+        let printed = format!("{config:?}");
+        assert!(!printed.contains("hunter2"), "{printed}");
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! The open connections: how many there may be, and how long each may keep us waiting.
 //!
-//! actix times the head of the first request of a connection, and idleness after an answer. A
-//! client that sends one byte a minute of a second request, or of a body that nobody reads, or
-//! that does not read its answer, is timed by nobody. So every connection has a deadline here,
-//! which a request that is being served does not have, and one task shuts down what is overdue.
+//! actix times the head of the first request of a connection, with an answer that says nothing, and
+//! idleness after an answer. A client that sends one byte a minute of a second request, or of a body
+//! that nobody reads, or that does not read its answer, is timed by nobody. So every connection has a
+//! deadline here, which a request that is being served does not have, and one task shuts down what is
+//! overdue. Who has not asked anything by then is told why.
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,10 +32,15 @@ const SLOWEST_READER: u64 = 16 << 10;
 const LONGEST_STREAM: Duration = Duration::from_secs(600);
 /// No deadline: a request is being served.
 const NEVER: u64 = u64::MAX;
-/// What is sent unasked.
-const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nConnection: close\r\n\
-    Content-Type: application/json\r\nContent-Length: 95\r\n\r\n\
-    {\"error\":\"too_many_connections\",\"field\":null,\"message\":\"There are too many connections, now.\"}\n";
+
+/// Whole answers to those who have not asked.
+#[derive(Clone, Debug)]
+pub struct Unasked {
+    /// There are too many connections.
+    pub too_many: Vec<u8>,
+    /// The head of a request took too long.
+    pub too_slow: Vec<u8>,
+}
 
 /// How long a client may keep us waiting.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +57,7 @@ pub struct Connections {
     open: Mutex<HashMap<RawFd, Arc<Slot>, foldhash::fast::RandomState>>,
     most: usize,
     patience: Patience,
+    unasked: Unasked,
     begun: Instant,
     metrics: Arc<Metrics>,
 }
@@ -60,6 +67,9 @@ pub struct Connections {
 struct Slot {
     /// Milliseconds since the server began.
     deadline: AtomicU64,
+    /// Nothing was asked yet, and this is what to say when it is too late.
+    has_asked: AtomicBool,
+    is_refused: bool,
 }
 
 /// One open connection. It is dropped before its socket is closed, so that its number in the list
@@ -69,15 +79,14 @@ pub struct Connection {
     all: Arc<Connections>,
     file: RawFd,
     slot: Arc<Slot>,
-    is_refused: bool,
 }
 
 impl Connections {
     /// None are open. At most `most` will be served at a time.
     #[must_use]
-    pub fn new(most: usize, patience: Patience, metrics: &Arc<Metrics>) -> Arc<Self> {
+    pub fn new(most: usize, patience: Patience, unasked: Unasked, metrics: &Arc<Metrics>) -> Arc<Self> {
         let metrics = Arc::clone(metrics);
-        Arc::new(Self { open: Mutex::default(), most, patience, begun: Instant::now(), metrics })
+        Arc::new(Self { open: Mutex::default(), most, patience, unasked, begun: Instant::now(), metrics })
     }
 
     /// Takes a new connection, or refuses it.
@@ -86,8 +95,9 @@ impl Connections {
         let mut open = self.open();
         let others = open.len();
         let is_refused = others >= self.most;
-        let patience = if is_refused { REFUSED_PATIENCE } else { self.patience.part * 2 };
-        let slot = Arc::new(Slot { deadline: AtomicU64::new(self.after(patience)) });
+        let patience = if is_refused { REFUSED_PATIENCE } else { self.patience.part };
+        let deadline = AtomicU64::new(self.after(patience));
+        let slot = Arc::new(Slot { deadline, has_asked: AtomicBool::new(false), is_refused });
         open.insert(file, Arc::clone(&slot));
         drop(open);
         self.metrics.connections.inc();
@@ -95,11 +105,11 @@ impl Connections {
             self.metrics.connections_refused.inc();
         }
         if others >= self.most + REFUSED_ROOM {
-            // If the client does not get it, it gets at least the end of the connection.
-            let _ = send(file, TURNED_AWAY, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL);
+            slot.deadline.store(NEVER, Ordering::Relaxed);
+            tell(file, &self.unasked.too_many);
             let _ = shutdown(file, Shutdown::Both);
         }
-        Connection { all: Arc::clone(self), file, slot, is_refused }
+        Connection { all: Arc::clone(self), file, slot }
     }
 
     /// Connections that may be open.
@@ -124,6 +134,10 @@ impl Connections {
                 if slot.deadline.load(Ordering::Relaxed) <= now {
                     slot.deadline.store(NEVER, Ordering::Relaxed);
                     self.metrics.connections_cut.inc();
+                    if !slot.has_asked.load(Ordering::Relaxed) {
+                        let Unasked { too_many, too_slow } = &self.unasked;
+                        tell(*file, if slot.is_refused { too_many } else { too_slow });
+                    }
                     // Its worker sees the end and closes it. An error: the client was faster.
                     let _ = shutdown(*file, Shutdown::Both);
                 }
@@ -141,15 +155,21 @@ impl Connections {
     }
 }
 
+/// If the client does not get it, it gets at least the end of the connection.
+fn tell(file: RawFd, answer: &[u8]) {
+    let _ = send(file, answer, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL);
+}
+
 impl Connection {
     /// There were too many when it came: all it gets is a 503.
     #[must_use]
-    pub const fn is_refused(&self) -> bool {
-        self.is_refused
+    pub fn is_refused(&self) -> bool {
+        self.slot.is_refused
     }
 
     /// A request is being served: it is not for the client to hurry.
     pub fn serve(&self) {
+        self.slot.has_asked.store(true, Ordering::Relaxed);
         self.slot.deadline.store(NEVER, Ordering::Relaxed);
     }
 

@@ -28,6 +28,7 @@ pub mod regression;
 pub mod report;
 pub mod github;
 pub mod expose;
+pub mod watch;
 pub mod cache;
 pub mod state;
 pub mod http;

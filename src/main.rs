@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
@@ -13,6 +13,8 @@ use telemetry_protocol::Generation;
 use telemetry_protocol::exit_code::entries;
 use telemetry_server::app;
 use telemetry_server::config::{Config, Database, Variables};
+use telemetry_server::regression::series::series;
+use telemetry_server::regression::{HISTORY_DAYS, Window, find};
 use telemetry_server::report::render::{Format, render, subject};
 use telemetry_server::report::{Report, mail};
 use telemetry_server::seed::{self, Plan, plant::Plant};
@@ -126,7 +128,7 @@ fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
         };
     }
     let (options, own_cluster) = match &config.database {
-        Database::External(options) => (options.as_ref().clone(), None),
+        Database::External(login) => (login.options().clone(), None),
         Database::Embedded { data_dir, pg_bin } => {
             let settings = Settings { data_dir: data_dir.clone(), pg_bin: pg_bin.clone() };
             let cluster = match command {
@@ -220,8 +222,13 @@ async fn report(
     let mut connection = database::connect(options, config.connect_patience).await?;
     let (scripts, signatures) =
         evidence::of_week(&mut connection, week, &repository).await.context("cannot read the week")?;
+    let days =
+        evidence::platform_days(&mut connection, week.last - Days::new(HISTORY_DAYS), week.last, &repository);
+    let regressions =
+        find(&series(&days.await.context("cannot read the weeks before")?), week.last, &Window::ALL)
+            .regressions;
     connection.close().await?;
-    let report = Report::of(week, &repository, &scripts, signatures);
+    let report = Report::of(week, &repository, &scripts, &regressions, signatures);
     match mail {
         Some(mail) if send => {
             let (text, html) = (render(&report, Format::Markdown), render(&report, Format::Html));

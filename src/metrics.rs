@@ -3,8 +3,8 @@
 //! What the process counts stands here, the times of the stages in [`stages`], what is read from the rollups
 //! in [`domain`].
 
-pub mod history;
 pub mod domain;
+pub mod regressed;
 pub mod stages;
 
 use prometheus::{
@@ -55,11 +55,13 @@ pub struct Metrics {
     pub executions_deleted: IntCounterVec,
     /// Passes of the deletion by age that failed.
     pub retention_failures: IntCounter,
+    /// Passes that deleted nothing because the clock was in doubt, by reason.
+    pub retention_refusals: IntCounterVec,
     /// Start of the first day whose executions are all kept, as Unix time in seconds; 0: nothing was
     /// deleted for its age yet.
     pub retention_horizon: IntGauge,
     /// Whether the numbers of the domain could be read when they were last wanted.
-    pub database_up: IntGauge,
+    pub database_up: IntGaugeVec,
     /// Seconds that reading the numbers of the domain took.
     pub domain_read_seconds: Histogram,
     /// Tries to read them that failed.
@@ -176,13 +178,25 @@ impl Metrics {
                 "telemetry_retention_failures_total",
                 "Passes of the deletion of old executions that failed.",
             )?,
+            retention_refusals: IntCounterVec::new(
+                Opts::new(
+                    "telemetry_retention_refusals_total",
+                    "Passes of the deletion of old executions that deleted nothing, because the clock may be wrong, by \
+                     reason.",
+                ),
+                &["reason"],
+            )?,
             retention_horizon: IntGauge::new(
                 "telemetry_retention_horizon_timestamp_seconds",
                 "Start of the first day whose executions are all kept; 0 while none was deleted for its age.",
             )?,
-            database_up: IntGauge::new(
-                "telemetry_database_up",
-                "1 if the numbers of the domain could be read from the database for this scrape, else 0.",
+            database_up: IntGaugeVec::new(
+                Opts::new(
+                    "telemetry_database_up",
+                    "1 if the database answered for the newest numbers of the domain, else 0: the one that is written \
+                     (primary), and the one that is read, if that is another (replica).",
+                ),
+                &["database"],
             )?,
             domain_read_seconds: Histogram::with_opts(
                 HistogramOpts::new(
@@ -244,6 +258,9 @@ impl Metrics {
         for kind in ["run", "address", "admin"] {
             metrics.limited.with_label_values(&[kind]);
         }
+        for reason in ["clocks_differ", "long_silence"] {
+            metrics.retention_refusals.with_label_values(&[reason]);
+        }
         for kind in ["transient", "away", "refused"] {
             metrics.batch_failures.with_label_values(&[kind]);
         }
@@ -274,6 +291,7 @@ impl Metrics {
         registry.register(Box::new(metrics.batch_failures.clone()))?;
         registry.register(Box::new(metrics.executions_deleted.clone()))?;
         registry.register(Box::new(metrics.retention_failures.clone()))?;
+        registry.register(Box::new(metrics.retention_refusals.clone()))?;
         registry.register(Box::new(metrics.retention_horizon.clone()))?;
         registry.register(Box::new(metrics.spool_spooled.clone()))?;
         registry.register(Box::new(metrics.spool_drained.clone()))?;

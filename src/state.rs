@@ -22,6 +22,7 @@ use crate::store::read::{Filter, Snapshot};
 use crate::store::scrape::DomainText;
 use crate::store::spool::Spool;
 use crate::store::writer::Queue;
+use crate::watch::Watch;
 
 /// Shared by all workers of a server.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct AppState {
     pub probe_pool: PgPool,
     /// What the metrics say of the domain.
     pub domain: Arc<DomainText>,
+    /// What they say of scripts that fail more than before.
+    pub watch: Arc<Watch>,
     /// The folders that grow, by name.
     pub folders: Arc<[(&'static str, PathBuf)]>,
     /// Where issues are opened, if that is configured.

@@ -4,11 +4,14 @@ mod common;
 
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use common::app::{TestApp, spawn_app, spawn_app_on};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use telemetry_server::store::recount;
+use telemetry_server::store::retention::first_kept_day;
+use telemetry_server::store::sanity::{Doubt, doubt};
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -130,12 +133,12 @@ async fn erasing_beside_reports_to_two_instances_leaves_exact_counts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_deletes_what_is_too_old_and_every_count_stays() {
     let app = spawn_app().await;
-    for number in 0..6 {
+    for number in 0..7 {
         let id = format!("old-{number}");
         let status = if number % 2 == 0 { "failed" } else { "success" };
         app.report("/telemetry", &event(&id, &format!("{id}-1"), status)).await;
     }
-    for (number, days) in [(0, 366), (1, 366), (2, 400), (3, 1000), (4, 364), (5, 300)] {
+    for (number, days) in [(0, 366), (1, 366), (2, 400), (3, 1000), (4, 364), (5, 300), (6, 10)] {
         let id = format!("old-{number}");
         assert!(is_known(&app, &id).await);
         let age = format!(
@@ -150,13 +153,13 @@ async fn a_start_deletes_what_is_too_old_and_every_count_stays() {
     let mut connection = PgConnection::connect_with(&app.pool().connect_options()).await.expect("it runs");
     recount::rebuild(&mut connection).await.expect("it runs");
     let before = dashboard(&app).await;
-    assert_eq!(before["total_installs"], 7);
+    assert_eq!(before["total_installs"], 8);
     assert_eq!(metric(&app, "telemetry_retention_horizon_timestamp_seconds").await, 0);
 
     let other = second_instance(&app).await;
     until("the old ones are gone", async || {
         other.report("/telemetry", &event("new", "new-1", "success")).await;
-        other.executions().await == 3
+        other.executions().await == 4
     })
     .await;
     assert_eq!(dashboard(&app).await, before);
@@ -166,7 +169,7 @@ async fn a_start_deletes_what_is_too_old_and_every_count_stays() {
     assert_eq!(metric(&other, deleted).await, 4);
     assert_eq!(metric(&other, horizon).await % 86_400, 0);
     let seen = recount::verify(&mut connection).await.expect("it runs");
-    assert_eq!((seen.mismatches.len(), seen.executions, seen.days_left_out.len()), (0, 3, 3));
+    assert_eq!((seen.mismatches.len(), seen.executions, seen.days_left_out.len()), (0, 4, 3));
     let rebuilt = recount::rebuild(&mut connection).await.expect("it runs");
     assert_eq!(rebuilt.days_left_out, seen.days_left_out);
     assert_eq!(dashboard(&app).await, before);
@@ -176,6 +179,79 @@ async fn a_start_deletes_what_is_too_old_and_every_count_stays() {
     other.report("/telemetry", &end).await;
     assert_eq!(dashboard(&app).await["unattributed_count"], 1);
     app.verify().await;
+    other.stop().await;
+    app.stop().await;
+}
+
+/// One run on each of these days before today.
+async fn runs_of(app: &TestApp, ages: &[i32]) {
+    for age in ages {
+        let id = format!("run-{age}");
+        app.report("/telemetry", &event(&id, &format!("{id}-1"), "success")).await;
+        let move_back = format!(
+            "update execution set first_seen = first_seen - interval '{age} days',
+                 last_seen = last_seen - interval '{age} days'
+             where first_seen > now() - interval '12 hours'"
+        );
+        assert_eq!(sql(app, &move_back).await, 1);
+    }
+    let mut connection = PgConnection::connect_with(&app.pool().connect_options()).await.expect("it runs");
+    recount::rebuild(&mut connection).await.expect("it runs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_far_ahead_deletes_nothing() {
+    let app = spawn_app().await;
+    runs_of(&app, &[20, 19, 18, 2, 1]).await;
+    let mut connection = PgConnection::connect_with(&app.pool().connect_options()).await.expect("it runs");
+    let mut doubt_on = async |now: DateTime<Utc>, kept: u32| {
+        doubt(&mut connection, now, first_kept_day(now, kept)).await.expect("it runs")
+    };
+    let now = Utc::now();
+    assert_eq!(doubt_on(now, 365).await, None, "there is nothing to delete");
+    assert_eq!(doubt_on(now, 10).await, None);
+    assert_eq!(doubt_on(now, 1).await, None);
+    for hours in [2, -2] {
+        assert_eq!(doubt_on(now + TimeDelta::hours(hours), 10).await, Some(Doubt::ClocksDiffer), "{hours}");
+    }
+    app.stop().await;
+}
+
+/// The clock of the database is that of the server in these tests, and so it may be in earnest: what a clock that
+/// has jumped leaves behind is a silence.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_long_silence_nothing_is_deleted_until_the_clock_is_believed() {
+    let long_ago = [2000, 1999, 1998];
+    for (since, kept, expected) in [
+        // Nothing came yet; the first came; a week of runs: still, all before the silence would go.
+        (&[][..], 365, Some(Doubt::LongSilence)),
+        (&[0], 365, Some(Doubt::LongSilence)),
+        (&[20, 10, 1], 365, Some(Doubt::LongSilence)),
+        // The clock jumped by less than what is kept.
+        (&[1400, 1390, 1380, 1370, 1360, 3, 0], 1365, Some(Doubt::LongSilence)),
+        (&[1400, 1390, 1380, 1370, 1360, 20, 10, 1], 1365, None),
+        // The server was out of use for two months, long ago.
+        (&[1980, 1950, 1925, 1900, 1840, 1820, 30, 2], 1830, None),
+    ] {
+        let app = spawn_app().await;
+        runs_of(&app, &[&long_ago, since].concat()).await;
+        let mut connection =
+            PgConnection::connect_with(&app.pool().connect_options()).await.expect("it runs");
+        let now = Utc::now();
+        let found = doubt(&mut connection, now, first_kept_day(now, kept)).await.expect("it runs");
+        assert_eq!(found, expected, "{since:?} {kept}");
+        app.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_with_a_doubtful_clock_deletes_nothing_and_says_so() {
+    let app = spawn_app().await;
+    runs_of(&app, &[2000, 1999]).await;
+    let other = second_instance(&app).await;
+    let refusals = r#"telemetry_retention_refusals_total{reason="long_silence"}"#;
+    until("it has looked", async || metric(&other, refusals).await == 1).await;
+    assert_eq!(other.executions().await, 2);
     other.stop().await;
     app.stop().await;
 }

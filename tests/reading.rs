@@ -4,13 +4,17 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use common::app::{Cluster, TestApp, spawn_app, spawn_unlimited};
 use common::history::History;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use telemetry_server::config::Variables;
+
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn get(app: &TestApp, path: &str) -> Response {
     app.request(Method::GET, path).send().await.expect("an answer")
@@ -170,14 +174,35 @@ async fn readers_are_sent_to_the_replica_and_cannot_write() {
     let socket = replica.get_socket().expect("a socket").to_string_lossy().replace('/', "%2F");
     let (user, name) = (replica.get_username(), replica.get_database().expect("a name"));
     let url = format!("postgres://{user}@{socket}/{name}");
-    let variables = Variables { read_database_url: Some(url), ..Variables::default() };
+    let variables = Variables { read_database_url: url.parse().ok(), ..Variables::default() };
     let app = spawn_unlimited(main, variables).await;
     app.report("/telemetry", &start("b", "of-the-main-one")).await;
     let shown = app.get_json("/api/dashboard").await;
     assert_eq!(shown["top_apps"], json!([{"app": "of-the-replica", "count": 1}]));
     assert_eq!(app.executions().await, 1);
-    app.stop().await;
+    let up = async || {
+        let text = app.request(Method::GET, "/metrics").send().await.expect("an answer").text().await;
+        let text = text.expect("a text");
+        ["primary", "replica"].map(|database| {
+            let line = format!("telemetry_database_up{{database=\"{database}\"}} ");
+            text.lines().find_map(|found| found.strip_prefix(&line)).map(str::to_owned)
+        })
+    };
+    let one = || Some("1".to_owned());
+    assert_eq!(up().await, [one(), one()]);
     other.stop().await;
+    let away = format!("drop database \"{name}\" with (force)");
+    sqlx::query(AssertSqlSafe(away)).execute(app.pool()).await.expect("it runs");
+    let begun = Instant::now();
+    loop {
+        let [primary, replica] = up().await;
+        assert_eq!(primary, one(), "the replica alone is away");
+        if replica.as_deref() == Some("0") {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited too long until it is noticed");
+    }
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,8 +18,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use telemetry_server::store::database::embedded_options;
 use telemetry_server::store::embedded::{Cluster, start_or_attach};
 
-/// What lists and counts, asked for everything there is.
-const PATHS: [&str; 3] = ["/", "/api/dashboard?days=0&repo=all", "/metrics"];
+/// What asks a path for everything there is.
+const EVERYTHING: &str = "days=0&repo=all&limit=100";
 /// Connections that post at once.
 const SENDERS: usize = 8;
 
@@ -45,10 +45,12 @@ fn what_was_planted_is_nowhere_to_be_found() {
         let found: Vec<_> = planted.iter().filter(|secret| text.contains(secret.as_str())).collect();
         assert!(found.is_empty(), "{place} holds {found:?}");
     };
-    for path in PATHS {
-        let answer = http::get(server.address, path).expect("an answer");
+    let paths = paths(&server);
+    assert!(paths.len() > 100, "{}", paths.len());
+    for path in paths {
+        let answer = http::get(server.address, &path).expect("an answer");
         assert_eq!(answer.status, 200, "{path}");
-        found(path, &String::from_utf8_lossy(&answer.body));
+        found(&path, &String::from_utf8_lossy(&answer.body));
     }
     for id in corpus.ids() {
         let answer = http::get(server.address, &format!("/api/runs/{id}")).expect("an answer");
@@ -70,6 +72,52 @@ fn what_was_planted_is_nowhere_to_be_found() {
     files(&data.path(), &mut |file, bytes| {
         found(&file.display().to_string(), &String::from_utf8_lossy(bytes));
     });
+}
+
+/// Every path that anybody may GET, as the server describes itself, with every value that one may have; lists also
+/// in their other forms, which are not paged.
+fn paths(server: &Server) -> Vec<String> {
+    let json = |path: &str| http::get(server.address, path).expect("an answer").json();
+    let names = |path: &str, list: &str, name: &str| -> Vec<String> {
+        let answer = json(&format!("{path}?{EVERYTHING}"));
+        let rows = answer[list].as_array().unwrap_or_else(|| panic!("{path} has {list}")).clone();
+        rows.iter().map(|row| row[name].as_str().expect("a text").to_owned()).collect()
+    };
+    let described = json("/openapi.json");
+    let described = described["paths"].as_object().expect("paths");
+    let readable = described.iter().filter(|(_, methods)| methods.get("get").is_some());
+    let mut paths = Vec::new();
+    for (path, _) in readable {
+        let asked: Vec<String> = match path.as_str() {
+            // By the ids, beside this.
+            "/api/runs/{id}" => vec![],
+            // Not there without a token.
+            path if path.starts_with("/admin/") => vec![],
+            "/api/exit-codes/{code}" => vec!["/api/exit-codes/100".to_owned()],
+            "/api/scripts/{app}" => {
+                let apps = names("/api/scripts", "top_scripts", "app");
+                apps.iter().map(|app| format!("/api/scripts/{app}?{EVERYTHING}")).collect()
+            }
+            "/api/signatures/{id}" => {
+                let ids = names("/api/signatures", "signatures", "id");
+                ids.iter().map(|id| format!("/api/signatures/{id}?{EVERYTHING}")).collect()
+            }
+            "/data/nsapp" => vec![format!("{path}?nsapp=jellyfin&{EVERYTHING}")],
+            "/data/status" => ["failed", "success", "aborted"]
+                .map(|status| format!("{path}?status={status}&{EVERYTHING}"))
+                .into(),
+            "/data/os" => vec![format!("{path}?os_type=debian&os_version=12&{EVERYTHING}")],
+            "/data/date" => vec![format!("{path}?start_date=2000-01-01&end_date=2199-01-01&repo=all")],
+            "/api/timeseries" => {
+                ["app", "os", "method"].map(|group| format!("{path}?group={group}&repo=all")).into()
+            }
+            path => {
+                ["json", "csv", "ndjson"].map(|format| format!("{path}?format={format}&{EVERYTHING}")).into()
+            }
+        };
+        paths.extend(asked);
+    }
+    paths
 }
 
 /// All secrets of the corpus, in lower case.

@@ -96,7 +96,7 @@ pub(crate) fn print() -> anyhow::Result<()> {
 }
 
 /// What a 256 KiB text costs that was made to cost much.
-const WORST_CASES: [(&str, &str); 24] = [
+const WORST_CASES: [(&str, &str); 26] = [
     ("digits and dots", "1.1.1.1."),
     ("addresses", "192.168.1.1 "),
     ("one dotted run", "9."),
@@ -121,7 +121,35 @@ const WORST_CASES: [(&str, &str); 24] = [
     ("beginnings of keys", "-----BEGIN PRIVATE KEY-----\n"),
     ("terminal codes", "\\x1b[1m["),
     ("host labels", "host=a nodes/"),
+    ("a clean log", CLEAN_LOG),
+    ("a log full of secrets", DIRTY_LOG),
 ];
+
+/// Lines as logs of installs have them.
+const CLEAN_LOG: &str = "\
+Get:1 http://deb.debian.org/debian bookworm/main amd64 libcurl4 amd64 7.88.1-10+deb12u12 [390 kB]
+Setting up openssh-server (1:9.2p1-2+deb12u3) ...
+npm warn deprecated inflight@1.0.6: This module is not supported, and leaks memory. Do not use it.
+  at Module._load (node:internal/modules/cjs/loader:1051:27)
+dpkg: error processing package grafana (--configure): installed post-installation script returned error exit status 1
+E: Unable to locate package libfoo9
+";
+
+/// The same with something to take out of every other line.
+const DIRTY_LOG: &str = "\
+Setting up openssh-server (1:9.2p1-2+deb12u3) ...
+curl: (7) Failed to connect to 81.2.69.142 port 443 after 3 ms
+Nov 20 14:02:11 pve7 sshd[12]: Accepted password for root from 192.168.1.23 port 41234
+Get:1 http://deb.debian.org/debian bookworm/main amd64 libcurl4 amd64 7.88.1-10+deb12u12 [390 kB]
+export DB_PASSWORD=x8Kd02mfLq1z
+fatal: https://user:x8Kd02mf@github.com/x/y.git?token=Lq1zx8Kd02mf not found
+npm warn deprecated inflight@1.0.6: This module is not supported, and leaks memory. Do not use it.
+2: eth0: ether bc:24:11:0a:9f:3e inet6 fe80::be24:11ff/64 scope link
+mail to jane.doe@example.com failed, /home/jane/install.sh: line 12: command not found
+E: Unable to locate package libfoo9
+{\"api_key\":\"aB3xK9mQ7Rt2Vw5YzP1daB3xK9mQ7Rt2\",\"hostname\":\"pve4\"}
+id 0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9 at nas4.fritz.box:8006 not found
+";
 
 fn worst_cases(out: &mut impl Write) -> anyhow::Result<()> {
     for (name, piece) in WORST_CASES {

@@ -11,9 +11,10 @@
 //! Every rule reads the cleaned text once from left to right and adds what it finds; none sees what another
 //! found. So a rule can never hide a secret from another one, the result does not depend on their order, and
 //! the time is linear: rules look around a place for a bounded number of bytes only, or past what they read
-//! already. Placeholders match no rule. Where something was found, the result is read again until nothing is:
-//! what stood beside it may mean something else now. So scrubbing is idempotent, as it must be, because the
-//! client scrubs, and the server again.
+//! already. Where the signs stand that rules look for is found for all of them in one pass before (`places`), so
+//! most bytes of a log are looked at by no rule. Placeholders match no rule. Where something was found, the
+//! result is read again until nothing is: what stood beside it may mean something else now. So scrubbing is
+//! idempotent, as it must be, because the client scrubs, and the server again.
 //!
 //! The rules are written by hand instead of as regular expressions: half of the work is the context (is this a
 //! version or an address?), and the client stays small.
@@ -35,6 +36,8 @@
 
 mod chars;
 mod spans;
+mod places;
+mod triples;
 mod clean;
 mod random;
 mod hash;
@@ -56,6 +59,7 @@ mod key_block;
 use std::borrow::Cow;
 
 use self::chars::Classes;
+use self::places::Places;
 use self::spans::Spans;
 
 /// What stands where something was taken out. If findings overlap, the first in this order is named.
@@ -131,12 +135,11 @@ impl Placeholder {
 pub fn scrub(text: &str) -> Cow<'_, str> {
     let mut text = clean::clean(text);
     for _ in 0..MAX_ROUNDS {
-        let classes = Classes::of(text.as_bytes());
-        if !classes.has(!Classes::WIDE) && text.len() < SHORTEST_PLAIN {
+        if text.len() < SHORTEST_PLAIN && !Classes::of(text.as_bytes()).has(!Classes::WIDE) {
             return text;
         }
         let mut spans = Spans::default();
-        find(text.as_bytes(), classes, &mut spans);
+        find(text.as_bytes(), &mut spans);
         if spans.is_empty() {
             return text;
         }
@@ -203,29 +206,18 @@ pub fn cut_tail(text: &str, max_bytes: usize) -> &str {
 /// A text with nothing but letters, digits and blanks needs this length to be a secret, in bytes.
 const SHORTEST_PLAIN: usize = random::SHORTEST;
 
-fn find(text: &[u8], classes: Classes, spans: &mut Spans) {
-    if classes.has(Classes::DASH) {
-        key_block::find(text, spans);
-    }
-    if classes.has(Classes::DOT) {
-        ipv4::find(text, spans);
-        host::find(text, spans);
-    }
-    if classes.has(Classes::COLON) {
-        colons::find(text, spans);
-    }
-    if classes.has(Classes::DOT | Classes::DASH) || text.len() >= 15 {
-        colons::find_mac(text, spans);
-    }
-    if classes.has(Classes::SLASH) {
-        home::find(text, spans);
-        url::find(text, spans);
-    }
-    if classes.has(Classes::AT) {
-        at_sign::find(text, spans);
-    }
-    token::find(text, spans);
-    pair::find(text, spans);
-    host_label::find(text, spans);
-    host_label::find_in_lines(text, spans);
+fn find(text: &[u8], spans: &mut Spans) {
+    let places = Places::of(text);
+    key_block::find(text, &places, spans);
+    ipv4::find(text, &places, spans);
+    host::find(text, &places, spans);
+    colons::find(text, &places, spans);
+    colons::find_mac(text, &places, spans);
+    home::find(text, &places, spans);
+    url::find(text, &places, spans);
+    at_sign::find(text, &places, spans);
+    token::find(text, &places, spans);
+    pair::find(text, &places, spans);
+    host_label::find(text, &places, spans);
+    host_label::find_in_lines(text, &places, spans);
 }

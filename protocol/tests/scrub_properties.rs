@@ -236,3 +236,16 @@ proptest! {
         prop_assert!(scrub_tail(&text, most).len() <= most);
     }
 }
+
+/// What took more rounds than there are: found by fuzzing.
+#[test]
+fn a_chain_of_names_is_gone_at_once() {
+    let long = format!("{}10.1.2.3", "name@".repeat(50));
+    let escaped = format!("{}10.1.2.3", "name\\u0040".repeat(50));
+    let found = "{\n  = \"p{\n    \"p!ayload_    \"er!ayload_    \"error   \"er   \"p!ayerror_eategorF@FFerror_categorF@FFFFFFFFFFFFFFF>FFFFVFFFFF \"p{FFFFFFFFror\": +\"\",\n    \"error_eategorF@BFerror_categorF@FFFFFFategorF@BFerror_categorF@FFFFFFFFFFFFFFFFFFFFVFFFFF \"p{FFFFFFFFFFFFFFFFFFFFFVFFFFF \"p{FFFFFFFFFFFFFFFFF+";
+    for text in [long.as_str(), escaped.as_str(), found] {
+        let once = scrub(text);
+        assert_eq!(scrub(&once), once, "{text}");
+        assert!(!once.contains("name"), "{once}");
+    }
+}

@@ -1,7 +1,5 @@
 //! Scripts that fail more than before, with the evidence.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use telemetry_protocol::Generation;
@@ -10,8 +8,8 @@ use telemetry_protocol::exit_code::explain;
 use crate::expose::execution::rfc3339;
 use crate::expose::numbers::Rate;
 use crate::regression::proportion::Proportion;
-use crate::regression::{BASELINE_DAYS, Day, Evidence, FALSE_DISCOVERIES, Findings, Scope, Series};
-use crate::store::insight::{PlatformDay, ReasonCode, ReasonSignature};
+use crate::regression::{BASELINE_DAYS, Evidence, FALSE_DISCOVERIES, Findings, Scope};
+use crate::store::insight::{ReasonCode, ReasonSignature};
 
 /// The answer.
 #[derive(Clone, Debug, Serialize)]
@@ -98,30 +96,6 @@ pub struct CodeReason {
     pub count_before: i64,
     /// Whether there were none before.
     pub new: bool,
-}
-
-/// The histories that are compared. Every run has an operating system, if only none: together they are the
-/// script.
-#[must_use]
-pub fn series(rows: &[PlatformDay]) -> Vec<Series> {
-    let mut all = BTreeMap::<(&str, Scope), BTreeMap<NaiveDate, Proportion>>::new();
-    for row in rows {
-        let failed = Proportion::new(row.failed, row.runs);
-        let is_os = row.property == "os";
-        let part = match row.value.as_str() {
-            "" => None,
-            value => Some(if is_os { Scope::Os(value.to_owned()) } else { Scope::Pve(value.to_owned()) }),
-        };
-        for scope in part.into_iter().chain(is_os.then_some(Scope::Script)) {
-            let day = all.entry((&row.app, scope)).or_default().entry(row.day).or_default();
-            *day = day.plus(failed);
-        }
-    }
-    let series = |((app, scope), days): ((&str, Scope), BTreeMap<_, _>)| {
-        let days = days.into_iter().map(|(day, failed)| Day { day, failed }).collect();
-        Series { app: app.to_owned(), scope, days }
-    };
-    all.into_iter().map(series).collect()
 }
 
 /// Puts the answer together.

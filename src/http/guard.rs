@@ -3,14 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Once;
 
-use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_SECURITY_POLICY, FORWARDED, HeaderMap, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS, X_FORWARDED_FOR, X_FRAME_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_SECURITY_POLICY, FORWARDED, HeaderMap, HeaderName, HeaderValue,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FORWARDED_FOR, X_FRAME_OPTIONS,
 };
+use actix_web::{HttpRequest, ResponseError};
 
-use crate::connections::Connection;
+use crate::connections::{Connection, Unasked};
 use crate::http::client::{Client, client};
 use crate::http::error::ApiError;
 use crate::limit::limits::Kind;
@@ -67,13 +67,42 @@ fn notice_unnamed_proxy(request: &HttpRequest, state: &AppState) {
     }
 }
 
+/// What tells browsers what not to do.
+const HARDENING: [(HeaderName, HeaderValue); 4] = [
+    (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+];
+
+/// The answers to connections that are closed before there is a request.
+#[must_use]
+pub fn unasked() -> Unasked {
+    let answer = |error: ApiError| {
+        let body = serde_json::to_string(&error.body()).unwrap_or_default();
+        let mut response = error.error_response();
+        for (name, value) in HARDENING {
+            response.headers_mut().insert(name, value);
+        }
+        let mut text = format!(
+            "HTTP/1.1 {}\r\nconnection: close\r\ncontent-length: {}\r\n",
+            response.status(),
+            body.len()
+        );
+        for (name, value) in response.headers() {
+            text.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap_or_default()));
+        }
+        format!("{text}\r\n{body}").into_bytes()
+    };
+    Unasked { too_many: answer(ApiError::TooManyConnections), too_slow: answer(ApiError::TooSlow) }
+}
+
 /// Adds the headers that tell browsers what not to do, and lets pages of other origins read what
 /// anybody may GET.
 pub fn harden(headers: &mut HeaderMap, request: &HttpRequest, state: &AppState) {
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    for (name, value) in HARDENING {
+        headers.insert(name, value);
+    }
     let is_private = state.protection.admin_token.is_some() && request.path().starts_with(PRIVATE);
     if request.method() == Method::GET && !is_private {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

@@ -4,9 +4,10 @@ use actix_web::{HttpResponse, web};
 use chrono::{Days, Utc};
 use serde::Deserialize;
 
-use crate::expose::regression::{regressions, series};
+use crate::expose::regression::regressions;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::parameters::FilterParameters;
+use crate::regression::series::series;
 use crate::regression::{HISTORY_DAYS, Window, find};
 use crate::state::AppState;
 use crate::store::read::{Filter, Snapshot};

@@ -22,7 +22,8 @@ use crate::store::spool::Spool;
 )]
 pub async fn metrics(state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
     let now = Utc::now();
-    let domain = state.domain.read(now, state.running_since(now)).await;
+    let (domain, regressed) =
+        tokio::join!(state.domain.read(now, state.running_since(now)), state.watch.read(now));
     let pools = [("read", &state.read_pool), ("write", &state.write_pool), ("delete", &state.delete_pool)];
     for (name, pool) in pools {
         let (busy, idle) = busy_and_idle(pool);
@@ -35,6 +36,7 @@ pub async fn metrics(state: web::Data<AppState>) -> Result<HttpResponse, ApiErro
     observe_disks(&state);
     let mut text = state.metrics.render().map_err(|_| ApiError::Internal)?;
     text.push_str(&domain);
+    text.push_str(&regressed);
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
 }
 

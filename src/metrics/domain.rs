@@ -7,8 +7,8 @@
 //! # How many series
 //! Labels are closed sets, but for scripts and exit codes, of which only the most frequent are told; the rest
 //! is in `other`, and how many that are is a metric. At most
-//! 2 × 3 repositories × 6 types × 5 outcomes + 2 × ([`TOP_SCRIPTS`] + [`RISEN_SCRIPTS`] + 3) × 5
-//! + 2 × ([`TOP_EXIT_CODES`] + 1) + a dozen: below 900.
+//! 2 × 3 repositories × 6 types × 5 outcomes + 2 × ([`TOP_SCRIPTS`] + 3) × 5
+//! + 2 × ([`TOP_EXIT_CODES`] + 1) + a dozen: below 800.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -17,12 +17,8 @@ use chrono::{DateTime, Utc};
 use prometheus::core::Collector;
 use prometheus::{IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
-use crate::metrics::history::History;
-
 /// Scripts that have a series of their own.
 pub const TOP_SCRIPTS: usize = 50;
-/// Scripts that have one because they fail more than before, however rare they are.
-pub const RISEN_SCRIPTS: usize = 10;
 /// Exit codes that have a series of their own.
 pub const TOP_EXIT_CODES: usize = 30;
 /// The label of all others. No script and no exit code is called so.
@@ -30,7 +26,7 @@ const OTHER: &str = "(other)";
 /// As the rollups know them; `open` has not ended, or never told.
 const OUTCOMES: [&str; 5] = ["success", "failed", "blocked", "aborted", "open"];
 /// What is told of a run in words of ours.
-const REPOSITORIES: [&str; 3] = ["ProxmoxVE", "ProxmoxVED", "external"];
+pub const REPOSITORIES: [&str; 3] = ["ProxmoxVE", "ProxmoxVED", "external"];
 
 /// All numbers of one moment.
 #[derive(Debug)]
@@ -184,7 +180,7 @@ impl Domain {
             registry,
             "telemetry_script_runs_recent",
             "Runs that began today or yesterday (UTC), by script, repository and outcome; the 50 most frequent \
-             scripts and ten that fail more than before, the rest as (other).",
+             scripts, the rest as (other).",
             &labels,
         )?;
         let before = family(
@@ -193,24 +189,11 @@ impl Domain {
             "Runs that began in the seven days before yesterday (UTC), by script, repository and outcome.",
             &labels,
         )?;
-        let histories = self.histories();
-        let sizes = histories.iter().map(|(key, history)| (*key, history.runs)).collect();
-        let (mut top, _) = cut(sizes, TOP_SCRIPTS);
-        let mut risen: Vec<_> = histories.iter().filter(|(_, history)| history.is_risen()).collect();
-        let regressed = family(
-            registry,
-            "telemetry_scripts_regressed",
-            "Scripts that failed more often today and yesterday (UTC) than in the seven days before, beyond chance \
-             (z above 4) and by ten points at least, by repository; among all scripts.",
-            &["repository"],
-        )?;
-        for repository in REPOSITORIES {
-            let count = risen.iter().filter(|((_, of), _)| *of == repository).count();
-            regressed.with_label_values(&[repository]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        let mut sizes = BTreeMap::<(&str, &str), i64>::new();
+        for count in &self.scripts {
+            *sizes.entry((&count.app, &count.repository)).or_default() += count.recent + count.before;
         }
-        risen.sort_by(|(_, one), (_, other)| other.z().total_cmp(&one.z()));
-        top.extend(risen.into_iter().map(|(key, _)| *key).take(RISEN_SCRIPTS));
-        let rest = histories.iter().filter(|(key, history)| history.runs > 0 && !top.contains(key)).count();
+        let (top, rest) = cut(sizes, TOP_SCRIPTS);
         for count in &self.scripts {
             let Some(repository) = known(&count.repository) else { continue };
             let key = (count.app.as_str(), count.repository.as_str());
@@ -222,23 +205,7 @@ impl Domain {
             }
         }
         let help = "Scripts of a repository that have no series of their own and are counted as (other).";
-        single(registry, "telemetry_scripts_in_other", help, i64::try_from(rest).unwrap_or(i64::MAX))
-    }
-
-    /// What became of the runs of each script and repository.
-    fn histories(&self) -> BTreeMap<(&str, &str), History> {
-        let mut histories = BTreeMap::<_, History>::new();
-        for count in &self.scripts {
-            let history = histories.entry((count.app.as_str(), count.repository.as_str())).or_default();
-            history.runs += count.recent + count.before;
-            let ended = matches!(count.outcome.as_str(), "success" | "failed");
-            let failed = count.outcome == "failed";
-            for (period, runs) in history.periods.iter_mut().zip([count.recent, count.before]) {
-                period[0] += if failed { runs } else { 0 };
-                period[1] += if ended { runs } else { 0 };
-            }
-        }
-        histories
+        single(registry, "telemetry_scripts_in_other", help, rest)
     }
 
     fn add_exit_codes(&self, registry: &Registry) -> prometheus::Result<()> {
@@ -278,7 +245,7 @@ impl Domain {
 }
 
 /// The repository, if it is one of ours; nothing else is stored.
-fn known(repository: &str) -> Option<&'static str> {
+pub(super) fn known(repository: &str) -> Option<&'static str> {
     REPOSITORIES.into_iter().find(|known| *known == repository)
 }
 
@@ -292,13 +259,18 @@ fn cut<K: Ord + Copy>(sizes: BTreeMap<K, i64>, most: usize) -> (Vec<K>, i64) {
     (sizes.into_iter().map(|(key, _)| key).collect(), i64::try_from(rest).unwrap_or(i64::MAX))
 }
 
-fn single(registry: &Registry, name: &str, help: &str, value: i64) -> prometheus::Result<()> {
+pub(super) fn single(registry: &Registry, name: &str, help: &str, value: i64) -> prometheus::Result<()> {
     let gauge = IntGauge::new(name, help)?;
     gauge.set(value);
     add(registry, gauge)
 }
 
-fn family(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
+pub(super) fn family(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> prometheus::Result<IntGaugeVec> {
     let family = IntGaugeVec::new(Opts::new(name, help), labels)?;
     add(registry, family.clone())?;
     Ok(family)
@@ -339,20 +311,6 @@ mod tests {
         let sum: i64 = shown.iter().filter_map(|line| line.rsplit(' ').next()?.parse::<i64>().ok()).sum();
         assert_eq!(sum, total);
         assert!(text.contains("\ntelemetry_scripts_in_other 10\n"), "{text}");
-    }
-
-    #[test]
-    fn a_rare_script_that_fails_more_than_before_has_a_series_and_is_counted() {
-        let mut scripts: Vec<_> = (0..60).map(|i| script(&format!("s{i:02}"), "success", 1000)).collect();
-        let count = |outcome, recent, before| ScriptCount { before, ..script("rare", outcome, recent) };
-        scripts.extend([count("failed", 15, 2), count("success", 5, 98)]);
-        let text = Domain { scripts: scripts.clone(), ..empty() }.render().expect("valid");
-        assert!(text.contains("\ntelemetry_scripts_regressed{repository=\"ProxmoxVE\"} 1\n"), "{text}");
-        assert!(text.contains(r#"outcome="failed",repository="ProxmoxVE",script="rare"} 15"#), "{text}");
-        assert!(text.contains("\ntelemetry_scripts_in_other 10\n"), "{text}");
-        scripts.extend([count("failed", 0, 60)]);
-        let text = Domain { scripts, ..empty() }.render().expect("valid");
-        assert!(text.contains("\ntelemetry_scripts_regressed{repository=\"ProxmoxVE\"} 0\n"), "{text}");
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub mod proportion;
 pub mod dispersion;
 mod discovery;
 mod onset;
+pub mod series;
 
 use std::collections::BTreeMap;
 

@@ -7,7 +7,7 @@ pub mod mail;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::metrics::history::History;
+use crate::regression::Regression;
 use crate::store::evidence::{NewSignature, ScriptWeek, Week};
 
 /// Length of the lists.
@@ -82,7 +82,7 @@ pub struct Report {
     pub best: Vec<Script>,
     /// Those that fail most.
     pub worst: Vec<Script>,
-    /// Those that fail more often than before, beyond chance.
+    /// Those that fail more often than before, beyond chance: what `/api/regressions` said on the last day.
     pub regressed: Vec<Script>,
     /// Those that nobody ran before.
     pub new_scripts: Vec<Script>,
@@ -97,6 +97,7 @@ impl Report {
         week: Week,
         repository: &str,
         counts: &[ScriptWeek],
+        regressions: &[Regression],
         new_signatures: Vec<NewSignature>,
     ) -> Self {
         let mut scripts = BTreeMap::<&str, (Totals, Totals, bool)>::new();
@@ -122,6 +123,7 @@ impl Report {
         };
         // Rates in parts of ten thousand: an order of whole numbers.
         let rate = |script: &Script| (script.now.success_rate().unwrap_or_default() * 10_000.0) as i64;
+        let has_risen = |script: &Script| regressions.iter().any(|found| found.app == script.app);
         let has_enough = |script: &Script| script.now.ended() >= ENOUGH;
         Self {
             week,
@@ -132,20 +134,13 @@ impl Report {
             worst: pick(&|script, _| has_enough(script) && script.now.failed > 0, &|script| {
                 (-rate(script), script.now.failed)
             }),
-            regressed: pick(&|script, _| history(script).is_risen(), &|script| {
-                (-rate(script), script.now.failed)
-            }),
+            regressed: pick(&|script, _| has_risen(script), &|script| (-rate(script), script.now.failed)),
             new_scripts: pick(&|script, is_new| is_new && script.now.runs > 0, &|script| {
                 (script.now.runs, 0)
             }),
             new_signatures,
         }
     }
-}
-
-fn history(script: &Script) -> History {
-    let of = |totals: Totals| [totals.failed, totals.ended()];
-    History { runs: script.now.runs, periods: [of(script.now), of(script.before)] }
 }
 
 #[cfg(test)]
@@ -169,8 +164,9 @@ mod tests {
             count("new-one", "success", 5, 0),
             count("good", "blocked", 7, 0),
         ];
+        let worse = Regression { app: "worse".to_owned(), evidence: vec![] };
         let last = chrono::NaiveDate::from_ymd_opt(2026, 3, 8).expect("a day");
-        let report = Report::of(Week::ending(last), "ProxmoxVE", &counts, vec![]);
+        let report = Report::of(Week::ending(last), "ProxmoxVE", &counts, &[worse], vec![]);
         let names = |scripts: &[Script]| scripts.iter().map(|script| script.app.clone()).collect::<Vec<_>>();
         assert_eq!(names(&report.best), ["good", "worse", "bad"]);
         assert_eq!(names(&report.worst), ["bad", "worse"]);

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use sqlx::{PgConnection, PgPool};
 
+use crate::store::insight::PlatformDay;
+
 /// Ways to fail that a report names.
 const NEW_SIGNATURES: i64 = 10;
 /// Days back that count for an issue.
@@ -51,6 +53,30 @@ pub struct NewSignature {
     pub runs: i64,
     /// Scripts that had it.
     pub apps: Vec<String>,
+}
+
+/// The days that a comparison with the time before needs.
+///
+/// # Errors
+/// What the database says.
+pub async fn platform_days(
+    connection: &mut PgConnection,
+    first: NaiveDate,
+    last: NaiveDate,
+    repository: &str,
+) -> sqlx::Result<Vec<PlatformDay>> {
+    let nothing: Option<&str> = None;
+    let days = sqlx::query_file_as!(
+        PlatformDay,
+        "src/store/sql/regression_series.sql",
+        Some(first),
+        Some(last),
+        Some(repository),
+        nothing,
+        nothing,
+        nothing
+    );
+    days.fetch_all(connection).await
 }
 
 /// The counts of a week: scripts of a repository, and ways to fail that are new.

@@ -21,6 +21,7 @@ pub mod sessions;
 pub mod drain;
 pub mod recount;
 pub mod erase;
+pub mod sanity;
 pub mod retention;
 pub mod read;
 pub mod insight;

@@ -2,7 +2,8 @@
 //! counted of them stays in the rollups.
 //!
 //! Small batches with pauses, so that ingest does not notice. One instance at a time does it. It can be
-//! cut off anywhere: each step is a transaction, and the next pass goes on.
+//! cut off anywhere: each step is a transaction, and the next pass goes on. While the clock is in doubt
+//! (`sanity`) nothing goes.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::metrics::Metrics;
 use crate::store::horizon::{advance, horizon};
+use crate::store::sanity::doubt;
 
 /// Time between two passes.
 const INTERVAL: Duration = Duration::from_secs(3600);
@@ -35,7 +37,6 @@ pub fn first_kept_day(now: DateTime<Utc>, days: u32) -> NaiveDate {
 }
 
 /// A task that deletes what is too old.
-#[derive(Debug)]
 pub struct Retention {
     /// The way to the database.
     pub options: PgConnectOptions,
@@ -67,7 +68,17 @@ impl Retention {
         let mut connection = PgConnection::connect_with(&self.options).await?;
         let deleted = &self.metrics.executions_deleted.with_label_values(&["age"]);
         if let Some(days) = self.days {
-            delete_before(&mut connection, first_kept_day(now, days), |rows| deleted.inc_by(rows)).await?;
+            let day = first_kept_day(now, days);
+            match doubt(&mut connection, now, day).await? {
+                None => delete_before(&mut connection, day, |rows| deleted.inc_by(rows)).await?,
+                Some(doubt) => {
+                    tracing::warn!(
+                        reason = doubt.code(),
+                        "the clock may be wrong: nothing is deleted for its age"
+                    );
+                    self.metrics.retention_refusals.with_label_values(&[doubt.code()]).inc();
+                }
+            }
         }
         // Also when another instance deletes, or did so before.
         if let Some(day) = horizon(&mut connection).await? {

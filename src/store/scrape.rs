@@ -11,6 +11,7 @@ use sqlx::PgPool;
 use crate::ingest::execution::full_hour;
 use crate::metrics::Metrics;
 use crate::metrics::domain::{Domain, ExitCodeCount, RunCount, ScriptCount};
+use crate::store::read;
 
 /// How long what was read is told again without a thought.
 const FRESH: Duration = Duration::from_secs(5);
@@ -28,6 +29,8 @@ const BEFORE_DAYS: u64 = 7;
 #[derive(Debug)]
 pub struct DomainText {
     pool: PgPool,
+    /// The database that is written, if it is another one.
+    primary: Option<PgPool>,
     metrics: Arc<Metrics>,
     /// What was read, and when.
     last: Mutex<Option<(Instant, Arc<str>)>>,
@@ -38,9 +41,9 @@ pub struct DomainText {
 impl DomainText {
     /// Nothing is read yet.
     #[must_use]
-    pub fn new(pool: &PgPool, metrics: &Arc<Metrics>) -> Self {
+    pub fn new(pool: &PgPool, primary: Option<PgPool>, metrics: &Arc<Metrics>) -> Self {
         let (last, reading) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self { pool: pool.clone(), metrics: Arc::clone(metrics), last, reading }
+        Self { pool: pool.clone(), primary, metrics: Arc::clone(metrics), last, reading }
     }
 
     /// The numbers as they are, or were a moment ago; empty if the database does not tell them. A run without
@@ -68,7 +71,17 @@ impl DomainText {
         let begun = Instant::now();
         let read = tokio::time::timeout(PATIENCE, domain(&self.pool, now, running_since)).await;
         let text = read.ok().and_then(Result::ok).and_then(|domain| domain.render().ok());
-        self.metrics.database_up.set(i64::from(text.is_some()));
+        let up = |database: &str, is_up: bool| {
+            self.metrics.database_up.with_label_values(&[database]).set(i64::from(is_up));
+        };
+        match &self.primary {
+            None => up("primary", text.is_some()),
+            Some(primary) => {
+                up("replica", text.is_some());
+                let answer = tokio::time::timeout(PATIENCE, read::ping(primary)).await;
+                up("primary", matches!(answer, Ok(Ok(()))));
+            }
+        }
         match &text {
             Some(_) => self.metrics.domain_read_seconds.observe(begun.elapsed().as_secs_f64()),
             None => self.metrics.domain_read_failures.inc(),

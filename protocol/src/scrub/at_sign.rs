@@ -5,6 +5,7 @@
 use super::Placeholder;
 use super::chars::{before, byte, is_name, is_one_of, is_word, run_end, run_start, stands_at, word_before};
 use super::host::is_private_name;
+use super::places::{Class, Places};
 use super::spans::Spans;
 
 /// Longest part before the `@`, in bytes.
@@ -49,10 +50,14 @@ const COMMON_USERS: &[&str] = &["root", "admin", "administrator", "user", "pi", 
 const REMOTE_COMMANDS: &[&str] =
     &["ssh", "scp", "sftp", "rsync", "mosh", "ssh-copy-id", "sshpass", "sshfs", "autossh"];
 
-pub(super) fn find(text: &[u8], spans: &mut Spans) {
+pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
     let mut done = 0;
     let mut at = 0;
-    while at < text.len() {
+    loop {
+        at = places.next(Class::At, at);
+        if at == text.len() {
+            return;
+        }
         let sign_end = match text[at] {
             b'@' => at + 1,
             b'%' if stands_at(text, at, b"%40") => at + 3,
@@ -104,7 +109,7 @@ impl Place<'_> {
         if domain.is_empty() {
             // The address behind it is removed by its own rule.
             if !local.is_empty() && matches!(byte(text, domain_start), b'[' | b'<') {
-                spans.add(start, sign, Placeholder::User);
+                spans.add(self.chain_start(), sign, Placeholder::User);
             }
             return None;
         }
@@ -149,6 +154,25 @@ impl Place<'_> {
         let start = run_start(self.text, self.sign, floor, is_part);
         let slashes = &self.text[start.saturating_sub(3)..start];
         slashes.ends_with(b"://") || slashes.ends_with(b"/\\/")
+    }
+
+    /// Beginning of `a@b@c` before the sign. It goes at once: part by part would take as many rounds as there are
+    /// parts. Reads nothing twice, because no two chains overlap.
+    fn chain_start(&self) -> usize {
+        let mut start = self.start;
+        loop {
+            let sign = match before(self.text, start) {
+                b'@' => start - 1,
+                // The rest of the sign was taken for a part of the name.
+                b'\\' if stands_at(self.text, start, b"u0040") => start - 1,
+                _ => return start,
+            };
+            let part = run_start(self.text, sign, 0, is_local);
+            if part == sign {
+                return start;
+            }
+            start = part;
+        }
     }
 
     /// `user@192.168.1.2`, but `package@1.2.3`.

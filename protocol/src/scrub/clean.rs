@@ -79,9 +79,9 @@ fn without_written_codes(text: Cow<'_, str>) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut out = String::new();
     let (mut done, mut at) = (0, 0);
-    while at < bytes.len() {
-        let end = if matches!(bytes[at], b'\\' | b'[' | b'^') { written_code_end(bytes, at) } else { None };
-        let Some(end) = end else {
+    while let Some(found) = bytes[at..].iter().position(|byte| matches!(byte, b'\\' | b'[' | b'^')) {
+        at += found;
+        let Some(end) = written_code_end(bytes, at) else {
             at += 1;
             continue;
         };

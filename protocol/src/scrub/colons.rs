@@ -6,17 +6,21 @@ use std::net::Ipv6Addr;
 
 use super::Placeholder;
 use super::chars::{before, begins_word, byte, escape_digits, is_one_of, is_word, run_end, run_start};
+use super::places::{Class, Places};
 use super::spans::Spans;
 
 /// Longest run of digits and colons that is read together, in bytes.
 const MAX_RUN: usize = 256;
 
 /// Addresses with colons.
-pub(super) fn find(text: &[u8], spans: &mut Spans) {
+pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
     let is_part = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
     let mut done = 0;
-    while let Some(colon) = text[done..].iter().position(|byte| *byte == b':') {
-        let colon = done + colon;
+    loop {
+        let colon = places.next(Class::Colon, done);
+        if colon == text.len() {
+            return;
+        }
         let start = run_start(text, colon, done, is_part);
         let limit = text.len().min(colon + MAX_RUN);
         let end = run_end(&text[..limit], colon, is_part);
@@ -140,30 +144,44 @@ fn add_address(text: &[u8], start: usize, end: usize, placeholder: Placeholder, 
 }
 
 /// MAC addresses with other signs, and names of network interfaces that are made of one.
-pub(super) fn find_mac(text: &[u8], spans: &mut Spans) {
-    for separator in [b'-', b'_'] {
-        find_separated(text, separator, spans);
-    }
-    for (at, byte) in text.iter().enumerate() {
-        if *byte == b'.' && at >= 4 && is_cisco(text, at - 4) && begins_word(text, at - 4) {
+pub(super) fn find_mac(text: &[u8], places: &Places, spans: &mut Spans) {
+    find_separated(text, b'-', Class::Dash, places, spans);
+    find_separated(text, b'_', Class::Underscore, places, spans);
+    let mut at = 0;
+    loop {
+        at = places.next(Class::Dot, at);
+        if at == text.len() {
+            break;
+        }
+        if byte(text, at + 5) == b'.' && at >= 4 && is_cisco(text, at - 4) && begins_word(text, at - 4) {
             spans.add(at - 4, at + 10, Placeholder::Mac);
-        } else if *byte == b'x' && at >= 2 && begins_word(text, at - 2) {
+        }
+        at += 1;
+    }
+    at = 0;
+    loop {
+        at = places.next(Class::X, at);
+        if at == text.len() {
+            break;
+        }
+        if at >= 2 && is_one_of(&text[at - 2..=at], &["enx", "wlx"]) && begins_word(text, at - 2) {
             let end = run_end(&text[..text.len().min(at + 14)], at + 1, |byte| byte.is_ascii_hexdigit());
-            if end == at + 13
-                && !is_word(super::chars::byte(text, end))
-                && is_one_of(&text[at - 2..=at], &["enx", "wlx"])
-            {
+            if end == at + 13 && !is_word(byte(text, end)) {
                 spans.add(at + 1, end, Placeholder::Mac);
             }
         }
+        at += 1;
     }
 }
 
-fn find_separated(text: &[u8], separator: u8, spans: &mut Spans) {
+fn find_separated(text: &[u8], separator: u8, class: Class, places: &Places, spans: &mut Spans) {
     let is_part = |byte: u8| byte.is_ascii_hexdigit() || byte == separator;
     let mut done = 0;
-    while let Some(sign) = text[done..].iter().position(|byte| *byte == separator) {
-        let sign = done + sign;
+    loop {
+        let sign = places.next(class, done);
+        if sign == text.len() {
+            return;
+        }
         let start = run_start(text, sign, done, is_part);
         let end = run_end(text, sign, is_part);
         done = end;

@@ -9,6 +9,9 @@ use super::value::{self, Sign};
 /// First letters of the flags of [`read_flag`].
 pub(super) const FLAGS: &[u8] = b"pauU";
 
+/// The words that [`read`] knows.
+pub(super) const WORDS: &[&str] = &["bearer", "basic", "digest", "negotiate", "by", "chpasswd", "ssh"];
+
 const MYSQL: &[&str] = &[
     "mysql",
     "mysqldump",

@@ -3,6 +3,7 @@
 
 use super::Placeholder;
 use super::chars::{before, begins_word, byte, is_name, is_one_of, is_word, run_end, run_start, stands_at};
+use super::places::{Class, Places};
 use super::spans::Spans;
 
 /// Names that tools and images give.
@@ -10,9 +11,13 @@ const SERVICE_NAMES: &[&str] = &["linuxbrew", "node", "runner", "lost+found", "u
 const FOLDERS: &[&[u8]] =
     &[b"home", b"users", b"crontabs", b"spool/mail", b"var/mail", b"accountsservice/users"];
 
-pub(super) fn find(text: &[u8], spans: &mut Spans) {
+pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
     let mut at = 0;
-    while at < text.len() {
+    loop {
+        at = places.next(Class::Slash, at);
+        if at == text.len() {
+            return;
+        }
         at = match text[at] {
             b'/' | b'\\' => read_path(text, at, spans),
             b'%' if stands_at(text, at, b"%2f") => read_path(text, at, spans),
@@ -40,6 +45,9 @@ fn slashes_end(text: &[u8], at: usize) -> usize {
 /// Reads a path from the slashes at `at`; returns where to go on.
 fn read_path(text: &[u8], at: usize, spans: &mut Spans) -> usize {
     let start = slashes_end(text, at);
+    if !matches!(byte(text, start) | 0x20, b'h' | b'u' | b'c' | b's' | b'v' | b'a') {
+        return start;
+    }
     let Some(folder) = FOLDERS.iter().find(|folder| stands_at(text, start, folder)) else {
         return start;
     };

@@ -3,6 +3,7 @@
 
 use super::Placeholder;
 use super::chars::{before, byte, ends_with, is_name, is_one_of, is_word, run_end, run_start};
+use super::places::{Class, Places};
 use super::spans::Spans;
 
 /// Domains of private networks, and of services that name somebody's home.
@@ -79,14 +80,40 @@ const NOT_HOSTS: &[&str] = &[
 ];
 /// Whether `name` lies under a domain of private networks.
 pub(super) fn is_private_name(name: &[u8]) -> bool {
-    PRIVATE_DOMAINS.iter().any(|domain| name.len() > domain.len() && ends_with(name, domain.as_bytes()))
+    let Some(last) = name.last().filter(|last| last.is_ascii_alphabetic()) else {
+        return false;
+    };
+    let mut candidates = BY_LAST_LETTER[usize::from((last | 0x20) - b'a')];
+    while candidates != 0 {
+        let domain = PRIVATE_DOMAINS[candidates.trailing_zeros() as usize];
+        if name.len() > domain.len() && ends_with(name, domain.as_bytes()) {
+            return true;
+        }
+        candidates &= candidates - 1;
+    }
+    false
 }
 
+/// For each letter the set of private domains that end with it: for most names no other is compared.
+const BY_LAST_LETTER: [u64; 26] = {
+    let mut sets = [0; 26];
+    let mut at = 0;
+    while at < PRIVATE_DOMAINS.len() {
+        let domain = PRIVATE_DOMAINS[at].as_bytes();
+        sets[(domain[domain.len() - 1] - b'a') as usize] |= 1 << at;
+        at += 1;
+    }
+    sets
+};
+
 /// Names under private domains.
-pub(super) fn find(text: &[u8], spans: &mut Spans) {
+pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
     let mut done = 0;
-    while let Some(dot) = text[done..].iter().position(|byte| *byte == b'.') {
-        let dot = done + dot;
+    loop {
+        let dot = places.next(Class::Dot, done);
+        if dot == text.len() {
+            return;
+        }
         let mut start = run_start(text, dot, done, is_name);
         let end = run_end(text, dot, is_name);
         done = end.max(dot + 1);

@@ -6,7 +6,9 @@ use super::chars::{
     before, byte, ends_with, is_name, is_one_of, is_quote, is_word, run_end, run_start, stands_at,
     word_before,
 };
+use super::places::{Class, Places};
 use super::spans::Spans;
+use super::triples::Triples;
 
 /// Names that everybody has.
 const GENERIC_NAMES: &[&str] = &[
@@ -67,29 +69,21 @@ enum Sign {
 }
 
 /// Names that a label stands before.
-pub(super) fn find(text: &[u8], spans: &mut Spans) {
-    let is_label = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_');
-    let mut at = 0;
+pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
+    let mut at = places.next(Class::Label, 0);
     while at < text.len() {
-        if !is_label(text[at]) {
-            at += 1;
-            continue;
-        }
-        let end = run_end(text, at, is_label);
-        if may_be_label(&text[at..end]) {
+        let end = places.end(Class::Label, at);
+        if LABELS.may_end(&text[at..end]) {
             read_label(text, at, end, spans);
         }
-        at = end;
+        at = places.next(Class::Label, end);
     }
 }
 
-/// Whether a word ends as a label does; most words do not.
-fn may_be_label(word: &[u8]) -> bool {
-    let [.., a, b] = word else {
-        return false;
-    };
-    matches!(&[a | 0x20, b | 0x20], b"me" | b"dn" | b"hn" | b"in" | b"de" | b"es" | b"st")
-}
+/// How the words end that [`read_label`] knows.
+const LABELS: Triples = Triples::of_endings(&[&[
+    "nodes", "hostname", "nodename", "fqdn", "hn", "domain", "name", "host", "node",
+]]);
 
 fn read_label(text: &[u8], start: usize, end: usize, spans: &mut Spans) {
     let label = &text[start..end];
@@ -190,10 +184,10 @@ const NOT_NAMES: &[&str] = &[
 ];
 
 /// Lines that name the host they come from.
-pub(super) fn find_in_lines(text: &[u8], spans: &mut Spans) {
+pub(super) fn find_in_lines(text: &[u8], places: &Places, spans: &mut Spans) {
     let mut start = 0;
     while start < text.len() {
-        let end = run_end(text, start, |byte| byte != b'\n' && byte != b'|');
+        let end = places.next(Class::LineEnd, start);
         let line = start + text[start..end].iter().take_while(|byte| matches!(**byte, b' ' | b'\t')).count();
         match byte(text, line) {
             b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'f' | b':' | b'<' => {

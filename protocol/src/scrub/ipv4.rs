@@ -5,8 +5,10 @@
 
 use super::Placeholder;
 use super::chars::{
-    before, begins_word, byte, ends_with, escape_digits, is_one_of, is_word, run_end, stands_at, word_before,
+    before, begins_word, byte, ends_with, escape_digits, is_one_of, is_word, run_end, run_start, stands_at,
+    word_before,
 };
+use super::places::{Class, Places};
 use super::spans::Spans;
 
 /// Numbers with dots between them; `groups` holds the first four, `None` for a masked one.
@@ -19,14 +21,18 @@ struct Dotted {
     end: usize,
 }
 
-pub(super) fn find(text: &[u8], spans: &mut Spans) {
+pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
     let mut at = 0;
-    while at < text.len() {
-        if !text[at].is_ascii_digit() {
-            at += 1;
+    loop {
+        let dot = places.next(Class::Dot, at);
+        if dot == text.len() {
+            return;
+        }
+        if !before(text, dot).is_ascii_digit() {
+            at = dot + 1;
             continue;
         }
-        at += escape_digits(text, at);
+        at = first_digit(text, dot, at);
         let dotted = read(text, at);
         if let Some(end) = address_end(text, at, &dotted) {
             spans.add(at, end, placeholder(&dotted));
@@ -35,6 +41,15 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
             at = dotted.end.max(at + 1);
         }
     }
+}
+
+/// Where the digits before a dot begin, nothing before `floor`: behind an escape, if they would be read
+/// together with it.
+fn first_digit(text: &[u8], dot: usize, floor: usize) -> usize {
+    let start = run_start(text, dot, floor, |byte| byte.is_ascii_digit());
+    let escapes = floor.max(start.saturating_sub(3))..=start;
+    let ends = escapes.filter(|at| text[*at].is_ascii_digit()).map(|at| at + escape_digits(text, at));
+    ends.fold(start, usize::max)
 }
 
 /// Whether four numbers at `start` are an address of a private network, whatever stands around.

@@ -3,6 +3,7 @@
 
 use super::Placeholder;
 use super::chars::{byte, ends_with, is_one_of, run_end, run_start, stands_at};
+use super::places::{Class, Places};
 use super::random::may_be_rest;
 use super::spans::Spans;
 
@@ -21,8 +22,8 @@ struct Mark {
     begins: bool,
 }
 
-pub(super) fn find(text: &[u8], spans: &mut Spans) {
-    let mut marks = Marks { text, at: 0 }.peekable();
+pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
+    let mut marks = Marks { text, places, at: 0 }.peekable();
     let mut done = 0;
     while let Some(mark) = marks.next() {
         if mark.start < done {
@@ -43,6 +44,7 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
 
 struct Marks<'t> {
     text: &'t [u8],
+    places: &'t Places,
     at: usize,
 }
 
@@ -52,9 +54,12 @@ impl Iterator for Marks<'_> {
     /// Every mark has dashes or a space directly behind or before `BEGIN`, `END` or `KEY`.
     fn next(&mut self) -> Option<Mark> {
         let text = self.text;
-        while let Some(dash) = text.get(self.at..)?.iter().position(|byte| *byte == b'-') {
-            let first = self.at + dash;
-            let last = run_end(text, first, |byte| byte == b'-');
+        loop {
+            let first = self.places.next(Class::Dash, self.at);
+            if first == text.len() {
+                return None;
+            }
+            let last = self.places.end(Class::Dash, first);
             self.at = last;
             if last - first < 2 {
                 continue;
@@ -81,7 +86,6 @@ impl Iterator for Marks<'_> {
                 return Some(Mark { start: label, end: last, begins });
             }
         }
-        None
     }
 }
 

@@ -4,7 +4,9 @@
 
 use super::chars::{before, byte, ends_with, is_one_of, run_end, run_start, stands_at, word_before};
 use super::command;
+use super::places::{Class, Places};
 use super::spans::Spans;
+use super::triples::Triples;
 use super::value::{self, Sign};
 
 /// Ends of names whose value is a secret; a name may end so without a separator (`PGPASSWORD`).
@@ -141,65 +143,23 @@ const HARMLESS: &[&str] = &[
     "cpp",
 ];
 
-pub(super) fn find(text: &[u8], spans: &mut Spans) {
+pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
     let mut done = 0;
-    let mut at = 0;
+    let mut at = places.next(Class::Letter, 0);
     while at < text.len() {
-        if !text[at].is_ascii_alphabetic() {
-            at += 1;
-            continue;
-        }
-        let end = run_end(text, at, |byte| byte.is_ascii_alphabetic());
-        // Every name in the lists ends with one of these.
-        if may_matter(&text[at..end]) || (before(text, at) == b'-' && command::FLAGS.contains(&text[at])) {
+        let end = places.end(Class::Letter, at);
+        let word = &text[at..end];
+        let is_flag = before(text, at) == b'-' && command::FLAGS.contains(&text[at]);
+        if NAMES.may_end(word) || is_flag || (matches!(word[0], b'p' | b'P') && camel_password(word)) {
             done = Name::read(text, at, end, done).map_or(done, |name| name.find_value(text, spans));
             command::read(text, at, end, spans);
         }
-        at = end.max(done);
+        at = places.next(Class::Letter, end.max(done));
     }
 }
 
-/// Whether a word ends as one of the lists or of [`command::read`] does; most words do not.
-fn may_matter(word: &[u8]) -> bool {
-    let [.., a, b] = word else {
-        return false;
-    };
-    matches!(
-        &[a | 0x20, b | 0x20],
-        b"rd"
-            | b"ds"
-            | b"wd"
-            | b"rt"
-            | b"se"
-            | b"de"
-            | b"et"
-            | b"ts"
-            | b"en"
-            | b"ey"
-            | b"on"
-            | b"ie"
-            | b"es"
-            | b"al"
-            | b"ls"
-            | b"ss"
-            | b"pw"
-            | b"sk"
-            | b"th"
-            | b"ns"
-            | b"wt"
-            | b"tp"
-            | b"lt"
-            | b"ok"
-            | b"in"
-            | b"ty"
-            | b"er"
-            | b"ic"
-            | b"st"
-            | b"te"
-            | b"by"
-            | b"sh"
-    ) || (matches!(word[0], b'p' | b'P') && camel_password(word))
-}
+/// How the words end that make a value secret or announce one.
+const NAMES: Triples = Triples::of_endings(&[ENDINGS, WORDS, &["key"], command::WORDS]);
 
 struct Name {
     start: usize,

@@ -3,6 +3,7 @@
 
 use super::chars::{byte, is_token, run_end, run_start, stands_at};
 use super::random::may_be_rest;
+use super::triples::Triples;
 use super::wrap::with_rest;
 
 /// Prefix in lower case and the fewest bytes behind it.
@@ -82,13 +83,15 @@ const CRYPT: &[&str] = &[
     "$pbkdf2", "$sha1$",
 ];
 
-/// For each first letter of a prefix the set of second ones: most words need no closer look.
-const SECOND_LETTERS: [u128; 26] = {
+/// Most words begin like no prefix.
+const BEGINNINGS: Triples = Triples::of_beginnings(PREFIXES);
+
+/// For each letter the set of prefixes that begin with it.
+const BY_LETTER: [u128; 26] = {
     let mut sets = [0; 26];
     let mut at = 0;
     while at < PREFIXES.len() {
-        let prefix = PREFIXES[at].0.as_bytes();
-        sets[(prefix[0] - b'a') as usize] |= 1 << prefix[1];
+        sets[(PREFIXES[at].0.as_bytes()[0] - b'a') as usize] |= 1 << at;
         at += 1;
     }
     sets
@@ -96,25 +99,29 @@ const SECOND_LETTERS: [u128; 26] = {
 
 /// End of the token that begins at `start` with the prefix of a service.
 pub(super) fn prefixed_end(text: &[u8], start: usize) -> Option<usize> {
-    let first = byte(text, start).to_ascii_lowercase();
-    let second = byte(text, start + 1).to_ascii_lowercase();
-    if !first.is_ascii_lowercase()
-        || second >= 128
-        || SECOND_LETTERS[(first - b'a') as usize] >> second & 1 == 0
-    {
+    if !BEGINNINGS.may_begin(text, start) || !text[start].is_ascii_alphabetic() {
         return None;
     }
-    let mut prefixes = PREFIXES.iter().filter(|(prefix, _)| prefix.as_bytes()[0] == first);
-    let (prefix, fewest) = prefixes.find(|(prefix, _)| stands_at(text, start, prefix.as_bytes()))?;
+    let mut candidates = BY_LETTER[usize::from((text[start] | 0x20) - b'a')];
+    let (prefix, fewest) = loop {
+        if candidates == 0 {
+            return None;
+        }
+        let candidate = PREFIXES[candidates.trailing_zeros() as usize];
+        if stands_at(text, start, candidate.0.as_bytes()) {
+            break candidate;
+        }
+        candidates &= candidates - 1;
+    };
     let body = start + prefix.len();
     let judged = token_end(&text[..text.len().min(body + MAX_JUDGED)], body);
-    if judged - body >= *fewest {
+    if judged - body >= fewest {
         return is_credible(prefix, &text[body..judged]).then(|| token_end(text, body));
     }
     let end = judged;
     // The token goes on behind a line break.
     let rest = with_rest(text, end);
-    (rest > end && rest - body >= *fewest).then_some(rest)
+    (rest > end && rest - body >= fewest).then_some(rest)
 }
 
 /// How much of a token it takes to judge it, in bytes.

@@ -6,29 +6,30 @@ use super::chars::{
     before, begins_word, byte, escape_digits, is_token, is_word, run_end, run_start, stands_at,
 };
 use super::hash::HashLines;
+use super::places::{Class, Places};
 use super::prefix::{bot_end, crypt_end, prefixed_end};
 use super::random::{SHORTEST, is_hex, is_random, may_be_rest};
 use super::spans::Spans;
 use super::wrap::{with_front, with_rest};
 
-pub(super) fn find(text: &[u8], spans: &mut Spans) {
+pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
     let mut hashes = HashLines::default();
     let mut judged = Joined::default();
     let mut done = 0;
     let mut at = 0;
-    while at < text.len() {
+    loop {
+        at = places.next(Class::Beginning, at);
+        if at == text.len() {
+            return;
+        }
         if text[at] == b'$' {
             let end = crypt_end(text, at);
             spans.add(at, end, Placeholder::Secret);
             at = end.max(at + 1);
             continue;
         }
-        if !text[at].is_ascii_alphanumeric() {
-            at += 1;
-            continue;
-        }
         at = past_escape(text, at);
-        let end = run_end(text, at, |byte| byte.is_ascii_alphanumeric());
+        let end = places.end(Class::Alphanumeric, at);
         if end == at {
             continue;
         }
@@ -46,7 +47,7 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
         }
         let whole = !is_token(byte(text, end));
         if end - at >= if whole { SHORTEST } else { 1 }
-            && let Some((start, end)) = random(text, at, end, done, &mut hashes, &mut judged)
+            && let Some((start, end)) = random(text, places, (at, end), done, &mut hashes, &mut judged)
         {
             spans.add(start, end, Placeholder::Token);
             (done, at) = (end, end.max(at + 1));
@@ -79,8 +80,8 @@ fn is_uuid(text: &[u8], at: usize) -> bool {
 /// The random word around the letters and digits from `at` to `end`, nothing before `done`.
 fn random(
     text: &[u8],
-    at: usize,
-    end: usize,
+    places: &Places,
+    (at, end): (usize, usize),
     done: usize,
     hashes: &mut HashLines,
     judged: &mut Joined,
@@ -92,7 +93,7 @@ fn random(
     }
     let limit = text.len().min(at + 512);
     let whole_end =
-        if judged.may_be_again(at) { run_end(&text[..limit.max(end)], end, is_token) } else { end };
+        if judged.may_be_again(at) { places.end(Class::Token, end).min(limit.max(end)) } else { end };
     let found = if word.len() >= SHORTEST && is_random(word) {
         Some(end)
     } else if judged.count(at, whole_end)

@@ -3,6 +3,7 @@
 
 use super::Placeholder;
 use super::chars::{before, byte, is_name, is_word, run_end, run_start, stands_at};
+use super::places::{Class, Places};
 use super::spans::Spans;
 
 /// Services whose path is a secret from here on.
@@ -22,12 +23,19 @@ const SECRET_PATHS: &[&[u8]] = &[
     b"plex.tv/claim/",
 ];
 
-pub(super) fn find(text: &[u8], spans: &mut Spans) {
+pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
     let mut at = 0;
-    while at < text.len() {
+    loop {
+        at = places.next(Class::Link, at);
+        if at == text.len() {
+            return;
+        }
         at = match text[at] {
-            b':' if stands_at(text, at, b"://") => read_url(text, at, at + 3, spans),
-            b':' if stands_at(text, at, b":\\/\\/") => read_url(text, at, at + 5, spans),
+            b':' => match byte(text, at + 1) {
+                b'/' if byte(text, at + 2) == b'/' => read_url(text, at, at + 3, spans),
+                b'\\' if stands_at(text, at + 1, b"\\/\\/") => read_url(text, at, at + 5, spans),
+                _ => at + 1,
+            },
             b'?' => read_query(text, at, spans),
             _ => at + 1,
         };

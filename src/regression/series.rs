@@ -1,0 +1,33 @@
+//! The histories that are compared, from what the rollups say.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+
+use crate::regression::proportion::Proportion;
+use crate::regression::{Day, Scope, Series};
+use crate::store::insight::PlatformDay;
+
+/// The histories that are compared. Every run has an operating system, if only none: together they are the
+/// script.
+#[must_use]
+pub fn series(rows: &[PlatformDay]) -> Vec<Series> {
+    let mut all = BTreeMap::<(&str, Scope), BTreeMap<NaiveDate, Proportion>>::new();
+    for row in rows {
+        let failed = Proportion::new(row.failed, row.runs);
+        let is_os = row.property == "os";
+        let part = match row.value.as_str() {
+            "" => None,
+            value => Some(if is_os { Scope::Os(value.to_owned()) } else { Scope::Pve(value.to_owned()) }),
+        };
+        for scope in part.into_iter().chain(is_os.then_some(Scope::Script)) {
+            let day = all.entry((&row.app, scope)).or_default().entry(row.day).or_default();
+            *day = day.plus(failed);
+        }
+    }
+    let series = |((app, scope), days): ((&str, Scope), BTreeMap<_, _>)| {
+        let days = days.into_iter().map(|(day, failed)| Day { day, failed }).collect();
+        Series { app: app.to_owned(), scope, days }
+    };
+    all.into_iter().map(series).collect()
+}
