@@ -98,7 +98,8 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let outage = Arc::new(Outage::default());
     let patience = database::Patience { has_spool: spool.is_some(), outage: Arc::clone(&outage) };
     let read_pool = read_pool(config, options);
-    let (delete_pool, probe_pool) = (database::delete_pool(options), database::probe_pool(options));
+    let (delete_pool, probe_pool) =
+        (database::delete_pool(options, &patience), database::probe_pool(options));
     let retention =
         Retention { options: options.clone(), days: config.retention_days, metrics: Arc::clone(&metrics) };
     // One more than there are writers: for what empties the spool.

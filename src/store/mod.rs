@@ -12,6 +12,7 @@ pub mod difference;
 pub mod batch;
 pub mod merge;
 pub mod failure;
+pub mod erased;
 pub mod commit;
 pub mod spool;
 pub mod writer;

@@ -79,7 +79,8 @@ impl WriteError {
 
 /// An event with the request that waits for it.
 struct Queued {
-    event: CleanEvent,
+    /// `None`: nothing but somebody who waits until all that came before is done.
+    event: Option<CleanEvent>,
     bytes: usize,
     since: Instant,
     answer: Answer,
@@ -162,7 +163,7 @@ impl Queue {
             return Err(WriteError::QueueFull);
         }
         let since = Instant::now();
-        if let Err(refused) = shard.sender.try_send(Queued { event, bytes, since, answer }) {
+        if let Err(refused) = shard.sender.try_send(Queued { event: Some(event), bytes, since, answer }) {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return Err(match refused {
                 mpsc::error::TrySendError::Full(_) => WriteError::QueueFull,
@@ -171,6 +172,20 @@ impl Queue {
         }
         self.metrics.queue_events.inc();
         answered.await.unwrap_or(Err(WriteError::Stopping))
+    }
+
+    /// Returns when everything that is queued now was answered: it is committed, in the spool, or refused.
+    pub async fn settled(&self) {
+        let waiting = self.shards.iter().map(async |shard| {
+            let (answer, answered) = oneshot::channel();
+            let mark = Queued { event: None, bytes: 0, since: Instant::now(), answer };
+            if shard.sender.send(mark).await.is_ok() {
+                self.metrics.queue_events.inc();
+                // A writer that ended has done what it will do.
+                let _ = answered.await;
+            }
+        });
+        futures_util::future::join_all(waiting).await;
     }
 }
 
@@ -243,11 +258,21 @@ impl Writer {
             }
             let mut events = Vec::with_capacity(queued.len());
             let mut answers = Vec::with_capacity(queued.len());
+            let mut marks = Vec::new();
             for Queued { event, answer, .. } in queued.drain(..) {
+                let Some(event) = event else {
+                    marks.push(answer);
+                    continue;
+                };
                 events.push(event.into_execution());
                 answers.push(answer);
             }
-            self.write(&events, answers).await;
+            if !events.is_empty() {
+                self.write(&events, answers).await;
+            }
+            for mark in marks {
+                let _ = mark.send(Ok(()));
+            }
             self.pace.learn(events.len(), begun.elapsed());
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
         }

@@ -10,6 +10,7 @@ mod common;
 
 mod crashes;
 mod disks;
+mod erasing;
 mod instances;
 mod postgres;
 mod proxy;
