@@ -242,7 +242,7 @@ impl Spooling {
 /// Connects, migrates, learns the secret of the run ids, and remakes rollups that were made by
 /// another definition.
 async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<IdKey> {
-    let mut connection = database::connect(options, config.connect_patience).await?;
+    let mut connection = database::connect_to_primary(options, config.connect_patience).await?;
     database::migrate(&mut connection).await?;
     let ids = match &config.id_key {
         Some(key) => IdKey::new(key.as_bytes()),

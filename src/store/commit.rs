@@ -113,11 +113,12 @@ async fn once(
     match merged.filter(|_| begun.elapsed() <= patience) {
         Some(Ok(merged)) => Ok(merged),
         Some(Err(error)) => {
-            if matches!(batch, Batch::Spooled(_)) {
-                // It may hold the lock.
+            let failure = Failure::of(&error);
+            // It may hold the lock, or lead to what is a replica by now.
+            if failure == Failure::Away || matches!(batch, Batch::Spooled(_)) {
                 drop(connection.detach());
             }
-            Err(Failure::of(&error))
+            Err(failure)
         }
         None => {
             // The pool would talk to it before it takes it back.

@@ -14,6 +14,8 @@ use crate::store::outage::Outage;
 /// The schema. A migration that was once released never changes.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
+/// Until a start looks again whether it is the primary that it finds.
+const REPLICA_PAUSE: Duration = Duration::from_millis(500);
 /// How long a migration waits for a table, and with it all who come after.
 const MIGRATION_SETTINGS: &str = "set lock_timeout = '1s'";
 /// Until it tries again: others get on meanwhile.
@@ -63,6 +65,12 @@ pub enum DatabaseError {
     TooOld {
         /// Its version, as it says.
         found: String,
+    },
+    /// It only repeats what another one writes.
+    #[error("the database was a replica for {} s; DATABASE_URL must lead to the primary", patience.as_secs())]
+    Replica {
+        /// How long was waited.
+        patience: Duration,
     },
     /// The schema was made by a later version.
     #[error(
@@ -126,6 +134,31 @@ pub async fn connect(options: &PgConnectOptions, patience: Duration) -> Result<P
         tracing::warn!("the database does not answer yet");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(3));
+    }
+}
+
+/// The same with a database that takes writes: behind a proxy that has just begun to look where the primary
+/// is, the first connections may lead to a replica.
+///
+/// # Errors
+/// [`DatabaseError`]: `Replica`, and as of [`connect`].
+pub async fn connect_to_primary(
+    options: &PgConnectOptions,
+    patience: Duration,
+) -> Result<PgConnection, DatabaseError> {
+    let started = Instant::now();
+    loop {
+        let mut connection = connect(options, patience.saturating_sub(started.elapsed())).await?;
+        let is_replica = sqlx::query_scalar!("select pg_is_in_recovery() as \"is_replica!\"");
+        if !is_replica.fetch_one(&mut connection).await? {
+            return Ok(connection);
+        }
+        if started.elapsed() >= patience {
+            return Err(DatabaseError::Replica { patience });
+        }
+        tracing::warn!("the database is a replica");
+        connection.close().await?;
+        tokio::time::sleep(REPLICA_PAUSE).await;
     }
 }
 
