@@ -208,3 +208,56 @@ async fn what_an_older_version_cannot_write_any_more_waits_for_the_newer_one() {
     app.verify().await;
     app.stop().await;
 }
+
+/// The first migrations are older than the first release.
+const FIRST_ONLINE: i64 = 9;
+
+/// What holds a table for as long as it takes to read or write all of it.
+fn breaches(sql: &str) -> Vec<String> {
+    let code =
+        sql.lines().map(|line| line.split("--").next().unwrap_or_default()).collect::<Vec<_>>().join(" ");
+    let code = code.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+    let made: Vec<_> =
+        code.split("create table ").skip(1).filter_map(|rest| rest.split([' ', '(']).next()).collect();
+    let is_new =
+        |statement: &str| made.iter().any(|table| statement.split([' ', '(']).any(|word| word == *table));
+    let is_slow = |statement: &str| {
+        let index = statement.contains("create index") || statement.contains("create unique index");
+        let constraint = statement.contains(" add constraint ") && !statement.contains(" not valid");
+        (index && !statement.contains(" concurrently "))
+            || constraint
+            || [" set not null", " type ", " rename "]
+                .iter()
+                .any(|change| statement.contains("alter table") && statement.contains(change))
+            || statement.starts_with("update ")
+            || statement.starts_with("vacuum full")
+            || statement.starts_with("cluster ")
+    };
+    let statements = code.split(';').map(str::trim);
+    statements.filter(|statement| is_slow(statement) && !is_new(statement)).map(str::to_owned).collect()
+}
+
+#[test]
+fn no_migration_holds_a_table_while_it_reads_or_writes_all_of_it() {
+    for migration in MIGRATIONS.iter().filter(|migration| migration.version >= FIRST_ONLINE) {
+        assert_eq!(breaches(migration.sql.as_str()), Vec::<String>::new(), "migration {}", migration.version);
+    }
+    for slow in [
+        "create index later on execution (app)",
+        "create table later (id uuid); create index on execution (app)",
+        "alter table execution alter column app set not null",
+        "alter table execution alter column app type varchar",
+        "alter table execution add constraint c check (app <> '')",
+        "update execution set app = ''",
+    ] {
+        assert_eq!(breaches(slow).len(), 1, "{slow}");
+    }
+    for quick in [
+        "create table later (id uuid); create index on later (id)",
+        "create index concurrently if not exists later on execution (app)",
+        "alter table execution add column later text -- create index on execution (later)",
+        "alter table execution add constraint c check (app <> '') not valid",
+    ] {
+        assert_eq!(breaches(quick), Vec::<String>::new(), "{quick}");
+    }
+}
