@@ -11,7 +11,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 target_dir := $(or $(CARGO_TARGET_DIR),target)
 static_target := $(shell uname -m)-unknown-linux-musl
 
-.PHONY: help run test check bench bench-hostile load faults fuzz client catalogue sqlx-data
+.PHONY: help run test check bench bench-hostile bench-client load faults fuzz client catalogue sqlx-data
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -24,7 +24,8 @@ run: ## build the server and start it on http://127.0.0.1:8080
 test: ## run the whole test suite
 	@scripts/setup test
 	@cargo test --workspace --locked
-	@shellcheck client/api.func deploy/haproxy/is-primary deploy/replica/setup deploy/replica/promote
+	@shellcheck client/api.func client/measure deploy/haproxy/is-primary deploy/replica/setup deploy/replica/promote \
+		load-tests/cost
 	@bats client/tests
 
 check: ## formatting, lints, documentation, unused dependencies
@@ -60,6 +61,10 @@ client: ## build the command for hosts, small and static
 	@scripts/setup client
 	@cargo build --profile client --locked -p telemetry-client --target $(static_target)
 	@ls -l $(target_dir)/$(static_target)/client/telemetry
+
+bench-client: client ## measure what a report costs the script that makes it, with the server and the host in every state
+	@cargo build --quiet --profile client --locked -p telemetry-client --target $(static_target) --example listener
+	@client/measure $(target_dir)/$(static_target)/client/telemetry $(target_dir)/$(static_target)/client/examples/listener
 
 catalogue: ## renew what is generated from the exit codes: client/api.func, docs/EXIT_CODES.md
 	@scripts/setup catalogue

@@ -1,10 +1,12 @@
 //! The recording server of the tests, for tests in bash: `listener FILE MODE` prints its address,
-//! writes each request as a line to FILE, and ends when its stdin is closed.
+//! writes each request as a line to FILE, and ends when its stdin is closed. As `silent-resolver` it is a
+//! resolver on 127.9.9.9 instead, which needs root, and never answers.
 
 #[path = "../tests/support/listener.rs"]
 mod listener;
 
 use std::io::{self, Read, Write};
+use std::net::UdpSocket;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -12,7 +14,13 @@ use listener::{Listener, Mode};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [file, mode] = &arguments[..] else { bail!("usage: listener FILE up|black-hole|slow|STATUS") };
+    let [file, mode] = &arguments[..] else {
+        bail!("usage: listener FILE up|black-hole|slow|silent-resolver|STATUS")
+    };
+    if mode == "silent-resolver" {
+        let _socket = UdpSocket::bind("127.9.9.9:53").context("port 53")?;
+        return until_stdin_is_closed("127.9.9.9");
+    }
     let mode = match mode.as_str() {
         "up" => Mode::Up,
         "black-hole" => Mode::BlackHole,
@@ -20,8 +28,12 @@ fn main() -> Result<()> {
         status => Mode::Status(status.parse().context("a status")?, None),
     };
     let listener = Listener::start_with_record(mode, Some(PathBuf::from(file)));
+    until_stdin_is_closed(&listener.url())
+}
+
+fn until_stdin_is_closed(address: &str) -> Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{}", listener.url())?;
+    writeln!(out, "{address}")?;
     out.flush()?;
     io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())

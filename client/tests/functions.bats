@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The functions of api.func that need no server, in a shell as strict as the scripts'.
+# The functions of api.func in a shell as strict as the scripts', with a curl that keeps what it is to send.
 
 setup() {
   API_FUNC="$BATS_TEST_DIRNAME/../api.func"
@@ -10,6 +10,22 @@ setup() {
 # Runs a script that begins as install scripts do.
 strict() {
   run bash -c "set -Eeuo pipefail; trap 'echo trapped; exit 99' ERR; source '$API_FUNC'; $1"
+}
+
+# fake NAME: puts a program before all others; its script comes from stdin.
+fake() {
+  mkdir -p "$BATS_TEST_TMPDIR/bin"
+  { echo '#!/bin/bash'; cat; } >"$BATS_TEST_TMPDIR/bin/$1"
+  chmod +x "$BATS_TEST_TMPDIR/bin/$1"
+  PATH="$BATS_TEST_TMPDIR/bin:${PATH#"$BATS_TEST_TMPDIR/bin:"}"
+}
+
+# From here on `sent` has one line for each report.
+keep_reports() {
+  export SENT="$BATS_TEST_TMPDIR/sent"
+  : >"$SENT"
+  fake curl <<<'{ cat; echo; } >>"$SENT"'
+  export DIAGNOSTICS=yes RANDOM_UUID=a-1
 }
 
 @test "to source it prints nothing, fails nothing and needs no variable" {
@@ -70,6 +86,134 @@ strict() {
   strict "init_tool_telemetry '' addon; exit 0"
   [ "$status" -eq 0 ]
   [ -z "$output" ]
+}
+
+@test "the end of a tool is no failure, neither for errexit nor for a trap on ERR" {
+  strict "trap 'echo \"over \$?\"' EXIT; init_tool_telemetry microcode; exit 7"
+  [ "$status" -eq 7 ]
+  [ "$output" = "over 7" ]
+  keep_reports
+  run bash -c "set -Eeuo pipefail; trap 'echo \"failed: \$BASH_COMMAND\"' ERR; source '$API_FUNC'
+    trap 'echo \"over \$?\"; false; echo not here' EXIT; init_tool_telemetry microcode; (exit 3)"
+  [ "${lines[0]}" = "failed: ( exit 3 )" ]
+  [ "${lines[1]}" = "over 3" ]
+  # The trap of before is the script's own, and fails as it did.
+  [ "${#lines[@]}" -eq 3 ]
+  [[ "$(<"$SENT")" == *'"nsapp":"microcode"'*'"status":"failed"'*'"exit_code":3'* ]]
+}
+
+@test "a tool that is named twice is reported once" {
+  keep_reports
+  strict "init_tool_telemetry first; init_tool_telemetry second; exit 0"
+  [ "$(wc -l <"$SENT")" -eq 1 ]
+  [[ "$(<"$SENT")" == *'"nsapp":"second"'* ]]
+}
+
+@test "the folder of the file is found where CDPATH makes cd talk" {
+  mkdir -p "$BATS_TEST_TMPDIR/misc"
+  cp "$API_FUNC" "$BATS_TEST_TMPDIR/misc/api.func"
+  printf '#!/bin/sh\necho "$1" >>"%s/called"\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/misc/telemetry"
+  chmod +x "$BATS_TEST_TMPDIR/misc/telemetry"
+  cd "$BATS_TEST_TMPDIR"
+  DIAGNOSTICS=yes CDPATH="$BATS_TEST_TMPDIR" run bash -c "set -Eeuo pipefail; unset TELEMETRY_BIN
+    source misc/api.func; post_tool_to_api x"
+  [ "$status" -eq 0 ]
+  [ -z "$output" ]
+  [ "$(<called)" = "tool" ]
+}
+
+@test "a log that takes awk too long is left out, and the report leaves" {
+  keep_reports
+  # Enough for a busy machine to start awk once more.
+  export TELEMETRY_BUDGET_MS=8000
+  printf 'the reason\nno awk gets over this line\n' >"$BATS_TEST_TMPDIR/build.log"
+  for awk in mawk gawk; do
+    command -v "$awk" >/dev/null || continue
+    : >"$SENT"
+    fake awk <<EOF
+read_all="\$(cat; echo x)"
+[[ "\$read_all" != *"no awk gets over"* ]] || exec sleep 20
+printf '%s' "\${read_all%x}" | $(command -v "$awk") "\$@"
+EOF
+    strict "BUILD_LOG=$BATS_TEST_TMPDIR/build.log; post_update_to_api failed 100"
+    [ -z "$output" ]
+    [[ "$(<"$SENT")" == *'"exit_code":100'*'"error":"exit_code=100 | APT: '* ]]
+    [[ "$(<"$SENT")" != *"the reason"* ]]
+  done
+}
+
+@test "lines and words that no person wrote are cut, with every awk" {
+  keep_reports
+  {
+    printf 'begin %0900d secret=%0900d %s' 1 2 "$(printf 'word %.0s' {1..300})"
+    printf '\npassword="never closed, with words\nE: the end\n'
+  } >"$BATS_TEST_TMPDIR/build.log"
+  for awk in mawk gawk; do
+    command -v "$awk" >/dev/null || continue
+    : >"$SENT"
+    fake awk <<<"exec $(command -v "$awk") \"\$@\""
+    strict "BUILD_LOG=$BATS_TEST_TMPDIR/build.log; post_update_to_api failed 1"
+    [[ "$(<"$SENT")" == *'---\nbegin <token>\npassword=<secret>\nE: the end"'* ]]
+  done
+}
+
+@test "facts are asked for once: in a shell, and on a host until it starts again" {
+  keep_reports
+  export CALLS="$BATS_TEST_TMPDIR/calls"
+  fake lspci <<<'echo lspci >>"$CALLS"; echo "00:02.0 VGA compatible controller: Intel Corporation UHD (rev 0c)"'
+  mkdir -p "$TELEMETRY_ROOT/proc/sys/kernel/random"
+  echo boot-1 >"$TELEMETRY_ROOT/proc/sys/kernel/random/boot_id"
+  strict "post_to_api; post_progress_to_api"
+  strict "post_update_to_api done 0"
+  [ "$(wc -l <"$CALLS")" -eq 1 ]
+  [ "$(grep -c '"gpu_model":"Intel Corporation UHD"' "$SENT")" -eq 3 ]
+  [ "$(stat -c %a "$TELEMETRY_ROOT/var/lib/community-scripts/telemetry")" -eq 700 ]
+  echo boot-2 >"$TELEMETRY_ROOT/proc/sys/kernel/random/boot_id"
+  strict "post_to_api"
+  [ "$(wc -l <"$CALLS")" -eq 2 ]
+  # Where nothing can be written.
+  export TELEMETRY_SPOOL_DIR="$SENT/below-a-file"
+  strict "post_to_api; post_progress_to_api; GPU_MODEL=mine; post_update_to_api done 0"
+  [ "$(wc -l <"$CALLS")" -eq 3 ]
+  [ "$(grep -c '"gpu_model":"Intel Corporation UHD"' "$SENT")" -eq 6 ]
+  [[ "$(tail -n 1 "$SENT")" == *'"gpu_model":"mine"'* ]]
+}
+
+@test "programs that hang cost a fact and not the report" {
+  keep_reports
+  for program in pveversion dpkg-query lspci dmidecode incus; do
+    fake "$program" <<<'exec sleep 20'
+  done
+  strict "post_to_api; post_update_to_api done 0"
+  [ "$status" -eq 0 ]
+  [ -z "$output" ]
+  [[ "$(tail -n 1 "$SENT")" == *'"status":"success"'* ]]
+}
+
+@test "reports leave also without a clock for milliseconds and with less of a timeout" {
+  keep_reports
+  strict "unset EPOCHREALTIME; post_to_api"
+  fake timeout <<<"[[ \$3 != *.* ]] && exec $(command -v timeout) \"\$@\"; exit 1"
+  strict "post_to_api"
+  fake timeout <<<'exit 127'
+  strict "post_to_api"
+  [ "$(grep -c '"status":"installing"' "$SENT")" -eq 3 ]
+}
+
+@test "what takes the program's place and hangs is killed" {
+  keep_reports
+  fake hanging <<<'echo called >>"$SENT"; sleep 5; echo survived >>"$SENT"'
+  export TELEMETRY_BIN="$BATS_TEST_TMPDIR/bin/hanging" TELEMETRY_BUDGET_MS=100
+  strict "post_to_api; echo end"
+  [ "$output" = "end" ]
+  [ "$(<"$SENT")" = "called" ]
+}
+
+@test "the command that failed is no argument of the program, for everybody could see it" {
+  fake telemetry <<<'echo "$*|$FAILED_COMMAND|$FAILED_LINE" >"$SEEN"'
+  export SEEN="$BATS_TEST_TMPDIR/seen" TELEMETRY_BIN="$BATS_TEST_TMPDIR/bin/telemetry"
+  strict "DIAGNOSTICS=yes RANDOM_UUID=a FAILED_COMMAND='mysql -phunter2' FAILED_LINE=7; post_update_to_api failed 1"
+  [ "$(<"$SEEN")" = "finish --status failed --exit-code 1|mysql -phunter2|7" ]
 }
 
 @test "json_escape makes a string of anything, with every awk" {

@@ -122,6 +122,22 @@ fn a_person_can_see_and_erase_the_runs_of_the_host() {
 }
 
 #[test]
+fn the_server_is_not_asked_without_consent_but_erases_all_the_same() {
+    let server = Listener::start(Mode::Up);
+    let host = Host::new(&server.url());
+    host.report("start");
+    out(&host.run(["opt-out"]));
+    let host = host.with(&[("DIAGNOSTICS", "no")]);
+    let refused = host.run(["runs"]);
+    assert_eq!((refused.status.code(), refused.stdout.as_slice()), (Some(0), &b""[..]));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("does not allow"), "{refused:?}");
+    assert_eq!(host.run(["runs", "--strict"]).status.code(), Some(1));
+    assert_eq!(server.requests().len(), 1, "only the start");
+    assert_eq!(out(&host.run(["forget"])), "1 runs erased\n");
+    assert_eq!(paths(&server)[1..], ["DELETE /api/runs/550e8400-e29b"]);
+}
+
+#[test]
 fn an_id_that_is_none_goes_nowhere() {
     let server = Listener::start(Mode::Up);
     let host = Host::new(&server.url());

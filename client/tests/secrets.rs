@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use support::scripts::{self, Way, ways};
 use support::{Host, Listener, Mode, events, json};
 
 const PLANTED: [&str; 14] = [
@@ -103,7 +104,7 @@ fn the_logs_of_the_recorded_clients_lose_their_planted_secrets() {
         let id = run["run_id"].as_str().unwrap();
         let bodies = corpus.lines().filter(|line| line.contains(&format!("\"{id}\""))).map(json);
         for body in bodies {
-            let bytes = decode_base64(body["body_b64"].as_str().unwrap());
+            let bytes = support::decode_base64(body["body_b64"].as_str().unwrap());
             let Some(error) = serde_json::from_slice::<Value>(&bytes)
                 .ok()
                 .and_then(|b| b["error"].as_str().map(str::to_owned))
@@ -125,24 +126,21 @@ fn the_logs_of_the_recorded_clients_lose_their_planted_secrets() {
             for secret in &secrets {
                 assert!(!shown.contains(secret), "{id} shows {secret}: {shown}");
             }
+            for way in ways().into_iter().filter(|way| *way != Way::Program) {
+                let server = Listener::start(Mode::Up);
+                let host = Host::new(&server.url());
+                scripts::run(
+                    &host,
+                    way,
+                    &format!("BUILD_LOG={}; post_update_to_api failed 1", log.display()),
+                );
+                let sent = server.requests()[0].text();
+                for secret in &secrets {
+                    assert!(!sent.contains(secret), "{id}, {way:?}: {secret}: {sent}");
+                }
+            }
             checked += 1;
         }
     }
     assert!(checked >= 4, "{checked} bodies with planted secrets");
-}
-
-fn decode_base64(text: &str) -> Vec<u8> {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bytes = Vec::new();
-    let (mut bits, mut count) = (0_u32, 0);
-    for byte in text.bytes() {
-        let Some(value) = ALPHABET.iter().position(|known| *known == byte) else { continue };
-        bits = bits << 6 | u32::try_from(value).unwrap();
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count & 0xff) as u8);
-        }
-    }
-    bytes
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
 pub mod listener;
+pub mod scripts;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -126,4 +127,20 @@ pub fn events(listener: &Listener) -> Vec<Value> {
 
 pub fn paths(listener: &Listener) -> Vec<String> {
     listener.requests().iter().map(|request| format!("{} {}", request.method, request.path)).collect()
+}
+
+pub fn decode_base64(text: &str) -> Vec<u8> {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut bytes = Vec::new();
+    let (mut bits, mut count) = (0_u32, 0);
+    for byte in text.bytes() {
+        let Some(value) = ALPHABET.iter().position(|known| *known == byte) else { continue };
+        bits = bits << 6 | u32::try_from(value).expect("six bits");
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count & 0xff) as u8);
+        }
+    }
+    bytes
 }

@@ -41,7 +41,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         report: Option<Report>,
     },
-    /// Print what the server holds about the runs of this host
+    /// Print what the server holds about the runs of this host, if it may be asked
     Runs,
     /// Have the server erase the runs of this host
     Forget {
@@ -106,10 +106,10 @@ pub(crate) struct End {
     /// Log whose end is sent along, scrubbed
     #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
     pub(crate) log: Option<PathBuf>,
-    /// Command that failed
+    /// Command that failed; scripts tell it in FAILED_COMMAND, which nobody else can see
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) command: Option<String>,
-    /// Its line
+    /// Its line, else FAILED_LINE
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) line: Option<String>,
 }

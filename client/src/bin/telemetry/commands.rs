@@ -114,7 +114,14 @@ fn show(host: &Host, report: &Report, now_ms: u64) -> Result<()> {
     say(&serde_json::to_string_pretty(&value)?)
 }
 
+/// Asks the server, which sees the host's address and ids then: only with consent.
 fn runs(host: &Host, deadline: Deadline) -> Result<()> {
+    if consent::ask(host) != Consent::Given {
+        bail!(
+            "this host does not allow to contact the server, so it is not asked. `telemetry opt-in` allows it, \
+             `telemetry forget` has everything erased without that"
+        );
+    }
     let server = Server::of(host);
     for id in KnownRuns::of(&Spool::of(host)).ids() {
         match server.run(&id, deadline) {

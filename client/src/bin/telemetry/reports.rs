@@ -30,15 +30,15 @@ pub(crate) fn make(host: &Host, report: &Report, cache: Option<&Path>, now_s: u6
         Report::Finish { end, guest } => {
             let event = Event::of_run(host, facts, kind(host, guest.as_deref()), Status::Unknown, now_s)?;
             let log = log(host, end);
-            event.ended(&ending(end, log.as_deref()))
+            event.ended(&ending(host, end, log.as_deref()))
         }
         Report::Tool { name, end } => {
             let log = log(host, end);
-            Event::of_tool(host, facts, name, &ending(end, log.as_deref()), now_s)
+            Event::of_tool(host, facts, name, &ending(host, end, log.as_deref()), now_s)
         }
         Report::Addon { name, end } => {
             let log = log(host, end);
-            Event::of_addon(host, facts, name, &ending(end, log.as_deref()), now_s)
+            Event::of_addon(host, facts, name, &ending(host, end, log.as_deref()), now_s)
         }
     };
     Some(event.clean())
@@ -49,13 +49,14 @@ fn kind(host: &Host, said: Option<&str>) -> Guest {
     Guest::from_word(said.or_else(|| host.variable("TELEMETRY_TYPE")).unwrap_or("lxc"))
 }
 
-fn ending<'a>(end: &'a End, log: Option<&'a Path>) -> Ending<'a> {
+/// The command and its line also come in variables: what stands in arguments, everybody on the host can see.
+fn ending<'a>(host: &'a Host, end: &'a End, log: Option<&'a Path>) -> Ending<'a> {
     Ending {
         status: &end.status,
         exit_code: end.exit_code.as_deref(),
         log,
-        command: end.command.as_deref(),
-        line: end.line.as_deref(),
+        command: end.command.as_deref().or_else(|| host.variable("FAILED_COMMAND")),
+        line: end.line.as_deref().or_else(|| host.variable("FAILED_LINE")),
     }
 }
 
