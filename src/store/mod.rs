@@ -16,6 +16,7 @@ pub mod failure;
 pub mod erased;
 pub mod commit;
 pub mod spool;
+mod pace;
 pub mod writer;
 pub mod horizon;
 pub mod sessions;

@@ -13,8 +13,8 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use chrono::Utc;
 use sqlx::PgPool;
@@ -27,6 +27,7 @@ use crate::store::commit::commit;
 use crate::store::database::Patience;
 use crate::store::failure::Failure;
 use crate::store::merge::{Known, join_events};
+use crate::store::pace::Pace;
 use crate::store::spool::{Spool, SpoolError};
 
 /// Writers, each with a connection of its own.
@@ -39,16 +40,9 @@ const MAX_QUEUED_BYTES: usize = 64 << 20;
 const SHORT_TEXT_BYTES: usize = 2 * 1024;
 /// Of so many events in a batch the wait of one is measured, the first one always: it waited longest.
 const WAIT_SAMPLE: usize = 16;
-/// Longest time that a batch should take. An event waits for the end of the batch before its own as
-/// well, and on a busy machine both take longer than they did: this is well below a second.
-const LONGEST_BATCH: Duration = Duration::from_millis(150);
 /// Two batches of so many events are not committed at the same time: they would wait for each other's
 /// rows of the rollups anyway, and what gathers meanwhile makes one batch, which counts each rollup row once.
 const LARGE_BATCH: usize = 128;
-/// Smaller batches tell nothing about what an event costs.
-const TELLING_BATCH: usize = 64;
-/// So many may wait however slow it is.
-const ALWAYS_ADMITTED: usize = 2 * TELLING_BATCH;
 
 /// Why an event was not committed. The client may send it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,38 +98,14 @@ pub struct Queue {
 struct Shard {
     sender: mpsc::Sender<Queued>,
     pace: Arc<Pace>,
+    /// Events that wait or are in a transaction.
+    unanswered: Arc<AtomicUsize>,
 }
 
 impl Shard {
     fn is_overloaded(&self) -> bool {
-        let waiting = self.sender.max_capacity() - self.sender.capacity();
-        waiting >= self.pace.admitted()
-    }
-}
-
-/// How fast a writer gets on, learnt from batches that were large enough to tell.
-#[derive(Debug, Default)]
-struct Pace {
-    /// Nanoseconds an event, a moving average; 0: not known yet.
-    event_nanos: AtomicU64,
-}
-
-impl Pace {
-    /// A batch was answered.
-    fn learn(&self, events: usize, took: Duration) {
-        if events >= TELLING_BATCH {
-            let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX) / events as u64;
-            let before = self.event_nanos.load(Ordering::Relaxed);
-            let average = if before == 0 { nanos } else { before - before / 4 + nanos / 4 };
-            self.event_nanos.store(average.max(1), Ordering::Relaxed);
-        }
-    }
-
-    /// How many may wait.
-    fn admitted(&self) -> usize {
-        let longest = LONGEST_BATCH.as_nanos() as u64;
-        let admitted = longest.checked_div(self.event_nanos.load(Ordering::Relaxed));
-        admitted.map_or(usize::MAX, |events| (events as usize).max(ALWAYS_ADMITTED))
+        // Also those that the writer has taken, and holds until it is its turn: the next one waits for them.
+        self.unanswered.load(Ordering::Relaxed) >= self.pace.admitted()
     }
 }
 
@@ -166,7 +136,9 @@ impl Queue {
             return Err(WriteError::QueueFull);
         }
         let since = Instant::now();
+        shard.unanswered.fetch_add(1, Ordering::Relaxed);
         if let Err(refused) = shard.sender.try_send(Queued { event: Some(event), bytes, since, answer }) {
+            shard.unanswered.fetch_sub(1, Ordering::Relaxed);
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return Err(match refused {
                 mpsc::error::TrySendError::Full(_) => WriteError::QueueFull,
@@ -217,6 +189,7 @@ pub struct Writer {
     /// Held while a large batch is being committed.
     turn: Arc<Mutex<()>>,
     pace: Arc<Pace>,
+    unanswered: Arc<AtomicUsize>,
     waiting_bytes: Arc<AtomicUsize>,
     destination: Destination,
     known: Known,
@@ -235,17 +208,18 @@ pub fn writers(
     let (shards, writers) = (0..WRITERS)
         .map(|_| {
             let (sender, receiver) = mpsc::channel(capacity_events.div_ceil(WRITERS as usize));
-            let pace = Arc::new(Pace::default());
+            let (pace, unanswered) = <(Arc<Pace>, Arc<AtomicUsize>)>::default();
             let writer = Writer {
                 receiver,
                 turn: Arc::clone(&turn),
                 pace: Arc::clone(&pace),
+                unanswered: Arc::clone(&unanswered),
                 waiting_bytes: Arc::clone(&waiting_bytes),
                 destination: destination.clone(),
                 known: Known::default(),
                 metrics: Arc::clone(metrics),
             };
-            (Shard { sender, pace }, writer)
+            (Shard { sender, pace, unanswered }, writer)
         })
         .unzip();
     (Queue { shards, waiting_bytes, metrics: Arc::clone(metrics) }, writers)
@@ -288,6 +262,7 @@ impl Writer {
                 let _ = mark.send(Ok(()));
             }
             self.pace.learn(events.len(), begun.elapsed());
+            self.unanswered.fetch_sub(events.len(), Ordering::Relaxed);
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
     }
@@ -380,19 +355,5 @@ mod tests {
         drop(writers);
         assert_eq!(first.await, Err(WriteError::Stopping));
         assert_eq!(queue.write(event()).await, Err(WriteError::Stopping));
-    }
-
-    #[test]
-    fn what_would_wait_too_long_is_not_admitted() {
-        let pace = Pace::default();
-        assert_eq!(pace.admitted(), usize::MAX, "nothing is known yet");
-        pace.learn(TELLING_BATCH - 1, Duration::from_secs(60));
-        assert_eq!(pace.admitted(), usize::MAX, "a small batch tells nothing");
-        pace.learn(1000, Duration::from_millis(100));
-        assert_eq!(pace.admitted(), 1500);
-        for _ in 0..100 {
-            pace.learn(1000, Duration::from_secs(100));
-        }
-        assert_eq!(pace.admitted(), ALWAYS_ADMITTED, "else no batch would tell that it became faster");
     }
 }
