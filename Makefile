@@ -24,7 +24,8 @@ run: ## build the server and start it on http://127.0.0.1:8080
 test: ## run the whole test suite
 	@scripts/setup test
 	@cargo test --workspace --locked
-	@shellcheck client/api.func client/measure
+	@shellcheck client/api.func client/measure deploy/haproxy/is-primary deploy/replica/setup deploy/replica/promote \
+		load-tests/cost
 	@bats client/tests
 
 check: ## formatting, lints, documentation, unused dependencies

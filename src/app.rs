@@ -101,7 +101,8 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let outage = Arc::new(Outage::default());
     let patience = database::Patience { has_spool: spool.is_some(), outage: Arc::clone(&outage) };
     let read_pool = read_pool(config, options);
-    let (delete_pool, probe_pool) = (database::delete_pool(options), database::probe_pool(options));
+    let (delete_pool, probe_pool) =
+        (database::delete_pool(options, &patience), database::probe_pool(options));
     let retention =
         Retention { options: options.clone(), days: config.retention_days, metrics: Arc::clone(&metrics) };
     // One more than there are writers: for what empties the spool.
@@ -248,7 +249,7 @@ impl Spooling {
 /// Connects, migrates, learns the secret of the run ids, and remakes rollups that were made by
 /// another definition.
 async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<IdKey> {
-    let mut connection = database::connect(options, config.connect_patience).await?;
+    let mut connection = database::connect_to_primary(options, config.connect_patience).await?;
     database::migrate(&mut connection).await?;
     let ids = match &config.id_key {
         Some(key) => IdKey::new(key.reveal().as_bytes()),

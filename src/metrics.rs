@@ -74,7 +74,7 @@ pub struct Metrics {
     pub build_info: IntGaugeVec,
     /// Events written to the spool.
     pub spool_spooled: IntCounter,
-    /// Events of the spool that were committed to the database.
+    /// Events that left the spool: committed to the database, or erased while they waited.
     pub spool_drained: IntCounter,
     /// Entries of the spool that were not, by reason: `damaged`, `unreadable`, `refused`.
     pub spool_cut: IntCounterVec,
@@ -227,7 +227,7 @@ impl Metrics {
             spool_spooled: IntCounter::new("telemetry_spool_spooled_total", "Events written to the spool.")?,
             spool_drained: IntCounter::new(
                 "telemetry_spool_drained_total",
-                "Events of the spool that were committed to the database.",
+                "Events that left the spool: committed to the database, or erased while they waited.",
             )?,
             spool_cut: IntCounterVec::new(
                 Opts::new(

@@ -65,7 +65,7 @@ async fn whatever_the_database_defaults_to_a_commit_waits_for_the_disk() {
     sqlx::raw_sql(AssertSqlSafe(careless)).execute(&mut connection).await.expect("it runs");
 
     let patience = Patience { has_spool: true, outage: std::sync::Arc::default() };
-    for pool in [write_pool(&options, 1, &patience), delete_pool(&options)] {
+    for pool in [write_pool(&options, 1, &patience), delete_pool(&options, &patience)] {
         let shown = sqlx::query_scalar("show synchronous_commit").fetch_one(&pool);
         let shown: String = shown.await.expect("it runs");
         assert_eq!(shown, "on");

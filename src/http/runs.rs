@@ -1,5 +1,7 @@
 //! One's own run.
 
+use std::time::Duration;
+
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -9,6 +11,9 @@ use crate::expose::execution::{ExecutionView, rfc3339};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::state::AppState;
 use crate::store::{erase, read};
+
+/// Longest time that erasing may take. Shorter than the time that the database gives a statement.
+const ERASE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The answer.
 #[derive(Serialize, ToSchema)]
@@ -46,7 +51,9 @@ pub async fn show(id: web::Path<String>, state: web::Data<AppState>) -> Result<H
     Ok(HttpResponse::Ok().json(Runs { as_of, executions }))
 }
 
-/// Erases what [`show`] shows, and what it counts for. Also a success when there is nothing.
+/// Erases what [`show`] shows, what it counts for, and what of it still waits to be stored, on whatever
+/// instance. Also a success when there is nothing. While the database is away it is refused: nothing could
+/// be erased, and a promise to do so later would be worth as much as this machine's disk.
 ///
 /// # Errors
 /// [`ApiError::DatabaseUnavailable`].
@@ -61,7 +68,16 @@ pub async fn show(id: web::Path<String>, state: web::Data<AppState>) -> Result<H
     )
 )]
 pub async fn erase(id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
-    let erased = erase::erase(&state.delete_pool, state.ids.run_key(id.trim())).await?;
+    if state.outage.is_on() {
+        return Err(ApiError::DatabaseUnavailable);
+    }
+    let (key, at) = (state.ids.run_key(id.trim()), Utc::now());
+    let erasing = async {
+        state.queue.settled().await;
+        erase::erase(&state.delete_pool, key, at).await
+    };
+    let erased = tokio::time::timeout(ERASE_PATIENCE, erasing).await;
+    let erased = erased.map_err(|_| ApiError::DatabaseUnavailable)??;
     state.metrics.executions_deleted.with_label_values(&["request"]).inc_by(erased);
     Ok(HttpResponse::NoContent().finish())
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, Executor, PgConnection, PgPool};
 
 use crate::store::embedded::Endpoint;
 use crate::store::outage::Outage;
@@ -14,10 +14,26 @@ use crate::store::outage::Outage;
 /// The schema. A migration that was once released never changes.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
+/// Until a start looks again whether it is the primary that it finds.
+const REPLICA_PAUSE: Duration = Duration::from_millis(500);
+/// How long a migration waits for a table, and with it all who come after.
+const MIGRATION_SETTINGS: &str = "set lock_timeout = '1s'";
+/// Until it tries again: others get on meanwhile.
+const MIGRATION_PAUSE: Duration = Duration::from_millis(500);
+/// How long it tries.
+const MIGRATION_PATIENCE: Duration = Duration::from_secs(120);
+/// SQLSTATE of a statement that did not get a lock in time.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// Longest time in which the database must show that it is well.
 const PROBE_TIMEOUT: &str = "5s";
 /// Longest time that erasing a page of executions may take.
 const DELETE_TIMEOUT: &str = "30s";
+/// After so many times its patience the database ends what a writer has given up.
+const GIVEN_UP: u32 = 3;
+/// Seconds after which PostgreSQL looks whether a silent client is still there, between two looks, and
+/// how often it looks in vain: else what a lost connection holds is held for hours.
+const KEEPALIVE: [(&str, &str); 3] =
+    [("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3")];
 /// Longest time that a batch may take where there is no spool: a rebuild of one day is waited for.
 const LONG_PATIENCE: Duration = Duration::from_secs(30);
 /// The same with a spool, which takes the batch then.
@@ -50,7 +66,28 @@ pub enum DatabaseError {
         /// Its version, as it says.
         found: String,
     },
-    /// A migration did not go through, or the schema is newer than this program.
+    /// It only repeats what another one writes.
+    #[error("the database was a replica for {} s; DATABASE_URL must lead to the primary", patience.as_secs())]
+    Replica {
+        /// How long was waited.
+        patience: Duration,
+    },
+    /// The schema was made by a later version.
+    #[error(
+        "the database was migrated by a newer version of this program (it has migration {version}, which this \
+         version does not know); start that version or a later one"
+    )]
+    Newer {
+        /// A migration that this program does not know.
+        version: i64,
+    },
+    /// Others use the tables all the time.
+    #[error("cannot migrate the database: others held its tables for {} s", patience.as_secs())]
+    Busy {
+        /// How long was tried.
+        patience: Duration,
+    },
+    /// A migration did not go through.
     #[error("cannot migrate the database")]
     Migration(#[from] MigrateError),
     /// A query failed.
@@ -100,6 +137,31 @@ pub async fn connect(options: &PgConnectOptions, patience: Duration) -> Result<P
     }
 }
 
+/// The same with a database that takes writes: behind a proxy that has just begun to look where the primary
+/// is, the first connections may lead to a replica.
+///
+/// # Errors
+/// [`DatabaseError`]: `Replica`, and as of [`connect`].
+pub async fn connect_to_primary(
+    options: &PgConnectOptions,
+    patience: Duration,
+) -> Result<PgConnection, DatabaseError> {
+    let started = Instant::now();
+    loop {
+        let mut connection = connect(options, patience.saturating_sub(started.elapsed())).await?;
+        let is_replica = sqlx::query_scalar!("select pg_is_in_recovery() as \"is_replica!\"");
+        if !is_replica.fetch_one(&mut connection).await? {
+            return Ok(connection);
+        }
+        if started.elapsed() >= patience {
+            return Err(DatabaseError::Replica { patience });
+        }
+        tracing::warn!("the database is a replica");
+        connection.close().await?;
+        tokio::time::sleep(REPLICA_PAUSE).await;
+    }
+}
+
 /// Whether waiting can help: not against a wrong password or an unknown database.
 fn may_pass(error: &sqlx::Error) -> bool {
     match error {
@@ -123,12 +185,51 @@ async fn check_version(connection: &mut PgConnection) -> Result<(), DatabaseErro
     Ok(())
 }
 
-/// Brings the schema to what this program needs. Several instances may do so at once.
+/// Brings the schema to what this program needs, while others go on writing. Several instances may do so
+/// at once.
+///
+/// Whoever waits for a table holds up all who come after. So a migration waits for a moment only, gives
+/// way, and tries again.
 ///
 /// # Errors
-/// [`DatabaseError::Migration`], also when the schema is newer than this program.
+/// [`DatabaseError`]: `Newer`, `Busy`, `Migration`.
 pub async fn migrate(connection: &mut PgConnection) -> Result<(), DatabaseError> {
-    Ok(MIGRATIONS.run(connection).await?)
+    migrate_by(&MIGRATIONS, connection).await
+}
+
+/// [`migrate`] with migrations of one's own.
+///
+/// # Errors
+/// As of [`migrate`].
+pub async fn migrate_by(migrations: &Migrator, connection: &mut PgConnection) -> Result<(), DatabaseError> {
+    let begun = Instant::now();
+    loop {
+        connection.execute(MIGRATION_SETTINGS).await?;
+        let error = match migrations.run(&mut *connection).await {
+            Ok(()) => break,
+            Err(MigrateError::VersionMissing(version)) => return Err(DatabaseError::Newer { version }),
+            Err(error) => error,
+        };
+        let lacks_a_lock = match &error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                let code = error.as_database_error().and_then(|error| error.code());
+                code.as_deref() == Some(LOCK_NOT_AVAILABLE)
+            }
+            _ => false,
+        };
+        // It keeps others from migrating, and was taken once more with every try.
+        connection.execute("select pg_advisory_unlock_all()").await?;
+        if !lacks_a_lock {
+            return Err(error.into());
+        }
+        if begun.elapsed() > MIGRATION_PATIENCE {
+            return Err(DatabaseError::Busy { patience: MIGRATION_PATIENCE });
+        }
+        tracing::warn!("a migration waits for others that use its tables");
+        tokio::time::sleep(MIGRATION_PAUSE).await;
+    }
+    connection.execute("reset lock_timeout").await?;
+    Ok(())
 }
 
 /// How writers treat the database.
@@ -151,21 +252,29 @@ impl Patience {
 /// One connection for each of so many writers.
 #[must_use]
 pub fn write_pool(options: &PgConnectOptions, writers: u32, patience: &Patience) -> PgPool {
-    let statement_timeout = format!("{}ms", patience.with_a_batch().as_millis());
+    // Not sooner than the writer gives up: a commit that waits for a standby is not undone by this, it is
+    // told as a success. And what waits for a lock then would go on waiting for nobody.
+    let statement_timeout = format!("{}ms", (patience.with_a_batch() * GIVEN_UP).as_millis());
+    let lock_timeout = format!("{}ms", patience.with_a_batch().as_millis());
+    let options = for_changes(options).options([("lock_timeout", &lock_timeout)]);
+    without_outdated(pool(writers, WRITE_ACQUIRE[usize::from(!patience.has_spool)]), patience)
+        .connect_lazy_with(named(options, &statement_timeout, "telemetry write"))
+}
+
+/// A pool that does not use again what was connected before the last outage.
+fn without_outdated(pool: PgPoolOptions, patience: &Patience) -> PgPoolOptions {
     let outage = Arc::clone(&patience.outage);
-    pool(writers, WRITE_ACQUIRE[usize::from(!patience.has_spool)])
-        .before_acquire(move |_, connection| {
-            let is_good = !outage.outdates(connection.age);
-            Box::pin(async move { Ok(is_good) })
-        })
-        .connect_lazy_with(named(for_changes(options), &statement_timeout, "telemetry write"))
+    pool.before_acquire(move |_, connection| {
+        let is_good = !outage.outdates(connection.age);
+        Box::pin(async move { Ok(is_good) })
+    })
 }
 
 /// Connections for erasing executions by id.
 #[must_use]
-pub fn delete_pool(options: &PgConnectOptions) -> PgPool {
+pub fn delete_pool(options: &PgConnectOptions, patience: &Patience) -> PgPool {
     let options = named(for_changes(options), DELETE_TIMEOUT, "telemetry delete");
-    pool(DELETE_CONNECTIONS, READ_ACQUIRE).connect_lazy_with(options)
+    without_outdated(pool(DELETE_CONNECTIONS, READ_ACQUIRE), patience).connect_lazy_with(options)
 }
 
 /// The connection on which the health of the database is tried: slow reads do not hold it up.
@@ -178,7 +287,7 @@ pub fn probe_pool(options: &PgConnectOptions) -> PgPool {
 fn for_changes(options: &PgConnectOptions) -> PgConnectOptions {
     // Every statement of the writer finds its rows by primary key, whatever the statistics of a
     // young table say, and making the same plan for every batch costs CPU.
-    options.clone().options([
+    options.clone().options(KEEPALIVE).options([
         ("plan_cache_mode", "force_generic_plan"),
         ("enable_seqscan", "off"),
         ("jit", "off"),

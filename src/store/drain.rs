@@ -1,9 +1,9 @@
 //! Empties the spool into the database, and finds out when an outage is over.
 //!
 //! A page of the spool is merged as a batch is, and forgotten when it is committed: what is merged
-//! twice, because the process or the connection died in between, changes nothing.
+//! twice, because the process or the connection died in between, changes nothing. What was erased
+//! while it waited is left out.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
-use crate::store::commit::commit;
+use crate::store::commit::commit_spooled;
 use crate::store::database::Patience;
 use crate::store::failure::Failure;
-use crate::store::merge::{Known, join_events};
+use crate::store::merge::Known;
 use crate::store::spool::{EntryId, Spool, Spooled};
 
 /// Most entries that are merged at once. Halved when the database is too slow for so many.
@@ -98,7 +98,7 @@ impl Drainer {
         }
     }
 
-    /// Commits a page. Returns the ids of what is committed, and of what the database refuses.
+    /// Commits a page. Returns the ids of what is committed or was erased, and of what the database refuses.
     async fn merge(&mut self, page: &[Spooled]) -> Result<(Vec<EntryId>, Vec<EntryId>), Trouble> {
         let (mut drained, mut refused) = (Vec::with_capacity(page.len()), Vec::new());
         let mut work = vec![page];
@@ -123,8 +123,9 @@ impl Drainer {
     }
 
     async fn commit(&mut self, entries: &[Spooled]) -> Result<(), Failure> {
-        let runs: Vec<Cow<'_, _>> = join_events(entries.iter().map(|entry| entry.execution.as_ref()));
-        commit(&self.pool, &mut self.known, &runs, self.patience.with_a_batch(), &self.metrics).await
+        let events: Vec<_> = entries.iter().map(|entry| entry.execution.as_ref()).collect();
+        let patience = self.patience.with_a_batch();
+        commit_spooled(&self.pool, &mut self.known, &events, patience, &self.metrics).await
     }
 }
 

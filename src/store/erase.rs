@@ -1,10 +1,13 @@
-//! Erasing by id: the executions and what they count for, in one transaction.
+//! Erasing by id: the executions and what they count for, in one transaction, with a note for
+//! whoever has events of them in a spool.
 
+use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::ingest::identity::RunKey;
 use crate::store::batch::write;
 use crate::store::difference::Difference;
+use crate::store::erased;
 use crate::store::horizon::horizon;
 use crate::store::population::Populations;
 use crate::store::rollup::PopulationKey;
@@ -13,16 +16,17 @@ use crate::store::row::Stored;
 /// Executions in one transaction. A session has a few; a forged one may have many.
 const PAGE_ROWS: i64 = 200;
 
-/// Erases the execution with this key and the attempts of the session with this key. Returns how many
-/// there were.
+/// Erases the execution with this key and the attempts of the session with this key, as somebody asked
+/// for `at` a time. Returns how many there were. What came before it and waits in a spool is left
+/// out when that is drained.
 ///
 /// # Errors
 /// What the database says; then some may be erased already.
-pub async fn erase(pool: &PgPool, key: RunKey) -> sqlx::Result<u64> {
+pub async fn erase(pool: &PgPool, key: RunKey, at: DateTime<Utc>) -> sqlx::Result<u64> {
     let mut connection = pool.acquire().await?;
     let mut erased = 0;
     loop {
-        let page = erase_page(&mut connection, key).await?;
+        let page = erase_page(&mut connection, key, at).await?;
         erased += page;
         if page < PAGE_ROWS as u64 {
             return Ok(erased);
@@ -32,10 +36,11 @@ pub async fn erase(pool: &PgPool, key: RunKey) -> sqlx::Result<u64> {
 
 /// Erases some of them. A writer that changes one of the rows is waited for; one that has read a row
 /// before it is erased starts again.
-async fn erase_page(connection: &mut PgConnection, key: RunKey) -> sqlx::Result<u64> {
+async fn erase_page(connection: &mut PgConnection, key: RunKey, at: DateTime<Utc>) -> sqlx::Result<u64> {
     let mut transaction = connection.begin().await?;
+    erased::begin(&mut transaction).await?;
     // The rows are locked in the order of all writers, and returned as they are when locked.
-    let erased = sqlx::query_scalar!(
+    let deleted = sqlx::query_scalar!(
         "delete from execution where run_key = any(array(
              select run_key from execution where run_key = $1 or session_key = $1
              order by run_key limit $2 for update
@@ -43,11 +48,14 @@ async fn erase_page(connection: &mut PgConnection, key: RunKey) -> sqlx::Result<
         key.0,
         PAGE_ROWS
     );
-    let erased = erased.fetch_all(&mut *transaction).await?;
+    let deleted = deleted.fetch_all(&mut *transaction).await?;
+    // Events that wait may name the run and not its session.
+    let keys = deleted.iter().map(|row| row.execution.key.0).chain([key.0]).collect::<Vec<_>>();
+    erased::note(&mut transaction, &keys, at).await?;
     // The rollups of days before the horizon are final: they count a run whether it is erased
     // shortly before or shortly after it would have gone for its age. Read behind the locks.
     let horizon = horizon(&mut transaction).await?;
-    let counted = erased.iter().map(|row| &row.execution);
+    let counted = deleted.iter().map(|row| &row.execution);
     let counted = counted.filter(|run| horizon.is_none_or(|first| run.first_seen.date_naive() >= first));
     let counted: Vec<_> = counted.collect();
     if !counted.is_empty() {
@@ -61,5 +69,5 @@ async fn erase_page(connection: &mut PgConnection, key: RunKey) -> sqlx::Result<
         write(&mut transaction, &[], &difference.into_rows()).await?;
     }
     transaction.commit().await?;
-    Ok(erased.len() as u64)
+    Ok(deleted.len() as u64)
 }

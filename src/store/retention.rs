@@ -8,11 +8,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
 use crate::metrics::Metrics;
+use crate::store::erased;
 use crate::store::horizon::{advance, horizon};
 use crate::store::sanity::doubt;
 
@@ -26,6 +27,8 @@ const BATCH_ROWS: i64 = 1_000;
 const PAUSE_SHARE: u32 = 4;
 /// Shortest pause.
 const MIN_PAUSE: Duration = Duration::from_millis(20);
+/// How long it is remembered what was erased: longer than an event should ever wait in a spool.
+const ERASED_KEPT: TimeDelta = TimeDelta::days(30);
 /// The advisory lock that whoever deletes holds.
 const LOCK: i64 = 0x7465_6c65_6167_6500;
 
@@ -80,6 +83,7 @@ impl Retention {
                 }
             }
         }
+        erased::forget(&mut connection, now - ERASED_KEPT).await?;
         // Also when another instance deletes, or did so before.
         if let Some(day) = horizon(&mut connection).await? {
             self.metrics.retention_horizon.set(day.and_time(NaiveTime::MIN).and_utc().timestamp());

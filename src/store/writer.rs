@@ -13,7 +13,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -27,6 +27,7 @@ use crate::store::commit::commit;
 use crate::store::database::Patience;
 use crate::store::failure::Failure;
 use crate::store::merge::{Known, join_events};
+use crate::store::pace::Pace;
 use crate::store::spool::{Spool, SpoolError};
 
 /// Writers, each with a connection of its own.
@@ -39,18 +40,11 @@ const MAX_QUEUED_BYTES: usize = 64 << 20;
 const SHORT_TEXT_BYTES: usize = 2 * 1024;
 /// Of so many events in a batch the wait of one is measured, the first one always: it waited longest.
 const WAIT_SAMPLE: usize = 16;
-/// Longest time that a batch should take. An event waits for the end of the batch before its own as
-/// well, and on a busy machine both take longer than they did: this is well below a second.
-const LONGEST_BATCH: Duration = Duration::from_millis(150);
 /// Two batches of so many events are not committed at the same time: they would wait for each other's
 /// rows of the rollups anyway, and what gathers meanwhile makes one batch, which counts each rollup row once.
 const LARGE_BATCH: usize = 128;
-/// Smaller batches tell nothing about what an event costs.
-const TELLING_BATCH: usize = 64;
 /// How often it is looked whether there is room again.
 const ROOM: Duration = Duration::from_millis(5);
-/// So many may wait however slow it is.
-const ALWAYS_ADMITTED: usize = 2 * TELLING_BATCH;
 
 /// Why an event was not committed. The client may send it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,7 +78,8 @@ impl WriteError {
 
 /// An event with the request that waits for it.
 struct Queued {
-    event: CleanEvent,
+    /// `None`: nothing but somebody who waits until all that came before is done.
+    event: Option<CleanEvent>,
     bytes: usize,
     since: Instant,
     answer: Answer,
@@ -105,38 +100,14 @@ pub struct Queue {
 struct Shard {
     sender: mpsc::Sender<Queued>,
     pace: Arc<Pace>,
+    /// Events that wait or are in a transaction.
+    unanswered: Arc<AtomicUsize>,
 }
 
 impl Shard {
     fn is_overloaded(&self) -> bool {
-        let waiting = self.sender.max_capacity() - self.sender.capacity();
-        waiting >= self.pace.admitted()
-    }
-}
-
-/// How fast a writer gets on, learnt from batches that were large enough to tell.
-#[derive(Debug, Default)]
-struct Pace {
-    /// Nanoseconds an event, a moving average; 0: not known yet.
-    event_nanos: AtomicU64,
-}
-
-impl Pace {
-    /// A batch was answered.
-    fn learn(&self, events: usize, took: Duration) {
-        if events >= TELLING_BATCH {
-            let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX) / events as u64;
-            let before = self.event_nanos.load(Ordering::Relaxed);
-            let average = if before == 0 { nanos } else { before - before / 4 + nanos / 4 };
-            self.event_nanos.store(average.max(1), Ordering::Relaxed);
-        }
-    }
-
-    /// How many may wait.
-    fn admitted(&self) -> usize {
-        let longest = LONGEST_BATCH.as_nanos() as u64;
-        let admitted = longest.checked_div(self.event_nanos.load(Ordering::Relaxed));
-        admitted.map_or(usize::MAX, |events| (events as usize).max(ALWAYS_ADMITTED))
+        // Also those that the writer has taken, and holds until it is its turn: the next one waits for them.
+        self.unanswered.load(Ordering::Relaxed) >= self.pace.admitted()
     }
 }
 
@@ -181,7 +152,9 @@ impl Queue {
             return Err(WriteError::QueueFull);
         }
         let since = Instant::now();
-        if let Err(refused) = shard.sender.try_send(Queued { event, bytes, since, answer }) {
+        shard.unanswered.fetch_add(1, Ordering::Relaxed);
+        if let Err(refused) = shard.sender.try_send(Queued { event: Some(event), bytes, since, answer }) {
+            shard.unanswered.fetch_sub(1, Ordering::Relaxed);
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return Err(match refused {
                 mpsc::error::TrySendError::Full(_) => WriteError::QueueFull,
@@ -190,6 +163,20 @@ impl Queue {
         }
         self.metrics.queue_events.inc();
         answered.await.unwrap_or(Err(WriteError::Stopping))
+    }
+
+    /// Returns when everything that is queued now was answered: it is committed, in the spool, or refused.
+    pub async fn settled(&self) {
+        let waiting = self.shards.iter().map(async |shard| {
+            let (answer, answered) = oneshot::channel();
+            let mark = Queued { event: None, bytes: 0, since: Instant::now(), answer };
+            if shard.sender.send(mark).await.is_ok() {
+                self.metrics.queue_events.inc();
+                // A writer that ended has done what it will do.
+                let _ = answered.await;
+            }
+        });
+        futures_util::future::join_all(waiting).await;
     }
 }
 
@@ -218,6 +205,7 @@ pub struct Writer {
     /// Held while a large batch is being committed.
     turn: Arc<Mutex<()>>,
     pace: Arc<Pace>,
+    unanswered: Arc<AtomicUsize>,
     waiting_bytes: Arc<AtomicUsize>,
     destination: Destination,
     known: Known,
@@ -236,17 +224,18 @@ pub fn writers(
     let (shards, writers) = (0..WRITERS)
         .map(|_| {
             let (sender, receiver) = mpsc::channel(capacity_events.div_ceil(WRITERS as usize));
-            let pace = Arc::new(Pace::default());
+            let (pace, unanswered) = <(Arc<Pace>, Arc<AtomicUsize>)>::default();
             let writer = Writer {
                 receiver,
                 turn: Arc::clone(&turn),
                 pace: Arc::clone(&pace),
+                unanswered: Arc::clone(&unanswered),
                 waiting_bytes: Arc::clone(&waiting_bytes),
                 destination: destination.clone(),
                 known: Known::default(),
                 metrics: Arc::clone(metrics),
             };
-            (Shard { sender, pace }, writer)
+            (Shard { sender, pace, unanswered }, writer)
         })
         .unzip();
     (Queue { shards, waiting_bytes, metrics: Arc::clone(metrics) }, writers)
@@ -273,12 +262,23 @@ impl Writer {
             }
             let mut events = Vec::with_capacity(queued.len());
             let mut answers = Vec::with_capacity(queued.len());
+            let mut marks = Vec::new();
             for Queued { event, answer, .. } in queued.drain(..) {
+                let Some(event) = event else {
+                    marks.push(answer);
+                    continue;
+                };
                 events.push(event.into_execution());
                 answers.push(answer);
             }
-            self.write(&events, answers).await;
+            if !events.is_empty() {
+                self.write(&events, answers).await;
+            }
+            for mark in marks {
+                let _ = mark.send(Ok(()));
+            }
             self.pace.learn(events.len(), begun.elapsed());
+            self.unanswered.fetch_sub(events.len(), Ordering::Relaxed);
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
     }
@@ -371,19 +371,5 @@ mod tests {
         drop(writers);
         assert_eq!(first.await, Err(WriteError::Stopping));
         assert_eq!(queue.write(event()).await, Err(WriteError::Stopping));
-    }
-
-    #[test]
-    fn what_would_wait_too_long_is_not_admitted() {
-        let pace = Pace::default();
-        assert_eq!(pace.admitted(), usize::MAX, "nothing is known yet");
-        pace.learn(TELLING_BATCH - 1, Duration::from_secs(60));
-        assert_eq!(pace.admitted(), usize::MAX, "a small batch tells nothing");
-        pace.learn(1000, Duration::from_millis(100));
-        assert_eq!(pace.admitted(), 1500);
-        for _ in 0..100 {
-            pace.learn(1000, Duration::from_secs(100));
-        }
-        assert_eq!(pace.admitted(), ALWAYS_ADMITTED, "else no batch would tell that it became faster");
     }
 }

@@ -30,6 +30,12 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> io::Result<Answer> {
     answer(connection)
 }
 
+pub(crate) fn delete(address: SocketAddr, path: &str) -> io::Result<Answer> {
+    let mut connection = open(address)?;
+    connection.write_all(head("DELETE", path, &[], 0).as_bytes())?;
+    answer(connection)
+}
+
 pub(crate) fn post(address: SocketAddr, path: &str, body: &[u8]) -> io::Result<Answer> {
     let mut connection = open(address)?;
     connection.write_all(&[head("POST", path, &[], body.len()).as_bytes(), body].concat())?;

@@ -10,8 +10,11 @@ mod common;
 
 mod crashes;
 mod disks;
+mod erasing;
 mod instances;
+mod machines;
 mod postgres;
+mod programs;
 mod proxy;
 mod refusals;
 mod stage;

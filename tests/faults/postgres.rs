@@ -94,7 +94,7 @@ pub(crate) fn execute(options: &PgConnectOptions, statement: &str) -> sqlx::Resu
     })
 }
 
-fn stored(options: &PgConnectOptions) -> BTreeMap<uuid::Uuid, Vec<Status>> {
+pub(crate) fn stored(options: &PgConnectOptions) -> BTreeMap<uuid::Uuid, Vec<Status>> {
     block_on(async {
         let mut connection = PgConnection::connect_with(options).await.expect("it runs");
         let times = Status::ALL.map(|status| format!("{}_at is not null", status.as_str())).join(", ");
@@ -113,7 +113,7 @@ fn stored(options: &PgConnectOptions) -> BTreeMap<uuid::Uuid, Vec<Status>> {
     })
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(future)
 }

@@ -136,6 +136,7 @@ impl Database {
     async fn empty(&mut self) {
         let tables = ROLLUPS.into_iter().chain([
             "execution",
+            "erased",
             "population",
             "signature",
             "rollup_session",

@@ -1,12 +1,17 @@
 //! Deleting, by id and by age, beside writers: nothing comes back, and no count is wrong.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, PgPool};
 use telemetry_protocol::Status;
 use telemetry_server::ingest::execution::{Execution, Facts, Told};
 use telemetry_server::ingest::identity::RunKey;
-use telemetry_server::store::database::delete_pool;
+use telemetry_server::metrics::Metrics;
+use telemetry_server::store::commit::commit_spooled;
+use telemetry_server::store::database::{Patience, delete_pool};
 use telemetry_server::store::erase::erase;
 use telemetry_server::store::horizon::horizon;
 use telemetry_server::store::merge::{Known, Merged, join_events, merge};
@@ -29,6 +34,10 @@ fn day_of(time: DateTime<Utc>) -> NaiveDate {
     time.date_naive()
 }
 
+fn pool_for(database: &Database) -> PgPool {
+    delete_pool(&database.options, &Patience { has_spool: true, outage: Arc::default() })
+}
+
 async fn connect(database: &Database) -> PgConnection {
     PgConnection::connect_with(&database.options).await.expect("it runs")
 }
@@ -46,9 +55,9 @@ fn what_is_erased_has_never_been() {
         let is_meant = |run: &Execution| run.key == id || run.session == Some(id);
         let meant: Vec<_> = joined(batches.iter().flatten()).into_values().filter(is_meant).collect();
 
-        let pool = delete_pool(&database.options);
-        assert_eq!(erase(&pool, id).await.expect("it runs"), meant.len() as u64);
-        assert_eq!(erase(&pool, id).await.expect("it runs"), 0);
+        let pool = pool_for(database);
+        assert_eq!(erase(&pool, id, Utc::now()).await.expect("it runs"), meant.len() as u64);
+        assert_eq!(erase(&pool, id, Utc::now()).await.expect("it runs"), 0);
         pool.close().await;
 
         let others = |event: &Execution| meant.iter().all(|run| run.key != event.key);
@@ -65,24 +74,24 @@ fn erasing_beside_writers_leaves_exact_counts() {
     let erased = proptest::collection::vec(any_key(), 1..12);
     each_case((two_arrangements(), erased), async |[database, _], ((batches, rearranged), erased)| {
         let mut rival = connect(database).await;
-        let pool = delete_pool(&database.options);
+        let pool = pool_for(database);
         tokio::join!(
             persist(&mut database.connection, batches),
             persist(&mut rival, rearranged),
             async {
                 for id in &erased {
-                    erase(&pool, *id).await.expect("it runs");
+                    erase(&pool, *id, Utc::now()).await.expect("it runs");
                 }
             },
             async {
                 for id in erased.iter().rev() {
-                    erase(&pool, *id).await.expect("it runs");
+                    erase(&pool, *id, Utc::now()).await.expect("it runs");
                 }
             }
         );
         database.assert_clean().await;
         for run in 0..4 {
-            erase(&pool, key(run)).await.expect("it runs");
+            erase(&pool, key(run), Utc::now()).await.expect("it runs");
         }
         assert!(database.runs().await.is_empty() && database.rollups().await.is_empty());
         database.assert_clean().await;
@@ -148,6 +157,84 @@ fn a_row_that_was_made_anew_is_not_taken_for_the_one_that_was_read() {
 }
 
 #[test]
+fn what_waited_in_a_spool_is_left_out_if_it_was_erased_meanwhile() {
+    let mut bench = Bench::new();
+    bench.run(async |[database, _]| {
+        let pool = pool_for(database);
+        let erased_at = midnight();
+        let moment = TimeDelta::microseconds(1);
+        let part = |run: u8, at| told(run, Status::Installing, "x", at);
+        let of_a_session = Execution { session: Some(key(101)), ..part(2, erased_at) };
+        let attempt = Execution { session: Some(key(101)), ..part(3, erased_at - moment) };
+        database.commit_all(vec![vec![attempt]]).await;
+        for id in [1, 101] {
+            erase(&pool, key(id), erased_at).await.expect("it runs");
+        }
+        // The last attempt was stored with its session; what waits names only itself.
+        let events = [
+            part(1, erased_at),
+            part(1, erased_at + moment),
+            of_a_session,
+            part(3, erased_at - moment),
+            part(4, erased_at - moment),
+        ];
+        let events: Vec<_> = events.iter().collect();
+        let metrics = Metrics::new().expect("right");
+        let patience = Duration::from_secs(60);
+        for _ in 0..2 {
+            let committed = commit_spooled(&pool, &mut Known::default(), &events, patience, &metrics).await;
+            committed.expect("it runs");
+        }
+        assert_eq!(database.runs().await, joined([events[1], events[4]]));
+        // Whoever drains lets go.
+        assert_eq!(erase(&pool, key(4), erased_at).await.expect("it runs"), 1);
+        database.assert_clean().await;
+        pool.close().await;
+    });
+}
+
+#[test]
+fn erasing_waits_for_a_page_that_is_being_drained() {
+    let mut bench = Bench::new();
+    bench.run(async |[database, _]| {
+        let pool = pool_for(database);
+        let mut observer = connect(database).await;
+        // The page waits for the table, and erasing for the page.
+        let mut holder = connect(database).await;
+        let mut transaction = holder.begin().await.expect("it runs");
+        sqlx::raw_sql("lock table execution in share mode")
+            .execute(&mut *transaction)
+            .await
+            .expect("it runs");
+        let run = told(1, Status::Installing, "x", midnight());
+        let (events, metrics) = ([&run], Metrics::new().expect("right"));
+        let mut known = Known::default();
+        let draining = commit_spooled(&pool, &mut known, &events, Duration::from_secs(60), &metrics);
+        let erasing = async {
+            let waiting = "select count(*) from pg_stat_activity
+                           where datname = current_database() and wait_event_type = 'Lock'";
+            let wait_for = async |observer: &mut PgConnection, number: i64| {
+                while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *observer).await.expect("it runs")
+                    < number
+                {}
+            };
+            wait_for(&mut observer, 1).await;
+            let release = async {
+                wait_for(&mut observer, 2).await;
+                transaction.rollback().await.expect("it runs");
+            };
+            tokio::join!(erase(&pool, key(1), midnight()), release).0
+        };
+        let (drained, erased) = tokio::join!(draining, erasing);
+        drained.expect("it runs");
+        assert_eq!(erased.expect("it runs"), 1, "it was committed first");
+        assert!(database.runs().await.is_empty());
+        database.assert_clean().await;
+        pool.close().await;
+    });
+}
+
+#[test]
 fn a_session_of_any_size_is_erased_beside_its_events() {
     let mut bench = Bench::new();
     bench.run(async |[database, _]| {
@@ -157,11 +244,12 @@ fn a_session_of_any_size_is_erased_beside_its_events() {
         };
         let attempts: Batches = vec![(1..=450).map(attempt).collect()];
         database.commit_all(attempts.clone()).await;
-        let pool = delete_pool(&database.options);
-        let (erased, ()) = tokio::join!(erase(&pool, key(101)), persist(&mut database.connection, attempts));
+        let pool = pool_for(database);
+        let (erased, ()) =
+            tokio::join!(erase(&pool, key(101), Utc::now()), persist(&mut database.connection, attempts));
         assert!(erased.expect("it runs") >= 450);
         database.assert_clean().await;
-        erase(&pool, key(101)).await.expect("it runs");
+        erase(&pool, key(101), Utc::now()).await.expect("it runs");
         assert!(database.runs().await.is_empty() && database.rollups().await.is_empty());
         pool.close().await;
     });
@@ -300,10 +388,10 @@ fn a_run_before_the_horizon_that_is_still_there_is_erased_without_its_counts() {
         assert_eq!(database.runs().await.len(), 2);
         assert_eq!(verify(&mut database.connection).await.expect("it runs").mismatches, []);
 
-        let pool = delete_pool(&database.options);
-        assert_eq!(erase(&pool, key(1)).await.expect("it runs"), 1);
+        let pool = pool_for(database);
+        assert_eq!(erase(&pool, key(1), Utc::now()).await.expect("it runs"), 1);
         assert_eq!(database.rollups().await, rollups);
-        assert_eq!(erase(&pool, key(3)).await.expect("it runs"), 1);
+        assert_eq!(erase(&pool, key(3), Utc::now()).await.expect("it runs"), 1);
         assert_ne!(database.rollups().await, rollups);
         assert!(database.runs().await.is_empty());
         database.assert_clean().await;

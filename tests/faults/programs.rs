@@ -1,0 +1,184 @@
+//! Programs that a deployment on several machines consists of besides the server: PostgreSQL as a
+//! distribution runs it, and HAProxy. They end with the value, and with the thread that started them.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, Uid};
+
+use crate::common::server::until;
+
+const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy");
+
+/// A port of this machine that nobody uses now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("it is bound").port()
+}
+
+/// A script of `deploy`.
+pub(crate) fn deployed(path: &str) -> String {
+    fs::read_to_string(Path::new(DEPLOY).join(path)).expect("it is there")
+}
+
+fn pg_bin() -> PathBuf {
+    let found = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/pg-bin")).output();
+    let found = String::from_utf8(found.expect("it starts").stdout).expect("a path");
+    PathBuf::from(found.trim())
+}
+
+/// A command of the account that runs PostgreSQL, which does not run as root. It gets SIGKILL with the
+/// thread that starts it.
+fn as_postgres(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]);
+    if Uid::effective().is_root() {
+        command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]);
+    }
+    let path = format!("{}:/usr/bin:/bin", pg_bin().display());
+    command.arg("--").arg(program).env_clear().env("PATH", path).current_dir("/").stdin(Stdio::null());
+    command
+}
+
+fn succeed(command: &mut Command) -> String {
+    let done = command.output().expect("it starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(done.status.success(), "{command:?}: {} {}", text(&done.stdout), text(&done.stderr));
+    text(&done.stdout)
+}
+
+/// A PostgreSQL on a port of its own.
+pub(crate) struct Cluster {
+    pub(crate) folder: PathBuf,
+    pub(crate) port: u16,
+    process: Child,
+}
+
+impl Cluster {
+    /// A new one, below a folder that the account of PostgreSQL may write to.
+    pub(crate) fn primary(parent: &Path) -> Self {
+        let folder = parent.join("one");
+        let options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"];
+        succeed(as_postgres("initdb").arg("-D").arg(&folder).args(options));
+        let settings = folder.join("postgresql.conf");
+        let own = deployed("replica/primary.conf").replace("listen_addresses = '*'", "");
+        fs::write(&settings, fs::read_to_string(&settings).expect("it is there") + &own).expect("it is ours");
+        Self::start(folder)
+    }
+
+    /// A replica, made as on a machine of its own.
+    pub(crate) fn replica(parent: &Path, primary: &Self) -> Self {
+        let folder = parent.join("two");
+        let script = deployed("replica/setup");
+        let primary = format!("host=127.0.0.1 port={} user=postgres", primary.port);
+        succeed(as_postgres("bash").args(["-c", &script, "setup"]).arg(&folder).arg(primary));
+        Self::start(folder)
+    }
+
+    fn start(folder: PathBuf) -> Self {
+        let port = free_port();
+        let log = fs::File::create(folder.with_extension("log")).expect("a new file");
+        let process = as_postgres("postgres")
+            .arg("-D")
+            .arg(&folder)
+            .args([
+                "-p",
+                &port.to_string(),
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "unix_socket_directories=",
+            ])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("it starts");
+        let cluster = Self { folder, port, process };
+        until("PostgreSQL answers", || cluster.try_sql("select 1").is_some());
+        cluster
+    }
+
+    /// Where it is, for libpq.
+    pub(crate) fn connection(&self) -> String {
+        format!("host=127.0.0.1 port={} user=postgres dbname=postgres", self.port)
+    }
+
+    pub(crate) fn sql(&self, statement: &str) -> String {
+        self.try_sql(statement).expect(statement)
+    }
+
+    pub(crate) fn try_sql(&self, statement: &str) -> Option<String> {
+        let mut psql = as_postgres("psql");
+        psql.arg(self.connection()).args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement]);
+        let done = psql.output().expect("it starts");
+        done.status.success().then(|| String::from_utf8_lossy(&done.stdout).trim().to_owned())
+    }
+
+    /// By the script for that.
+    pub(crate) fn promote(&self) {
+        let script = deployed("replica/promote");
+        succeed(
+            as_postgres("bash").args(["-c", &script, "promote"]).arg(&self.folder).arg(self.connection()),
+        );
+    }
+
+    /// Ends it with a signal that it cannot see coming.
+    pub(crate) fn kill(&mut self) {
+        self.signal(Signal::SIGKILL);
+        let ended = self.process.wait().expect("it is our child");
+        assert_eq!(ended.signal(), Some(9));
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let _ = kill(Pid::from_raw(self.process.id().cast_signed()), signal);
+    }
+
+    /// To all its processes.
+    pub(crate) fn signal_all(&self, signal: Signal) {
+        let postmaster = self.process.id();
+        let children = fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children"));
+        let children = children.expect("it runs");
+        for process in children.split_whitespace().filter_map(|id| id.parse().ok()) {
+            let _ = kill(Pid::from_raw(process), signal);
+        }
+        self.signal(signal);
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if matches!(self.process.try_wait(), Ok(None)) {
+            self.signal_all(Signal::SIGCONT);
+            // At once, without a checkpoint.
+            self.signal(Signal::SIGQUIT);
+            let _ = self.process.wait();
+        }
+    }
+}
+
+/// HAProxy with a file of `deploy/haproxy`.
+pub(crate) struct HaProxy(Child);
+
+impl HaProxy {
+    /// As root or as whoever runs the test; the checks are run by the same.
+    pub(crate) fn start(file: &str, variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--", "haproxy", "-db", "-q", "-f"]);
+        command.arg(Path::new(DEPLOY).join("haproxy").join(file));
+        let path = "/usr/sbin:/usr/bin:/sbin:/bin";
+        command.env_clear().env("PATH", path).envs(variables.iter().copied());
+        // What it complains about belongs into the output of the test.
+        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        Self(process.expect("HAProxy is installed: scripts/setup test"))
+    }
+}
+
+impl Drop for HaProxy {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
