@@ -73,7 +73,7 @@ fn what_waits_on_another_machine_is_erased_as_well() {
     (0..RUNS).for_each(|id| report(cut_off.address, &id.to_string(), Status::Failed));
     assert_eq!(waiting(cut_off.address), (RUNS + 1) as f64);
 
-    let erased = |id: usize| id % 3 == 0;
+    let erased = |id: usize| id.is_multiple_of(3);
     let (before, during): (Vec<_>, Vec<_>) = (0..RUNS).filter(|id| erased(*id)).partition(|id| id % 2 == 0);
     let erase_all = |ids: &[usize]| {
         ids.iter().for_each(|id| assert_eq!(erase(near.address, &id.to_string()), 204, "{id}"));
