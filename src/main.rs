@@ -248,6 +248,9 @@ async fn verify(config: &Config, options: &PgConnectOptions) -> anyhow::Result<E
     for mismatch in seen.mismatches.iter().take(PRINTED_MISMATCHES) {
         match mismatch {
             Mismatch::Rollup { row, excess } => writeln!(out, "rollup row differs: {row} by {excess:?}")?,
+            Mismatch::Span { first_day, days, row } => {
+                writeln!(out, "the sum over {days} days from {first_day} differs: {row}")?;
+            }
             Mismatch::Sessions { day } => writeln!(out, "the sessions that began on {day} differ")?,
             Mismatch::Derived { day, column, stored, derived } => {
                 writeln!(

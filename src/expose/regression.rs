@@ -6,15 +6,17 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use telemetry_protocol::Generation;
 use telemetry_protocol::exit_code::explain;
+use utoipa::ToSchema;
 
 use crate::expose::execution::rfc3339;
 use crate::expose::numbers::Rate;
+use crate::expose::table::lists;
 use crate::regression::proportion::Proportion;
 use crate::regression::{BASELINE_DAYS, Day, Evidence, FALSE_DISCOVERIES, Findings, Scope, Series};
-use crate::store::insight::{PlatformDay, ReasonCode, ReasonSignature};
+use crate::store::insight::{PlatformSeries, ReasonCode, ReasonSignature};
 
 /// The answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Regressions {
     /// For when it is true.
     #[serde(serialize_with = "rfc3339")]
@@ -31,8 +33,10 @@ pub struct Regressions {
     pub regressions: Vec<RegressionView>,
 }
 
+lists!(Regressions: regressions);
+
 /// A script that fails more than before.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RegressionView {
     /// Script.
     pub app: String,
@@ -48,7 +52,7 @@ pub struct RegressionView {
 }
 
 /// Where the rate rose, and by how much.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct EvidenceView {
     /// `script`, `os`, `pve`: which runs of the script.
     pub scope: &'static str,
@@ -69,7 +73,7 @@ pub struct EvidenceView {
 }
 
 /// A reason.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SignatureReason {
     /// 16 hexadecimal digits.
     pub id: String,
@@ -84,7 +88,7 @@ pub struct SignatureReason {
 }
 
 /// An exit code.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct CodeReason {
     /// The code; `null` where none was told.
     pub exit_code: Option<i16>,
@@ -103,18 +107,20 @@ pub struct CodeReason {
 /// The histories that are compared. Every run has an operating system, if only none: together they are the
 /// script.
 #[must_use]
-pub fn series(rows: &[PlatformDay]) -> Vec<Series> {
+pub fn series(rows: &[PlatformSeries]) -> Vec<Series> {
     let mut all = BTreeMap::<(&str, Scope), BTreeMap<NaiveDate, Proportion>>::new();
     for row in rows {
-        let failed = Proportion::new(row.failed, row.runs);
         let is_os = row.property == "os";
         let part = match row.value.as_str() {
             "" => None,
             value => Some(if is_os { Scope::Os(value.to_owned()) } else { Scope::Pve(value.to_owned()) }),
         };
         for scope in part.into_iter().chain(is_os.then_some(Scope::Script)) {
-            let day = all.entry((&row.app, scope)).or_default().entry(row.day).or_default();
-            *day = day.plus(failed);
+            let days = all.entry((&row.app, scope)).or_default();
+            for ((day, failed), runs) in row.days.iter().zip(&row.failed).zip(&row.runs) {
+                let sum = days.entry(*day).or_default();
+                *sum = sum.plus(Proportion::new(*failed, *runs));
+            }
         }
     }
     let series = |((app, scope), days): ((&str, Scope), BTreeMap<_, _>)| {

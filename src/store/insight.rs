@@ -3,25 +3,26 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::ingest::execution::Execution;
+use crate::store::read::records::{EARLIEST, LATEST};
 use crate::store::read::{Snapshot, counts::DurationCount};
 use crate::store::row::Stored;
 use crate::store::sessions::as_of;
 
-/// First attempts of a script on a value of a property, on one day.
+/// First attempts of a script on a value of a property, by day.
 #[derive(Debug)]
-pub struct PlatformDay {
+pub struct PlatformSeries {
     /// Script.
     pub app: String,
     /// `os`, `pve`.
     pub property: String,
     /// Family or version, or empty.
     pub value: String,
-    /// UTC day.
-    pub day: NaiveDate,
-    /// Failed ones.
-    pub failed: i64,
-    /// Succeeded and failed ones.
-    pub runs: i64,
+    /// UTC days, in any order.
+    pub days: Vec<NaiveDate>,
+    /// Failed ones of each.
+    pub failed: Vec<i64>,
+    /// Succeeded and failed ones of each.
+    pub runs: Vec<i64>,
 }
 
 /// Failed runs of a script for one reason.
@@ -75,6 +76,10 @@ pub struct SignatureCount {
     pub last_week: i64,
     /// In the seven days before.
     pub week_before: i64,
+    /// The scripts with the most of the failed runs, most first.
+    pub names: Vec<String>,
+    /// Failed runs of each of these.
+    pub runs_of_names: Vec<i64>,
 }
 
 /// Failures of one script for one reason.
@@ -197,8 +202,10 @@ pub struct Moment {
 /// From what a series is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// By script or population.
+    /// By script.
     Scripts,
+    /// By population or outcome.
+    Days,
     /// By a facet.
     Facets,
     /// By hour.
@@ -220,6 +227,7 @@ pub struct SessionCount {
     pub saved: i64,
 }
 
+/// `counts!` is of what stands in the rollups of days; `sums!` of a cover of the days.
 macro_rules! counts {
     ($($(#[$doc:meta])* $name:ident($($more:ident: $type:ty),*) -> $row:ident in $file:tt;)+) => {
         impl Snapshot<'_> {
@@ -251,11 +259,7 @@ macro_rules! counts {
 
 counts! {
     /// First attempts that succeeded or failed; the filter has both its dates.
-    platform_days() -> PlatformDay in "src/store/sql/regression_series.sql";
-    /// Failures by reason, most frequent first: those that came first on `new_since` or later, and how
-    /// many there were in the weeks before `today`.
-    failures_by_signature(new_since: Option<NaiveDate>, today: NaiveDate, limit: i64) -> SignatureCount
-        in "src/store/sql/signatures.sql";
+    platform_series() -> PlatformSeries in "src/store/sql/regression_series.sql";
     /// The scripts with the most failures for each of some reasons.
     signature_scripts(signatures: &[i64], limit: i64) -> SignatureScript
         in "src/store/sql/signature_scripts.sql";
@@ -271,19 +275,100 @@ counts! {
     script_signatures(app: &str, limit: i64) -> ScriptSignature in "src/store/sql/script_signatures.sql";
     /// Successful runs of a script by duration, shortest first.
     script_durations(app: &str) -> DurationCount in "src/store/sql/script_durations.sql";
-    /// Runs by where their scripts came from, most frequent first.
-    runtimes() -> RuntimeCount in "src/store/sql/runtimes.sql";
-    /// Sessions by day, then by script, most first.
-    sessions(app: Option<&str>) -> SessionCount in "src/store/sql/sessions.sql";
-    /// See [`Snapshot::series`].
-    series_of_scripts(group: &str, bucket: &str, groups: i64) -> Moment in "src/store/sql/series_of_scripts.sql";
     /// See [`Snapshot::series`].
     series_of_facets(group: &str, bucket: &str, groups: i64) -> Moment in "src/store/sql/series_of_facets.sql";
     /// See [`Snapshot::series`].
     series_of_hours(group: &str, bucket: &str, groups: i64) -> Moment in "src/store/sql/series_of_hours.sql";
 }
 
+macro_rules! sums {
+    ($($(#[$doc:meta])* $name:ident($($more:ident: $type:ty),*) -> $row:ident of $cover:ident in $file:tt;)+) => {
+        impl Snapshot<'_> {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// What the database says.
+                pub async fn $name(&mut self $(, $more: $type)*) -> sqlx::Result<Vec<$row>> {
+                    let (cover, f) = (self.$cover().await?, self.filter);
+                    sqlx::query_file_as!(
+                        $row,
+                        $file,
+                        &cover.days,
+                        &cover.spans,
+                        f.repo.as_deref(),
+                        f.slug.as_deref(),
+                        f.kind.as_deref(),
+                        f.platform.as_deref()
+                        $(, $more as _)*
+                    )
+                    .fetch_all(&mut *self.transaction)
+                    .await
+                }
+            )+
+        }
+    };
+}
+
+sums! {
+    /// Failures by reason, most frequent first: those that came first on `new_since` or later, how
+    /// many there were in the weeks before `today`, and `apps` of the scripts hit most.
+    failures_by_signature(new_since: Option<NaiveDate>, today: NaiveDate, limit: i64, apps: i32) -> SignatureCount
+        of cover in "src/store/sql/signatures.sql";
+    /// Runs by where their scripts came from, most frequent first.
+    runtimes() -> RuntimeCount of cover in "src/store/sql/runtimes.sql";
+    /// See [`Snapshot::series`].
+    series_of_days(group: &str, bucket: &str, groups: i64) -> Moment of cover_by_day
+        in "src/store/sql/series_of_days.sql";
+}
+
 impl Snapshot<'_> {
+    /// Sessions by script, most first, and by day: of one script, or of all.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn sessions(&mut self, app: Option<&str>) -> sqlx::Result<Vec<SessionCount>> {
+        let (cover, by_day, f) = (self.cover().await?, self.cover_by_day().await?, self.filter);
+        sqlx::query_file_as!(
+            SessionCount,
+            "src/store/sql/sessions.sql",
+            &cover.days,
+            &cover.spans,
+            f.repo.as_deref(),
+            f.slug.as_deref(),
+            f.kind.as_deref(),
+            f.platform.as_deref(),
+            &by_day.days,
+            &by_day.spans,
+            app
+        )
+        .fetch_all(&mut *self.transaction)
+        .await
+    }
+
+    /// See [`Snapshot::series`].
+    async fn series_of_scripts(&mut self, bucket: &str, groups: i64) -> sqlx::Result<Vec<Moment>> {
+        let (cover, by_day, f) = (self.cover().await?, self.cover_by_day().await?, self.filter);
+        sqlx::query_file_as!(
+            Moment,
+            "src/store/sql/series_of_scripts.sql",
+            &cover.days,
+            &cover.spans,
+            f.repo.as_deref(),
+            f.slug.as_deref(),
+            f.kind.as_deref(),
+            f.platform.as_deref(),
+            bucket,
+            groups,
+            f.from.unwrap_or(EARLIEST),
+            f.to.unwrap_or(LATEST),
+            &by_day.days,
+            &by_day.spans
+        )
+        .fetch_all(&mut *self.transaction)
+        .await
+    }
+
     /// Runs with an app by time, group and outcome, earliest first; only so many groups have a name.
     ///
     /// # Errors
@@ -296,7 +381,8 @@ impl Snapshot<'_> {
         groups: i64,
     ) -> sqlx::Result<Vec<Moment>> {
         match source {
-            Source::Scripts => self.series_of_scripts(group, bucket, groups).await,
+            Source::Scripts => self.series_of_scripts(bucket, groups).await,
+            Source::Days => self.series_of_days(group, bucket, groups).await,
             Source::Facets => self.series_of_facets(group, bucket, groups).await,
             Source::Hours => self.series_of_hours(group, bucket, groups).await,
         }

@@ -16,6 +16,7 @@ pub mod commit;
 pub mod spool;
 pub mod writer;
 pub mod horizon;
+pub mod spans;
 pub mod sessions;
 pub mod drain;
 pub mod recount;

@@ -1,27 +1,27 @@
--- $1 first day, $2 last day, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict.
--- $7: open runs whose last event lies at this full hour or later are running. $8: length of the lists.
--- Runs by script, which is an application and its type: a row for each script in one of the lists, and
--- a row without an app for each type, with everything that has it.
-with counted as materialized (
-    select app, population, outcome, sum(runs)::bigint as runs,
-        coalesce(sum(runs) filter (where open_hour >= $7), 0)::bigint as running,
-        sum(duration_count)::bigint as duration_count, sum(duration_sum)::bigint as duration_sum
-    from rollup_script
-    where ($1::date is null or day >= $1) and ($2::date is null or day <= $2)
-    group by app, population, outcome
-), script as materialized (
-    select app, kind, sum(runs)::bigint as runs, sum(running)::bigint as running,
-        coalesce(sum(runs) filter (where outcome = 'success'), 0)::bigint as success,
-        coalesce(sum(runs) filter (where outcome = 'failed'), 0)::bigint as failed,
-        coalesce(sum(runs) filter (where outcome = 'blocked'), 0)::bigint as blocked,
-        coalesce(sum(runs) filter (where outcome = 'aborted'), 0)::bigint as aborted,
-        coalesce(sum(duration_count) filter (where outcome = 'success'), 0)::bigint as duration_count,
+-- $1 days and $2 spans of days, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict.
+-- $7: open runs whose last event lies at this full hour or later are running; none of the spans has any.
+-- $8: length of the lists. Runs by script, which is an application and its type: a row for each script in
+-- one of the lists, and a row without an app for each type, with everything that has it.
+with script as materialized (
+    select app, kind, sum(runs::integer) as runs,
+        coalesce(sum(runs::integer) filter (where open_hour >= $7), 0) as running,
+        coalesce(sum(runs::integer) filter (where outcome = 'success'), 0) as success,
+        coalesce(sum(runs::integer) filter (where outcome = 'failed'), 0) as failed,
+        coalesce(sum(runs::integer) filter (where outcome = 'blocked'), 0) as blocked,
+        coalesce(sum(runs::integer) filter (where outcome = 'aborted'), 0) as aborted,
+        coalesce(sum(duration_count::integer) filter (where outcome = 'success'), 0) as duration_count,
         coalesce(sum(duration_sum) filter (where outcome = 'success'), 0)::bigint as duration_sum
-    from counted join population on population.id = population
+    from (
+        select population, app, outcome, open_hour, runs, duration_count, duration_sum
+        from rollup_script where day = any($1::date[])
+        union all
+        select population, app, outcome, 'epoch', runs, duration_count, duration_sum
+        from span_script where span = any($2::integer[])
+    ) as counted join population on population.id = population
     where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
         and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
     group by app, kind
-    having sum(runs) <> 0
+    having sum(runs::integer) <> 0
 ), ranked as (
     select *,
         dense_rank() over (order by app_runs desc, app) as app_rank,
