@@ -66,7 +66,8 @@ create table span_signature (
     -- First and last day with a run.
     first_day date not null,
     last_day date not null,
-    primary key (span, population, app, outcome, signature)
+    -- By signature first: where the most frequent ones hit is looked up.
+    primary key (span, signature, population, app, outcome)
 );
 
 -- Runs with an app by day: small and in one place. Only of the shortest spans.

@@ -20,8 +20,7 @@ pub(crate) const AGGREGATES: [Aggregate; 17] = [
     aggregate(
         "/api/dashboard?",
         "app, kind, outcome, os_type, method, pve_version, gpu_vendor, gpu_passthrough, repo_slug, exit_code, generation,
-         signature, date(first_seen), count(*), avg(install_duration),
-         percentile_cont(array[0.5, 0.95]) within group (order by install_duration)",
+         signature, date(first_seen), count(*), avg(install_duration)",
         "group by grouping sets ((app, kind, outcome), (os_type), (method), (pve_version), (gpu_vendor, gpu_passthrough),
          (repo_slug), (exit_code, generation), (signature), (date(first_seen), outcome))",
     ),

@@ -1,17 +1,25 @@
 -- $1 days and $2 spans of days, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict.
--- Only runs with an app: each of them has exactly one generation. The spans are of the shortest kind.
-select day as "day!", outcome as "outcome!", sum(runs::integer) as "runs!"
+-- Only runs with an app: each of them has exactly one generation. The spans are of the shortest kind, and hold
+-- no day that is among the others.
+select day as "day!", outcome as "outcome!", runs as "runs!"
 from (
-    select day, population, outcome, runs from rollup_facet
+    select day, outcome, sum(runs::integer) as runs from rollup_facet
     where day = any($1::date[]) and facet = 'generation'
+        and population = any(array(
+            select id from population
+            where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
+                and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
+        ))
+    group by day, outcome
     union all
-    select day, population, outcome, runs from span_day where span = any($2::integer[])
+    select day, outcome, sum(runs::integer) from span_day
+    where span = any($2::integer[])
+        and population = any(array(
+            select id from population
+            where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
+                and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
+        ))
+    group by day, outcome
 ) as counted
-where population in (
-        select id from population
-        where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
-            and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
-)
-group by day, outcome
-having sum(runs::integer) <> 0
+where runs <> 0
 order by day, outcome

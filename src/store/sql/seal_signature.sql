@@ -10,4 +10,4 @@ from (
 ) as part
 group by population, app, outcome, signature
 having sum(runs) <> 0
-order by population, app, outcome, signature
+order by signature, population, app, outcome

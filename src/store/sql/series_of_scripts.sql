@@ -4,27 +4,36 @@
 -- have a name are looked up, the others are what remains.
 with ranked as materialized (
     select app from (
-        select population, app, runs from rollup_script where day = any($1::date[])
+        select app, sum(runs::integer) as runs from rollup_script
+        where day = any($1::date[]) and app <> ''
+            and population = any(array(
+            select id from population
+            where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
+                and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
+        ))
+        group by app
         union all
-        select population, app, runs from span_script where span = any($2::integer[])
+        select app, sum(runs::integer) from span_script
+        where span = any($2::integer[]) and app <> ''
+            and population = any(array(
+            select id from population
+            where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
+                and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
+        ))
+        group by app
     ) as counted
-    where app <> '' and population in (
-        select id from population
-        where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
-            and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
-    )
-    group by app having sum(runs::integer) <> 0
-    order by sum(runs::integer) desc, app
+    group by app having sum(runs) <> 0
+    order by sum(runs) desc, app
     limit $8
 ), named as materialized (
     select date_trunc($7, day::timestamp) at time zone 'UTC' as moment, app, outcome, sum(runs::integer) as runs
     from rollup_script
     where app = any(array(select app from ranked)) and day >= $9::date and day <= $10::date
-        and population in (
+        and population = any(array(
             select id from population
             where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
                 and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
-        )
+        ))
     group by 1, app, outcome
 ), parts as (
     select moment, app, outcome, runs from named
@@ -38,11 +47,11 @@ with ranked as materialized (
         union all
         select day, population, outcome, runs from span_day where span = any($12::integer[])
     ) as part
-    where population in (
-        select id from population
-        where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
-            and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
-    )
+    where population = any(array(
+            select id from population
+            where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
+                and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
+        ))
 )
 select moment as "moment!", app as "name?", outcome as "outcome!", sum(runs)::bigint as "runs!"
 from parts
