@@ -13,6 +13,8 @@ local errors = {
 }
 -- An end comes so many runs after its start, on the same thread.
 local lag = 3000
+-- One run in so many is another attempt of its session, as in recorded traffic.
+local retries = 160
 local templates, ends = {}, {}
 local prefix, counter = "", 0
 
@@ -65,6 +67,8 @@ function request()
     rest = templates[run % 512 + 1]
   end
   local id = string.format("%s-%08x", prefix, run % 0x100000000)
-  local json = '{\n    "payload_version": 2,\n    "random_id": "' .. id .. '",\n    "execution_id": "' .. id .. 'e' .. rest
+  -- A first attempt has the id of its session; few attempts are another one.
+  local retry = run % retries == 0 and "r" or ""
+  local json = '{\n    "payload_version": 2,\n    "random_id": "' .. id .. '",\n    "execution_id": "' .. id .. retry .. rest
   return request_head(#json) .. json
 end

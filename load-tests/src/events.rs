@@ -61,7 +61,7 @@ impl Run {
         format!(
             r#"{{
     "payload_version": 2,
-    "random_id": "{id:016x}", "execution_id": "{id:016x}e",
+    "random_id": "{id:016x}", "execution_id": "{id:016x}",
     "type": "lxc", "nsapp": "{app}", "status": "{status}", "ct_type": 1, "disk_size": 8,
     "core_count": 2, "ram_size": 2048, "os_type": "{system}", "os_version": "{version}",
     "pve_version": "9.0.3", "method": "default", "exit_code": {code}, "error": "{error}",

@@ -4,8 +4,11 @@
 //! after scrubbing, so that no half of a secret escapes recognition.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::mem::take;
 
+use foldhash::fast::RandomState;
 use telemetry_protocol::scrub::{scrub as scrub_text, scrub_tail, scrub_version};
 
 use crate::ingest::execution::{Facts, Told, with_facts};
@@ -41,12 +44,27 @@ pub fn scrub_facts(mut facts: Facts) -> Facts {
     Facts { error, failed_command: command, ..facts }
 }
 
-type Scrubber = fn(&str) -> Cow<'_, str>;
+/// How a short text is read: four numbers with dots are an address, unless a version is asked for.
+#[derive(Clone, Copy)]
+enum Scrubber {
+    Version,
+    Other,
+}
 
-/// Four numbers with dots are an address, unless a version is asked for.
 fn scrubber(fact: &str) -> Scrubber {
     let is_version = matches!(fact, "app_version" | "kernel_version" | "os_version" | "pve_version");
-    if is_version { scrub_version } else { scrub_text }
+    if is_version { Scrubber::Version } else { Scrubber::Other }
+}
+
+/// Short texts that are left as they are. The same few are told again and again; to know them halves the
+/// work of this stage. What was changed is not remembered.
+type Harmless = HashSet<Text, RandomState>;
+
+/// Most texts that a thread remembers, of each kind.
+const MAX_HARMLESS: usize = 4096;
+
+thread_local! {
+    static HARMLESS: RefCell<[Harmless; 2]> = RefCell::default();
 }
 
 /// A fact that may hold a short text.
@@ -58,7 +76,24 @@ impl ShortText for Told<i32> {}
 impl ShortText for Told<bool> {}
 impl ShortText for Told<Text> {
     fn scrub(&mut self, scrubber: Scrubber) {
-        clean(self, MAX_SHORT_TEXT_BYTES, scrubber);
+        let Some(before) = self.get().cloned() else { return };
+        HARMLESS.with_borrow_mut(|harmless| {
+            let harmless = &mut harmless[scrubber as usize];
+            if harmless.contains(&before) {
+                return;
+            }
+            let scrub = match scrubber {
+                Scrubber::Version => scrub_version,
+                Scrubber::Other => scrub_text,
+            };
+            clean(self, MAX_SHORT_TEXT_BYTES, scrub);
+            if self.get() == Some(&before) {
+                if harmless.len() == MAX_HARMLESS {
+                    harmless.clear();
+                }
+                harmless.insert(before);
+            }
+        });
     }
 }
 

@@ -10,6 +10,7 @@ use crate::ingest::execution::Execution;
 use crate::store::batch::write;
 use crate::store::difference::Difference;
 use crate::store::population::Populations;
+use crate::store::recent::{Expected, Recent};
 use crate::store::rollup::PopulationKey;
 use crate::store::row::{Stored, Written};
 use crate::store::signature::Signatures;
@@ -17,13 +18,15 @@ use crate::store::signature::Signatures;
 /// SQLSTATE of a batch that was too late.
 const SERIALIZATION_FAILURE: &str = "40001";
 
-/// What a writer remembers of the small tables that its rows point to.
+/// What a writer remembers: the small tables that its rows point to, and rows.
 #[derive(Debug, Default)]
 pub struct Known {
     /// Ids of populations.
     pub populations: Populations,
     /// Signatures that have a template.
     pub signatures: Signatures,
+    /// Rows that it wrote.
+    pub recent: Recent,
 }
 
 /// How a batch ended.
@@ -52,8 +55,9 @@ pub fn join_events<'a>(events: impl IntoIterator<Item = &'a Execution>) -> Vec<C
 
 /// A run as it stands and as it will stand.
 struct Change<'a> {
-    old: Option<(&'a Execution, i32)>,
+    old: Option<(Box<Execution>, i32)>,
     new: Cow<'a, Execution>,
+    revision: i32,
 }
 
 /// Merges runs, as [`join_events`] returns them, into the database. `connection` is in no
@@ -66,32 +70,37 @@ pub async fn merge(
     known: &mut Known,
     runs: &[Cow<'_, Execution>],
 ) -> sqlx::Result<Merged> {
-    let stored = read_rows(connection, runs).await?;
-    let changes = changes(runs, &stored);
+    let Known { populations, signatures, recent } = known;
+    let rows = rows(connection, recent, runs).await?;
+    let changes = changes(runs, rows);
     if changes.is_empty() {
         return Ok(Merged::Committed);
     }
-    let Known { populations, signatures } = known;
     populations.learn(connection, &touched(&changes)).await?;
     signatures.learn(connection, changes.iter().map(|change| change.new.as_ref())).await?;
 
-    let first_revision = first_revision();
     let mut difference = Difference::default();
     let mut rows = Vec::with_capacity(changes.len());
-    for Change { old, new } in &changes {
+    for Change { old, new, revision } in &changes {
         // A population that was just learnt has an id.
         let id = |execution| populations.id(PopulationKey::of(execution)).unwrap_or_default();
         difference.count(new, id(new), 1);
         if let Some((old, _)) = old {
             difference.count(old, id(old), -1);
         }
-        let revision = old.map_or(first_revision, |(_, revision)| revision + 1);
-        rows.push(Written { execution: new, revision, is_new: old.is_none() });
+        rows.push(Written { execution: new, revision: *revision, is_new: old.is_none() });
     }
 
     match write(connection, &rows, &difference.into_rows()).await {
-        Ok(()) => Ok(Merged::Committed),
+        Ok(()) => {
+            recent.committed();
+            for Change { new, revision, .. } in changes {
+                recent.keep(new, revision);
+            }
+            Ok(Merged::Committed)
+        }
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(SERIALIZATION_FAILURE) => {
+            recent.outrun();
             Ok(Merged::Outrun)
         }
         Err(error) => Err(error),
@@ -105,32 +114,53 @@ fn first_revision() -> i32 {
     (RandomState::new().build_hasher().finish() >> 34) as i32
 }
 
-/// The runs that are stored, with their revisions, sorted by key.
-async fn read_rows(connection: &mut PgConnection, runs: &[Cow<'_, Execution>]) -> sqlx::Result<Vec<Stored>> {
-    let keys: Vec<_> = runs.iter().map(|run| run.key.0).collect();
-    let rows = sqlx::query_scalar!(
-        "select execution as \"row!: Stored\" from execution where run_key = any($1)",
-        &keys
-    );
-    let mut stored = rows.fetch_all(connection).await?;
-    stored.sort_unstable_by_key(|row| row.execution.key);
-    Ok(stored)
+/// For each run its row with the revision, if it has one: as remembered, else as stored.
+async fn rows(
+    connection: &mut PgConnection,
+    recent: &mut Recent,
+    runs: &[Cow<'_, Execution>],
+) -> sqlx::Result<Vec<Option<(Box<Execution>, i32)>>> {
+    let expected: Vec<_> = runs.iter().map(|run| recent.expect(run)).collect();
+    let unknown = runs.iter().zip(&expected).filter(|(_, expected)| matches!(expected, Expected::Unknown));
+    let unknown: Vec<_> = unknown.map(|(run, _)| run.key.0).collect();
+    let mut stored = Vec::new();
+    if !unknown.is_empty() {
+        let rows = sqlx::query_scalar!(
+            "select execution as \"row!: Stored\" from execution where run_key = any($1)",
+            &unknown
+        );
+        stored = rows.fetch_all(connection).await?;
+        stored.sort_unstable_by_key(|row| row.execution.key);
+    }
+    let mut stored = stored.into_iter().peekable();
+    let row = |(run, expected): (&Cow<'_, Execution>, Expected)| match expected {
+        Expected::Row(row, revision) => Some((row, revision)),
+        Expected::New => None,
+        Expected::Unknown => stored
+            .next_if(|row| row.execution.key == run.key)
+            .map(|Stored { execution, revision, .. }| (Box::new(execution), revision)),
+    };
+    Ok(runs.iter().zip(expected).map(row).collect())
 }
 
 /// What is to be written: runs that are new or that the events change.
-fn changes<'a>(runs: &'a [Cow<'_, Execution>], stored: &'a [Stored]) -> Vec<Change<'a>> {
-    let mut stored = stored.iter().peekable();
+fn changes<'a>(runs: &'a [Cow<'_, Execution>], rows: Vec<Option<(Box<Execution>, i32)>>) -> Vec<Change<'a>> {
+    let first_revision = first_revision();
     let mut changes = Vec::with_capacity(runs.len());
-    for run in runs {
-        match stored.next_if(|old| old.execution.key == run.key) {
-            None => changes.push(Change { old: None, new: Cow::Borrowed(run.as_ref()) }),
-            Some(Stored { execution: old, revision, .. }) => {
-                let mut new = old.clone();
-                new.join(run);
-                if new != *old {
-                    changes.push(Change { old: Some((old, *revision)), new: Cow::Owned(new) });
-                }
-            }
+    for (run, old) in runs.iter().zip(rows) {
+        let Some((old, revision)) = old else {
+            let new = Cow::Borrowed(run.as_ref());
+            changes.push(Change { old: None, new, revision: first_revision });
+            continue;
+        };
+        let mut new = old.clone();
+        new.join(run);
+        if new != old {
+            changes.push(Change {
+                old: Some((old, revision)),
+                new: Cow::Owned(*new),
+                revision: revision + 1,
+            });
         }
     }
     changes
@@ -138,6 +168,6 @@ fn changes<'a>(runs: &'a [Cow<'_, Execution>], stored: &'a [Stored]) -> Vec<Chan
 
 /// The populations to which the runs belong and belonged.
 fn touched<'a>(changes: &'a [Change<'_>]) -> Vec<PopulationKey<'a>> {
-    let old = changes.iter().filter_map(|change| change.old.map(|(old, _)| old));
+    let old = changes.iter().filter_map(|change| Some(change.old.as_ref()?.0.as_ref()));
     changes.iter().map(|change| change.new.as_ref()).chain(old).map(PopulationKey::of).collect()
 }

@@ -10,6 +10,7 @@ pub mod population;
 pub mod signature;
 pub mod difference;
 pub mod batch;
+pub mod recent;
 pub mod merge;
 pub mod failure;
 pub mod commit;

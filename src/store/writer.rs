@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use sqlx::PgPool;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::ingest::execution::{Execution, Told};
 use crate::ingest::validate::CleanEvent;
@@ -42,6 +42,9 @@ const WAIT_SAMPLE: usize = 16;
 /// Longest time that a batch should take. An event waits for the end of the batch before its own as
 /// well, and on a busy machine both take longer than they did: this is well below a second.
 const LONGEST_BATCH: Duration = Duration::from_millis(150);
+/// Two batches of so many events are not committed at the same time: they would wait for each other's
+/// rows of the rollups anyway, and what gathers meanwhile makes one batch, which counts each rollup row once.
+const LARGE_BATCH: usize = 128;
 /// Smaller batches tell nothing about what an event costs.
 const TELLING_BATCH: usize = 64;
 /// So many may wait however slow it is.
@@ -196,6 +199,8 @@ pub struct Destination {
 #[derive(Debug)]
 pub struct Writer {
     receiver: mpsc::Receiver<Queued>,
+    /// Held while a large batch is being committed.
+    turn: Arc<Mutex<()>>,
     pace: Arc<Pace>,
     waiting_bytes: Arc<AtomicUsize>,
     destination: Destination,
@@ -211,12 +216,14 @@ pub fn writers(
     metrics: &Arc<Metrics>,
 ) -> (Queue, Vec<Writer>) {
     let waiting_bytes = Arc::new(AtomicUsize::new(0));
+    let turn = Arc::new(Mutex::new(()));
     let (shards, writers) = (0..WRITERS)
         .map(|_| {
             let (sender, receiver) = mpsc::channel(capacity_events.div_ceil(WRITERS as usize));
             let pace = Arc::new(Pace::default());
             let writer = Writer {
                 receiver,
+                turn: Arc::clone(&turn),
                 pace: Arc::clone(&pace),
                 waiting_bytes: Arc::clone(&waiting_bytes),
                 destination: destination.clone(),
@@ -233,7 +240,14 @@ impl Writer {
     /// Commits until every [`Queue`] is dropped and everything queued is answered.
     pub async fn run(mut self) {
         let mut queued = Vec::with_capacity(MAX_BATCH_EVENTS);
+        let turn = Arc::clone(&self.turn);
         while self.receiver.recv_many(&mut queued, MAX_BATCH_EVENTS).await > 0 {
+            let waiting = turn.lock().await;
+            let room = MAX_BATCH_EVENTS - queued.len();
+            if room > 0 && !self.receiver.is_empty() {
+                self.receiver.recv_many(&mut queued, room).await;
+            }
+            let _turn = (queued.len() >= LARGE_BATCH).then_some(waiting);
             let begun = Instant::now();
             self.metrics.queue_events.sub(i64::try_from(queued.len()).unwrap_or(i64::MAX));
             let bytes = queued.iter().map(|queued| queued.bytes).sum();
