@@ -6,8 +6,9 @@ mod common;
 use std::path::PathBuf;
 use std::process::Command;
 
-use common::app::spawn_app;
+use common::app::{spawn_app_set, unlimited};
 use common::history::History;
+use telemetry_server::config::Variables;
 use telemetry_server::seed::{Plan, seed};
 
 /// Tries for each path and method.
@@ -28,7 +29,10 @@ fn program() -> PathBuf {
 async fn every_answer_is_described() {
     let program = program();
     assert!(program.exists(), "{} is missing: run `scripts/setup test`", program.display());
-    let app = spawn_app().await;
+    // On a busy machine nothing is refused for its slowness.
+    let slow =
+        Variables { read_seconds: Some("60".to_owned()), protection: unlimited(), ..Variables::default() };
+    let app = spawn_app_set(slow).await;
     History::write(&mut app.connection().await, 300).await;
     let plan = Plan { executions: 500, days: 40, seed: 1, until: chrono::Utc::now(), plants: Vec::new() };
     seed(app.pool(), &plan, |_| ()).await.expect("it is written");

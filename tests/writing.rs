@@ -17,7 +17,8 @@ async fn an_event_that_the_database_refuses_stands_alone() {
 
     let apps: Vec<_> = (0..64).map(|run| if run % 29 == 13 { "poison" } else { "jellyfin" }).collect();
     let posts = apps.iter().enumerate().map(|(run, name)| {
-        let event = json!({"random_id": format!("r-{run}"), "nsapp": name, "type": "lxc", "status": "success"});
+        let event =
+            json!({"random_id": format!("r-{run}"), "nsapp": name, "type": "lxc", "status": "success"});
         app.post("/telemetry", event.to_string())
     });
     let answers: Vec<_> = join_all(posts).await.iter().map(|answer| answer.status().as_u16()).collect();
@@ -35,7 +36,8 @@ async fn a_start_makes_rollups_of_another_definition_anew() {
     let options = cluster.database().await;
     let app = spawn_app_on(options.clone()).await;
     for run in 0..5 {
-        let event = json!({"random_id": format!("r-{run}"), "nsapp": "jellyfin", "type": "lxc", "status": "failed"});
+        let event =
+            json!({"random_id": format!("r-{run}"), "nsapp": "jellyfin", "type": "lxc", "status": "failed"});
         app.report("/telemetry", &event).await;
     }
     app.stop().await;

@@ -25,6 +25,7 @@ pub mod erase;
 pub mod retention;
 pub mod read;
 pub mod insight;
+pub mod years;
 pub mod scrape;
 pub mod explanations;
 pub mod evidence;
