@@ -11,7 +11,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 target_dir := $(or $(CARGO_TARGET_DIR),target)
 static_target := $(shell uname -m)-unknown-linux-musl
 
-.PHONY: help run test check bench bench-hostile bench-client load faults fuzz client catalogue sqlx-data
+.PHONY: help run test check bench bench-hostile bench-client bench-read load faults fuzz client catalogue sqlx-data
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -74,6 +74,11 @@ bench-hostile: ## measure what forged ids and addresses and 10,000 idle connecti
 	@scripts/setup bench
 	@cargo build --release --locked
 	@cargo run --release --locked -p telemetry-load-tests --bin bench-hostile
+
+bench-read: ## measure aggregates, lists and exports on a seeded database (BENCH_READ_EXECUTIONS, BENCH_READ_DATA)
+	@scripts/setup bench
+	@cargo build --release --locked
+	@cargo run --release --locked -p telemetry-load-tests --bin bench-read
 
 sqlx-data: ## renew .sqlx, the data of the queries that are checked at compile time
 	@scripts/setup sqlx-data

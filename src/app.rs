@@ -35,7 +35,7 @@ use crate::store::retention::Retention;
 use crate::store::scrape::DomainText;
 use crate::store::spool::Spool;
 use crate::store::writer::{Destination, WRITERS, writers};
-use crate::store::{explanations, recount, rollup, sessions};
+use crate::store::{explanations, recount, rollup, sessions, spans};
 use crate::watch::Watch;
 
 /// Seconds that requests in flight have to end when the server stops.
@@ -72,6 +72,7 @@ pub struct Running {
     watchers: [JoinHandle<()>; 2],
     retention: JoinHandle<()>,
     sessions: JoinHandle<()>,
+    spans: JoinHandle<()>,
     spool: Option<Spooling>,
     pools: [PgPool; 4],
 }
@@ -182,6 +183,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         watchers: [tokio::spawn(limits.keep_small()), tokio::spawn(connections.cut_overdue())],
         retention: tokio::spawn(retention.run()),
         sessions: tokio::spawn(sessions::keep_counting(options.clone())),
+        spans: tokio::spawn(spans::keep_sealing(options.clone())),
         pools: [read_pool, write_pool, delete_pool, probe_pool],
     })
 }
@@ -196,6 +198,7 @@ impl Running {
         // It can be cut off anywhere.
         self.retention.abort();
         self.sessions.abort();
+        self.spans.abort();
         // What the workers have accepted but not begun would be dropped by a stop.
         self.handle.pause().await;
         tokio::time::sleep(SETTLE).await;

@@ -223,7 +223,7 @@ async fn report(
     let (scripts, signatures) =
         evidence::of_week(&mut connection, week, &repository).await.context("cannot read the week")?;
     let days =
-        evidence::platform_days(&mut connection, week.last - Days::new(HISTORY_DAYS), week.last, &repository);
+        evidence::platform_series(&mut connection, week.last - Days::new(HISTORY_DAYS), week.last, &repository);
     let regressions =
         find(&series(&days.await.context("cannot read the weeks before")?), week.last, &Window::ALL)
             .regressions;
@@ -255,6 +255,9 @@ async fn verify(config: &Config, options: &PgConnectOptions) -> anyhow::Result<E
     for mismatch in seen.mismatches.iter().take(PRINTED_MISMATCHES) {
         match mismatch {
             Mismatch::Rollup { row, excess } => writeln!(out, "rollup row differs: {row} by {excess:?}")?,
+            Mismatch::Span { first_day, days, row } => {
+                writeln!(out, "the sum over {days} days from {first_day} differs: {row}")?;
+            }
             Mismatch::Sessions { day } => writeln!(out, "the sessions that began on {day} differ")?,
             Mismatch::Derived { day, column, stored, derived } => {
                 writeln!(

@@ -105,6 +105,48 @@ async fn lists_are_tables_that_no_spreadsheet_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_answers_behind_the_totals_are_tables_and_tagged_as_well() {
+    let (app, _cluster) = spawn_caching_app().await;
+    let mut event = start("a", "x");
+    (event["status"], event["exit_code"], event["error"]) =
+        (json!("failed"), json!(1), json!("no space left"));
+    event["runtime_source"] = json!("local");
+    app.report("/telemetry", &event).await;
+    let signatures = app.get_json("/api/signatures").await;
+    let one = format!("/api/signatures/{}", signatures["signatures"][0]["id"].as_str().expect("an id"));
+    for (path, list, names) in [
+        ("/api/signatures", "", "id,template,count,"),
+        (&one, "", "date,failed"),
+        (&one, "&list=apps", "app,count"),
+        ("/api/scripts/x", "", "date,total,success,failed"),
+        ("/api/scripts/x", "&list=exit_codes", "exit_code,outcome,description,"),
+        ("/api/timeseries", "", "group,at,value,numerator,denominator"),
+        ("/api/runtime", "", "source,ref,count,"),
+        ("/api/sessions", "", ""),
+        ("/api/regressions", "", ""),
+    ] {
+        let csv = get(&app, &format!("{path}?format=csv{list}")).await;
+        assert_eq!(header(&csv, "content-type"), "text/csv; charset=utf-8; header=present", "{path}");
+        let csv = csv.text().await.expect("a text");
+        assert!(csv.starts_with(names) && csv.is_empty() == names.is_empty(), "{path}{list}: {csv}");
+        let ndjson = get(&app, &format!("{path}?format=ndjson{list}")).await.text().await.expect("a text");
+        assert_eq!(ndjson.lines().count(), csv.lines().count().saturating_sub(1), "{path}{list}");
+        let (status, refused) = app.get(&format!("{path}?format=csv&list=nothing")).await;
+        assert_eq!((status.as_u16(), &refused["field"]), (400, &json!("list")), "{path}");
+        let etag = header(&get(&app, path).await, "etag").to_owned();
+        let again = app.request(Method::GET, path).header("if-none-match", &etag).send().await;
+        assert_eq!(again.expect("an answer").status(), StatusCode::NOT_MODIFIED, "{path}");
+    }
+    let rate = get(&app, "/api/timeseries?days=1&metric=failure_rate&format=ndjson").await;
+    let rate: Value = serde_json::from_str(&rate.text().await.expect("a text")).expect("JSON");
+    assert_eq!(
+        (&rate["value"], &rate["numerator"], &rate["denominator"]),
+        (&Value::Null, &json!(1), &json!(1))
+    );
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_export_has_all_pages_and_one_line_of_names() {
     let app = spawn_app().await;
     let history = History::write(&mut app.connection().await, 2500).await;
@@ -232,6 +274,18 @@ async fn every_path_is_described_with_what_it_answers() {
         }
         for parameter in described["parameters"].as_array().into_iter().flatten() {
             assert!(parameter["description"].is_string(), "{path}: {parameter}");
+        }
+        for odd in [
+            "slug=%00",
+            "platform=%00",
+            "app=%00",
+            "search=%00",
+            "os=%00",
+            "os_version=%00",
+            "nsapp=%00&os_type=%00",
+        ] {
+            let status = get(&app, &format!("{url}?{odd}")).await.status();
+            assert!(status.is_success() || status.is_client_error(), "{path}?{odd}: {status}");
         }
         let post = app.request(Method::POST, &url).send().await.expect("an answer").status();
         assert_eq!(post == StatusCode::METHOD_NOT_ALLOWED, paths[path].get("post").is_none(), "{path}");

@@ -6,6 +6,7 @@
 //! - `idle`: 10,000 connections that say nothing, while `wrk` sends events.
 
 mod process;
+#[allow(dead_code, reason = "every benchmark uses a part")]
 mod wrk;
 
 use std::hint::black_box;

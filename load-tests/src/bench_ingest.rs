@@ -11,6 +11,7 @@
 mod process;
 mod servers;
 mod stages;
+#[allow(dead_code, reason = "every benchmark uses a part")]
 mod wrk;
 
 use std::io::Write;

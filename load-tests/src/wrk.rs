@@ -27,12 +27,26 @@ pub(crate) struct Measured {
 /// # Errors
 /// When `wrk` is missing or prints something else than expected.
 pub(crate) fn run(address: &str, connections: u32, seconds: u32) -> anyhow::Result<Measured> {
+    wrk(&["-s", SCRIPT], &format!("http://{address}/telemetry"), connections, seconds)
+}
+
+/// Asks for a path for so many seconds.
+///
+/// # Errors
+/// As [`run`].
+
+pub(crate) fn get(address: &str, path: &str, connections: u32, seconds: u32) -> anyhow::Result<Measured> {
+    wrk(&[], &format!("http://{address}{path}"), connections, seconds)
+}
+
+fn wrk(script: &[&str], url: &str, connections: u32, seconds: u32) -> anyhow::Result<Measured> {
     let output = Command::new("wrk")
-        .args(["--latency", "--timeout", "10s", "-s", SCRIPT])
+        .args(["--latency", "--timeout", "10s"])
+        .args(script)
         .arg(format!("-t{THREADS}"))
         .arg(format!("-c{connections}"))
         .arg(format!("-d{seconds}s"))
-        .arg(format!("http://{address}/telemetry"))
+        .arg(url)
         .output()
         .context("cannot run wrk; `make bench` installs it")?;
     let text = String::from_utf8_lossy(&output.stdout);

@@ -44,7 +44,7 @@ pub struct Counts {
 }
 
 macro_rules! counted {
-    ($($(#[$doc:meta])* $name:ident { $($key:ident $(as $wire:literal)?),+ })+) => {
+    ($($(#[$doc:meta])* $name:ident { $($key:ident $(as $wire:tt)?),+ })+) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]

@@ -4,15 +4,17 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use telemetry_protocol::Generation;
 use telemetry_protocol::exit_code::explain;
+use utoipa::ToSchema;
 
 use crate::expose::execution::rfc3339;
 use crate::expose::numbers::Rate;
+use crate::expose::table::lists;
 use crate::regression::proportion::Proportion;
 use crate::regression::{BASELINE_DAYS, Evidence, FALSE_DISCOVERIES, Findings, Scope};
 use crate::store::insight::{ReasonCode, ReasonSignature};
 
 /// The answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Regressions {
     /// For when it is true.
     #[serde(serialize_with = "rfc3339")]
@@ -29,8 +31,10 @@ pub struct Regressions {
     pub regressions: Vec<RegressionView>,
 }
 
+lists!(Regressions: regressions);
+
 /// A script that fails more than before.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RegressionView {
     /// Script.
     pub app: String,
@@ -46,7 +50,7 @@ pub struct RegressionView {
 }
 
 /// Where the rate rose, and by how much.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct EvidenceView {
     /// `script`, `os`, `pve`: which runs of the script.
     pub scope: &'static str,
@@ -67,7 +71,7 @@ pub struct EvidenceView {
 }
 
 /// A reason.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SignatureReason {
     /// 16 hexadecimal digits.
     pub id: String,
@@ -82,7 +86,7 @@ pub struct SignatureReason {
 }
 
 /// An exit code.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct CodeReason {
     /// The code; `null` where none was told.
     pub exit_code: Option<i16>,

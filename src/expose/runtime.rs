@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::expose::execution::rfc3339;
 use crate::expose::numbers::Rate;
+use crate::expose::table::lists;
 use crate::store::insight::RuntimeCount;
 
 /// A revision that is known for more days is stale, unless it is the branch that moves.
@@ -15,7 +17,7 @@ const MOVING: &str = "main";
 const TOP: usize = 100;
 
 /// The answer. Only newer clients tell where their scripts came from.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Runtimes {
     /// For when it is true.
     #[serde(serialize_with = "rfc3339")]
@@ -30,8 +32,10 @@ pub struct Runtimes {
     pub refs: Vec<RuntimeRef>,
 }
 
+lists!(Runtimes: refs);
+
 /// One revision.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RuntimeRef {
     /// `local`, `remote`, `pinned`, `mirror`.
     pub source: String,

@@ -6,11 +6,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use telemetry_protocol::Generation;
 use telemetry_protocol::exit_code::explain;
+use utoipa::ToSchema;
 
 use crate::expose::execution::{ExecutionView, rfc3339};
 use crate::expose::numbers::Rate;
 use crate::expose::session::SessionTotals;
 use crate::expose::signature::hexadecimal;
+use crate::expose::table::lists;
 use crate::store::insight::{PlatformCount, ScriptDay, ScriptExitCode, ScriptSignature};
 use crate::store::read::counts::DurationCount;
 use crate::store::rollup::bucket_seconds;
@@ -41,7 +43,7 @@ pub struct ScriptCounts {
 }
 
 /// The answer. Counts are of runs, by the UTC day of their first event.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ScriptView {
     /// For when it is true.
     #[serde(serialize_with = "rfc3339")]
@@ -82,8 +84,10 @@ pub struct ScriptView {
     pub recent_records: Vec<ExecutionView>,
 }
 
+lists!(ScriptView: daily_stats, os, pve_versions, exit_codes, signatures, recent_records);
+
 /// One day.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DayView {
     /// UTC day.
     pub date: NaiveDate,
@@ -96,7 +100,7 @@ pub struct DayView {
 }
 
 /// Runs on one platform.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PlatformView {
     /// Family or version; empty where it was not told.
     pub name: String,
@@ -109,7 +113,8 @@ pub struct PlatformView {
 }
 
 /// Runs with one exit code.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ScriptExitCode)]
 pub struct ExitCodeView {
     /// The code; `null` where none was told.
     pub exit_code: Option<i16>,
@@ -124,7 +129,7 @@ pub struct ExitCodeView {
 }
 
 /// Failed runs for one reason.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ReasonView {
     /// 16 hexadecimal digits.
     pub id: String,
@@ -139,7 +144,7 @@ pub struct ReasonView {
 }
 
 /// Quantiles; `null` without runs.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Durations {
     /// Successful runs that told one.
     pub count: i64,

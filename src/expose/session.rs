@@ -2,15 +2,17 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::expose::execution::rfc3339;
+use crate::expose::table::lists;
 use crate::store::insight::SessionCount;
 
 /// Scripts in the list.
 const SCRIPTS: usize = 100;
 
 /// Sessions of a period.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SessionTotals {
     /// Sessions whose first attempt lies in the period.
     pub sessions: i64,
@@ -21,10 +23,10 @@ pub struct SessionTotals {
 }
 
 impl SessionTotals {
-    /// The sum over the days.
+    /// The sum over the scripts.
     #[must_use]
     pub fn of(rows: &[SessionCount]) -> Self {
-        rows.iter().filter(|row| row.day.is_some()).fold(Self::default(), |sum, row| Self {
+        rows.iter().filter(|row| row.app.is_some()).fold(Self::default(), |sum, row| Self {
             sessions: sum.sessions + row.sessions,
             retried: sum.retried + row.retried,
             saved: sum.saved + row.saved,
@@ -33,7 +35,7 @@ impl SessionTotals {
 }
 
 /// The answer. It is true for the time at which sessions were counted last, at most about a minute ago.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Sessions {
     /// That time.
     #[serde(serialize_with = "rfc3339")]
@@ -47,8 +49,10 @@ pub struct Sessions {
     pub scripts: Vec<SessionScript>,
 }
 
+lists!(Sessions: days, scripts);
+
 /// Sessions that began on a day.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SessionDay {
     /// UTC day.
     pub date: NaiveDate,
@@ -58,7 +62,7 @@ pub struct SessionDay {
 }
 
 /// Sessions of a script.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SessionScript {
     /// Script.
     pub app: String,

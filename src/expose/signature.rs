@@ -1,16 +1,16 @@
 //! Failures grouped by what went wrong.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::expose::execution::{ExecutionView, rfc3339};
 use crate::expose::numbers::Rate;
+use crate::expose::table::lists;
 use crate::store::insight::{KnownSignature, RunsOfDay, SignatureCount, SignatureScript};
 
 /// The answer with a list.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Signatures {
     /// For when it is true.
     #[serde(serialize_with = "rfc3339")]
@@ -21,8 +21,10 @@ pub struct Signatures {
     pub signatures: Vec<SignatureView>,
 }
 
+lists!(Signatures: signatures);
+
 /// One reason.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SignatureView {
     /// 16 hexadecimal digits.
     pub id: String,
@@ -48,7 +50,7 @@ pub struct SignatureView {
 }
 
 /// A script and its failed runs.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct AppCount {
     /// Script.
     pub app: String,
@@ -57,7 +59,7 @@ pub struct AppCount {
 }
 
 /// Failed runs of late.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Trend {
     /// In the last seven UTC days, today included.
     pub last_7_days: i64,
@@ -66,7 +68,7 @@ pub struct Trend {
 }
 
 /// The answer about one reason.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct OneSignature {
     /// For when it is true.
     #[serde(serialize_with = "rfc3339")]
@@ -88,8 +90,10 @@ pub struct OneSignature {
     pub recent_records: Vec<ExecutionView>,
 }
 
+lists!(OneSignature: days, apps, recent_records);
+
 /// Failed runs on a day.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DayRuns {
     /// UTC day.
     pub date: NaiveDate,
@@ -99,16 +103,7 @@ pub struct DayRuns {
 
 /// Puts the list together.
 #[must_use]
-pub fn signatures(
-    as_of: DateTime<Utc>,
-    failed_count: i64,
-    counts: Vec<SignatureCount>,
-    scripts: Vec<SignatureScript>,
-) -> Signatures {
-    let mut apps = BTreeMap::<i64, Vec<AppCount>>::new();
-    for SignatureScript { signature, app, runs } in scripts {
-        apps.entry(signature).or_default().push(AppCount { app, count: runs });
-    }
+pub fn signatures(as_of: DateTime<Utc>, failed_count: i64, counts: Vec<SignatureCount>) -> Signatures {
     let signatures = counts.into_iter().map(|row| SignatureView {
         id: hexadecimal(row.signature),
         template: row.template,
@@ -118,7 +113,12 @@ pub fn signatures(
         last_seen_day: row.last_day,
         created: row.created,
         unique_apps: row.apps,
-        apps: apps.remove(&row.signature).unwrap_or_default(),
+        apps: row
+            .names
+            .into_iter()
+            .zip(row.runs_of_names)
+            .map(|(app, count)| AppCount { app, count })
+            .collect(),
         trend: Trend { last_7_days: row.last_week, previous_7_days: row.week_before },
     });
     Signatures { as_of, failed_count, signatures: signatures.collect() }

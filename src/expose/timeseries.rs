@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::expose::execution::rfc3339;
 use crate::expose::numbers::Rate;
+use crate::expose::table::{Format, Lists, table};
 use crate::store::insight::{Moment, Source};
 
 /// What is shown.
@@ -30,12 +32,12 @@ pub const METRICS: [(&str, Metric); 6] = [
 
 /// The names of all groups, and from what they are made.
 pub const GROUPS: [(&str, Source); 12] = [
-    ("none", Source::Scripts),
-    ("outcome", Source::Scripts),
+    ("none", Source::Days),
+    ("outcome", Source::Days),
     ("app", Source::Scripts),
-    ("type", Source::Scripts),
-    ("repo", Source::Scripts),
-    ("platform", Source::Scripts),
+    ("type", Source::Days),
+    ("repo", Source::Days),
+    ("platform", Source::Days),
     ("os", Source::Facets),
     ("pve_version", Source::Facets),
     ("method", Source::Facets),
@@ -94,7 +96,7 @@ pub struct Question {
 }
 
 /// The answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Timeseries {
     /// For when it is true.
     #[serde(serialize_with = "rfc3339")]
@@ -109,8 +111,36 @@ pub struct Timeseries {
     pub series: Vec<GroupSeries>,
 }
 
+/// A point as a row: a count has no numerator and denominator.
+#[derive(Serialize)]
+struct PointRow<'a> {
+    group: &'a str,
+    #[serde(serialize_with = "rfc3339")]
+    at: DateTime<Utc>,
+    value: Option<f64>,
+    numerator: Option<i64>,
+    denominator: Option<i64>,
+}
+
+impl Lists for Timeseries {
+    const NAMES: &'static [&'static str] = &["series"];
+
+    fn list(&self, _: &str, format: Format) -> Result<Vec<u8>, serde_json::Error> {
+        let points = self.series.iter().flat_map(|series| series.points.iter().map(move |at| (series, at)));
+        let rows = points.map(|(series, point)| {
+            let (value, of) = match point.value {
+                Value::Count(runs) => (Some(runs as f64), None),
+                Value::Rate(rate) => (rate.rate, Some((rate.numerator, rate.denominator))),
+            };
+            let (numerator, denominator) = of.unzip();
+            PointRow { group: &series.group, at: point.at, value, numerator, denominator }
+        });
+        table(&rows.collect::<Vec<_>>(), format, true)
+    }
+}
+
 /// One group.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct GroupSeries {
     /// Its name; `all` without groups, empty where it was not told.
     pub group: String,
@@ -119,7 +149,7 @@ pub struct GroupSeries {
 }
 
 /// One point.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Point {
     /// Its beginning.
     #[serde(serialize_with = "rfc3339")]
@@ -129,7 +159,7 @@ pub struct Point {
 }
 
 /// A count or a rate.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Value {
     /// Runs.

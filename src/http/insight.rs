@@ -1,19 +1,21 @@
 //! One script, series over time, sessions, and where scripts came from.
 
-use actix_web::{HttpResponse, web};
-use chrono::Utc;
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use crate::expose::execution::ExecutionView;
-use crate::expose::runtime::runtimes;
-use crate::expose::script::{ScriptCounts, script};
-use crate::expose::session::{SessionTotals, sessions};
-use crate::expose::timeseries::{Bucket, GROUPS, HOURLY_GROUPS, METRICS, Question, timeseries};
+use crate::expose::runtime::{Runtimes, runtimes};
+use crate::expose::script::{ScriptCounts, ScriptView, script};
+use crate::expose::session::{SessionTotals, Sessions, sessions};
+use crate::expose::timeseries::{
+    Bucket, GROUPS, HOURLY_GROUPS, METRICS, Metric, Question, Timeseries, timeseries,
+};
+use crate::http::answer::{give, lasts, today, whole_or_list};
 use crate::http::error::{ApiError, ErrorBody};
-use crate::http::parameters::FilterParameters;
+use crate::http::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
 use crate::store::insight::Source;
-use crate::store::read::Snapshot;
+use crate::store::read::{Filter, Snapshot};
 
 /// Reasons named with a script.
 const SIGNATURES: i64 = 20;
@@ -30,53 +32,65 @@ const SERIES: i64 = 10;
     get,
     path = "/api/scripts/{app}",
     tag = "aggregates",
-    params(("app" = String, Path, description = "Name of the script"), FilterParameters),
+    params(("app" = String, Path, description = "Name of the script"), FilterParameters, ListParameters),
     responses(
-        (status = 200, description = "Everything about one script", body = serde_json::Value),
+        (status = 200, description = "Everything about one script", body = ScriptView),
+        (status = 304, description = "The answer is the one named by If-None-Match"),
         (status = 400, description = "A parameter has no meaning", body = ErrorBody),
         (status = 404, description = "There is no such script", body = ErrorBody),
         (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
     )
 )]
 pub async fn show_script(
+    request: HttpRequest,
     app: web::Path<String>,
     filter: web::Query<FilterParameters>,
+    list: web::Query<ListParameters>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let (app, today) = (app.to_lowercase(), Utc::now().date_naive());
-    let filter = filter.into_inner().check(today)?;
+    let (app, filter) = (app.to_lowercase(), filter.into_inner().check(today())?);
+    let list = list.check::<ScriptView>()?;
+    if app.is_empty() || app.contains('\0') {
+        return Err(ApiError::UnknownRun);
+    }
+    let make =
+        async { whole_or_list(&read_script(&state, &app, &filter).await?, list, lasts(&state, &filter)) };
+    give(&request, &state, (&app, &filter, list), make).await
+}
+
+async fn read_script(state: &AppState, app: &str, filter: &Filter) -> Result<ScriptView, ApiError> {
     // First, for it takes a connection of its own.
     let models = state.common_models().await?;
-    let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+    let mut snapshot = Snapshot::open(&state.read_pool, filter).await?;
     let as_of = snapshot.as_of().await?;
-    if app.is_empty() || app.contains('\0') || !snapshot.knows_script(&app).await? {
+    if !snapshot.knows_script(app).await? {
         return Err(ApiError::UnknownRun);
     }
     let running_since = state.running_since(as_of);
-    let days = snapshot.script_days(&app, running_since).await?;
+    let days = snapshot.script_days(app, running_since).await?;
     let recent = match days.last() {
-        Some(last) => snapshot.recent_of_day(last.day, RECENT, Some(&app), None).await?,
+        Some(last) => snapshot.recent_of_day(last.day, RECENT, Some(app), None).await?,
         None => Vec::new(),
     };
-    let last = filter.to.unwrap_or(today);
+    let last = filter.to.unwrap_or(as_of.date_naive());
     let first = filter.from.or(days.first().map(|row| row.day)).unwrap_or(last);
     let counts = ScriptCounts {
         as_of,
         days_shown: (first, last),
         days,
-        platforms: snapshot.script_platforms(&app).await?,
-        exit_codes: snapshot.script_exit_codes(&app).await?,
-        signatures: snapshot.script_signatures(&app, SIGNATURES).await?,
-        durations: snapshot.script_durations(&app).await?,
-        sessions: SessionTotals::of(&snapshot.sessions(Some(&app)).await?),
+        platforms: snapshot.script_platforms(app).await?,
+        exit_codes: snapshot.script_exit_codes(app).await?,
+        signatures: snapshot.script_signatures(app, SIGNATURES).await?,
+        durations: snapshot.script_durations(app).await?,
+        sessions: SessionTotals::of(&snapshot.sessions(Some(app)).await?),
         recent: recent
             .iter()
             .map(|run| ExecutionView::of(run, running_since).without_rare_models(&models))
             .collect(),
-        app,
+        app: app.to_owned(),
     };
     snapshot.close().await?;
-    Ok(HttpResponse::Ok().json(script(counts)))
+    Ok(script(counts))
 }
 
 /// Sessions, by day and by script.
@@ -87,23 +101,30 @@ pub async fn show_script(
     get,
     path = "/api/sessions",
     tag = "aggregates",
-    params(FilterParameters),
+    params(FilterParameters, ListParameters),
     responses(
-        (status = 200, description = "Attempts per session, and how many a retry saved", body = serde_json::Value),
+        (status = 200, description = "Attempts per session, and how many a retry saved", body = Sessions),
+        (status = 304, description = "The answer is the one named by If-None-Match"),
         (status = 400, description = "A parameter has no meaning", body = ErrorBody),
         (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
     )
 )]
 pub async fn show_sessions(
+    request: HttpRequest,
     filter: web::Query<FilterParameters>,
+    list: web::Query<ListParameters>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let filter = filter.into_inner().check(Utc::now().date_naive())?;
-    let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
-    let as_of = snapshot.sessions_as_of().await?.ok_or(ApiError::DatabaseUnavailable)?;
-    let rows = snapshot.sessions(None).await?;
-    snapshot.close().await?;
-    Ok(HttpResponse::Ok().json(sessions(as_of, &rows)))
+    let filter = filter.into_inner().check(today())?;
+    let list = list.check::<Sessions>()?;
+    let make = async {
+        let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+        let as_of = snapshot.sessions_as_of().await?.ok_or(ApiError::DatabaseUnavailable)?;
+        let rows = snapshot.sessions(None).await?;
+        snapshot.close().await?;
+        whole_or_list(&sessions(as_of, &rows), list, lasts(&state, &filter))
+    };
+    give(&request, &state, (&filter, list), make).await
 }
 
 /// Where the scripts came from.
@@ -114,23 +135,30 @@ pub async fn show_sessions(
     get,
     path = "/api/runtime",
     tag = "aggregates",
-    params(FilterParameters),
+    params(FilterParameters, ListParameters),
     responses(
-        (status = 200, description = "Where the scripts came from, and how many are old", body = serde_json::Value),
+        (status = 200, description = "Where the scripts came from, and how many are old", body = Runtimes),
+        (status = 304, description = "The answer is the one named by If-None-Match"),
         (status = 400, description = "A parameter has no meaning", body = ErrorBody),
         (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
     )
 )]
 pub async fn show_runtimes(
+    request: HttpRequest,
     filter: web::Query<FilterParameters>,
+    list: web::Query<ListParameters>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let filter = filter.into_inner().check(Utc::now().date_naive())?;
-    let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
-    let as_of = snapshot.as_of().await?;
-    let rows = snapshot.runtimes().await?;
-    snapshot.close().await?;
-    Ok(HttpResponse::Ok().json(runtimes(as_of, rows)))
+    let filter = filter.into_inner().check(today())?;
+    let list = list.check::<Runtimes>()?;
+    let make = async {
+        let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+        let as_of = snapshot.as_of().await?;
+        let rows = snapshot.runtimes().await?;
+        snapshot.close().await?;
+        whole_or_list(&runtimes(as_of, rows), list, lasts(&state, &filter))
+    };
+    give(&request, &state, (&filter, list), make).await
 }
 
 /// The query of [`show_timeseries`] besides the filter.
@@ -164,15 +192,18 @@ fn one_of<T: Copy>(
     get,
     path = "/api/timeseries",
     tag = "aggregates",
-    params(FilterParameters, ("metric" = Option<String>, Query, description = "`runs` (default), `success`, `failed`, `blocked`, `aborted`, `failure_rate`"), ("group" = Option<String>, Query, description = "`none` (default), `outcome`, `app`, `type`, `repo`, `platform`, `os`, `pve_version`, `method`, `arch`, `cpu_vendor`, `generation`"), ("bucket" = Option<String>, Query, description = "`day` (default), `hour`, `week`")),
+    params(FilterParameters, ListParameters, ("metric" = Option<String>, Query, description = "`runs` (default), `success`, `failed`, `blocked`, `aborted`, `failure_rate`"), ("group" = Option<String>, Query, description = "`none` (default), `outcome`, `app`, `type`, `repo`, `platform`, `os`, `pve_version`, `method`, `arch`, `cpu_vendor`, `generation`"), ("bucket" = Option<String>, Query, description = "`day` (default), `hour`, `week`")),
     responses(
-        (status = 200, description = "A series over time for each of the largest groups", body = serde_json::Value),
+        (status = 200, description = "A series over time for each of the largest groups", body = Timeseries),
+        (status = 304, description = "The answer is the one named by If-None-Match"),
         (status = 400, description = "A parameter has no meaning", body = ErrorBody),
         (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
     )
 )]
 pub async fn show_timeseries(
+    request: HttpRequest,
     filter: web::Query<FilterParameters>,
+    list: web::Query<ListParameters>,
     parameters: web::Query<SeriesParameters>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
@@ -203,21 +234,40 @@ pub async fn show_timeseries(
     if bucket == Bucket::Hour && !HOURLY_GROUPS.contains(&group) {
         return Err(bad("group", "must be none, outcome, type, repo or platform by the hour"));
     }
-    let today = Utc::now().date_naive();
-    let filter = filter.into_inner().check(today)?;
-    let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+    let filter = filter.into_inner().check(today())?;
+    let list = list.check::<Timeseries>()?;
+    let asked = Asked { metric, group, source, bucket: (bucket_name, bucket), most_days };
+    let make =
+        async { whole_or_list(&read_series(&state, &filter, asked).await?, list, lasts(&state, &filter)) };
+    give(&request, &state, (&filter, &asked, list), make).await
+}
+
+/// What is asked for, as it is after checking.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    metric: (&'static str, Metric),
+    group: &'static str,
+    source: Source,
+    bucket: (&'static str, Bucket),
+    most_days: i64,
+}
+
+async fn read_series(state: &AppState, filter: &Filter, asked: Asked) -> Result<Timeseries, ApiError> {
+    let Asked { metric, group, source, bucket, most_days } = asked;
+    let mut snapshot = Snapshot::open(&state.read_pool, filter).await?;
     let as_of = snapshot.as_of().await?;
-    let last = filter.to.unwrap_or(today);
+    let last = filter.to.unwrap_or(as_of.date_naive());
     let first = match filter.from {
         Some(first) => first,
         None => snapshot.history().await?.first_day.unwrap_or(last),
     };
     if (last - first).num_days() >= most_days {
-        return Err(bad("bucket", "must be longer for so many days: hour covers 31, day 1100"));
+        let reason = "must be longer for so many days: hour covers 31, day 1100";
+        return Err(ApiError::BadParameter { name: "bucket", reason });
     }
-    let source = if bucket == Bucket::Hour { Source::Hours } else { source };
-    let rows = snapshot.series(source, group, bucket_name, SERIES).await?;
+    let source = if bucket.1 == Bucket::Hour { Source::Hours } else { source };
+    let rows = snapshot.series(source, group, bucket.0, SERIES).await?;
     snapshot.close().await?;
-    let question = Question { metric, group, bucket: (bucket_name, bucket), days: (first, last) };
-    Ok(HttpResponse::Ok().json(timeseries(as_of, &question, &rows)))
+    let question = Question { metric, group, bucket, days: (first, last) };
+    Ok(timeseries(as_of, &question, &rows))
 }

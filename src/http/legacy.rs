@@ -13,7 +13,7 @@ use crate::expose::legacy::{Entry, ErrorCounts, Summary, summary};
 use crate::http::answer::{give, json, lasts, today, whole_or_list};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::export::{Wanted, stream};
-use crate::http::parameters::{FilterParameters, ListParameters, date, set};
+use crate::http::parameters::{FilterParameters, ListParameters, date, set, text};
 use crate::http::records::{Page, RecordParameters, page};
 use crate::ingest::execution::Execution;
 use crate::state::AppState;
@@ -65,6 +65,9 @@ impl EntryParameters {
     /// The common filters, and the dates of these.
     fn filter(&self, common: FilterParameters) -> Result<Filter, ApiError> {
         let filter = common.check_all(today())?;
+        for (name, asked) in [("nsapp", &self.nsapp), ("os_type", &self.os_type)] {
+            text(name, asked.clone())?;
+        }
         let from = date("start_date", set(self.start_date.clone()))?.or(filter.from);
         let to = date("end_date", set(self.end_date.clone()))?.or(filter.to);
         if from.zip(to).is_some_and(|(from, to)| from > to) {

@@ -114,9 +114,9 @@ impl FilterParameters {
             from,
             to,
             repo: repo(set(self.repo).as_deref())?.map(str::to_owned),
-            slug: set(self.slug),
+            slug: text("slug", self.slug)?,
             kind: kind(set(self.kind).as_deref())?.map(str::to_owned),
-            platform: set(self.platform),
+            platform: text("platform", self.platform)?,
         })
     }
 }
@@ -124,6 +124,19 @@ impl FilterParameters {
 /// An empty parameter is not set.
 pub fn set(parameter: Option<String>) -> Option<String> {
     parameter.filter(|text| !text.is_empty())
+}
+
+/// A text that something stored may equal: no stored text has a null character.
+///
+/// # Errors
+/// [`ApiError::BadParameter`] with this name.
+pub fn text(name: &'static str, parameter: Option<String>) -> Result<Option<String>, ApiError> {
+    match set(parameter) {
+        Some(text) if text.contains('\0') => {
+            Err(ApiError::BadParameter { name, reason: "must not have a null character" })
+        }
+        text => Ok(text),
+    }
 }
 
 /// `days=1` is today, `days=0` is all time.

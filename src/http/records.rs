@@ -12,7 +12,7 @@ use crate::expose::records::{Record, Records};
 use crate::http::answer::{give, json, lasts, today};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::export::{Wanted, stream};
-use crate::http::parameters::{FilterParameters, ListParameters, set};
+use crate::http::parameters::{FilterParameters, ListParameters, set, text};
 use crate::state::AppState;
 use crate::store::read::Snapshot;
 use crate::store::read::records::{Choice, Order, Position, Start, Total};
@@ -78,7 +78,7 @@ pub async fn list(
     let filter = filter.into_inner().check_all(today())?;
     let paging = records.paging(DEFAULT_LIMIT, MAX_LIMIT)?;
     let choice = records.choice(&state)?;
-    let search = set(records.search.clone());
+    let search = text("search", records.search.clone())?;
     if let Some(format) = list.format()? {
         let choice = match &search {
             Some(_) => {
@@ -187,9 +187,9 @@ impl RecordParameters {
     pub fn choice(&self, state: &AppState) -> Result<Choice, ApiError> {
         Ok(Choice {
             outcome: set(self.status.clone()).map(|status| outcome(&status)).transpose()?.flatten(),
-            apps: set(self.app.clone()).map(|app| vec![app.trim().to_lowercase()]),
-            os: set(self.os.clone()).filter(|os| os != "all").map(|os| os.trim().to_lowercase()),
-            os_version: set(self.os_version.clone()),
+            apps: text("app", self.app.clone())?.map(|app| vec![app.trim().to_lowercase()]),
+            os: text("os", self.os.clone())?.filter(|os| os != "all").map(|os| os.trim().to_lowercase()),
+            os_version: text("os_version", self.os_version.clone())?,
             running_since: state.running_since(Utc::now()),
         })
     }

@@ -1,12 +1,13 @@
 //! Scripts that fail more than before.
 
-use actix_web::{HttpResponse, web};
-use chrono::{Days, Utc};
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::Days;
 use serde::Deserialize;
 
-use crate::expose::regression::regressions;
+use crate::expose::regression::{Regressions, regressions};
+use crate::http::answer::{give, lasts, today, whole_or_list};
 use crate::http::error::{ApiError, ErrorBody};
-use crate::http::parameters::FilterParameters;
+use crate::http::parameters::{FilterParameters, ListParameters};
 use crate::regression::series::series;
 use crate::regression::{HISTORY_DAYS, Window, find};
 use crate::state::AppState;
@@ -39,29 +40,36 @@ impl Parameters {
     get,
     path = "/api/regressions",
     tag = "aggregates",
-    params(FilterParameters, ("window" = Option<String>, Query, description = "`today`, `24h`, `3d`, `7d` or `all` (default)")),
+    params(FilterParameters, ListParameters, ("window" = Option<String>, Query, description = "`today`, `24h`, `3d`, `7d` or `all` (default)")),
     responses(
-        (status = 200, description = "Scripts that fail more than before, with the evidence", body = serde_json::Value),
+        (status = 200, description = "Scripts that fail more than before, with the evidence", body = Regressions),
+        (status = 304, description = "The answer is the one named by If-None-Match"),
         (status = 400, description = "A parameter has no meaning", body = ErrorBody),
         (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
     )
 )]
 pub async fn show(
+    request: HttpRequest,
     filter: web::Query<FilterParameters>,
+    list: web::Query<ListParameters>,
     parameters: web::Query<Parameters>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let today = Utc::now().date_naive();
-    let windows = parameters.windows()?;
+    let (today, windows) = (today(), parameters.windows()?);
     let filter = filter.into_inner().check(today)?;
     let filter = Filter { from: Some(today - Days::new(HISTORY_DAYS)), to: Some(today), ..filter };
-    let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
-    let as_of = snapshot.as_of().await?;
-    let rows = snapshot.platform_days().await?;
-    let findings = find(&series(&rows), today, &windows);
-    let apps: Vec<_> = findings.regressions.iter().map(|found| found.app.clone()).collect();
-    let since: Vec<_> = findings.regressions.iter().map(|found| found.evidence[0].first_bad_day).collect();
-    let (signatures, codes) = snapshot.reasons(&apps, &since).await?;
-    snapshot.close().await?;
-    Ok(HttpResponse::Ok().json(regressions(as_of, findings, &signatures, &codes)))
+    let list = list.check::<Regressions>()?;
+    let make = async {
+        let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+        let as_of = snapshot.as_of().await?;
+        let rows = snapshot.platform_series().await?;
+        let findings = find(&series(&rows), today, &windows);
+        let apps: Vec<_> = findings.regressions.iter().map(|found| found.app.clone()).collect();
+        let since: Vec<_> =
+            findings.regressions.iter().map(|found| found.evidence[0].first_bad_day).collect();
+        let (signatures, codes) = snapshot.reasons(&apps, &since).await?;
+        snapshot.close().await?;
+        whole_or_list(&regressions(as_of, findings, &signatures, &codes), list, lasts(&state, &filter))
+    };
+    give(&request, &state, (&filter, &windows, list), make).await
 }

@@ -1,21 +1,22 @@
 //! Failures grouped by what went wrong.
 
-use actix_web::{HttpResponse, web};
-use chrono::{NaiveDate, Utc};
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::NaiveDate;
 use serde::Deserialize;
 
 use crate::expose::execution::ExecutionView;
-use crate::expose::signature::{read_id, signature, signatures};
+use crate::expose::signature::{OneSignature, Signatures, read_id, signature, signatures};
+use crate::http::answer::{give, lasts, today, whole_or_list};
 use crate::http::error::{ApiError, ErrorBody};
-use crate::http::parameters::FilterParameters;
+use crate::http::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
-use crate::store::read::Snapshot;
+use crate::store::read::{Filter, Snapshot};
 
 /// Reasons without `limit`, and at most.
 const DEFAULT_LIMIT: i64 = 50;
 const MAX_LIMIT: i64 = 200;
 /// Scripts named with each reason of the list, and with a single one.
-const SCRIPTS_IN_LIST: i64 = 5;
+const SCRIPTS_IN_LIST: i32 = 5;
 const SCRIPTS_OF_ONE: i64 = 100;
 /// Executions shown with a single one.
 const RECENT: i64 = 20;
@@ -56,30 +57,35 @@ fn is_of_our_time(date: NaiveDate) -> bool {
     get,
     path = "/api/signatures",
     tag = "aggregates",
-    params(FilterParameters, ("new_since" = Option<String>, Query, description = "Only reasons that no earlier day has"), ("limit" = Option<String>, Query, description = "1 to 200, default 50")),
+    params(FilterParameters, ListParameters, ("new_since" = Option<String>, Query, description = "Only reasons that no earlier day has"), ("limit" = Option<String>, Query, description = "1 to 200, default 50")),
     responses(
-        (status = 200, description = "Failures by what went wrong, most frequent first", body = serde_json::Value),
+        (status = 200, description = "Failures by what went wrong, most frequent first", body = Signatures),
+        (status = 304, description = "The answer is the one named by If-None-Match"),
         (status = 400, description = "A parameter has no meaning", body = ErrorBody),
         (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
     )
 )]
 pub async fn list(
+    request: HttpRequest,
     filter: web::Query<FilterParameters>,
+    list: web::Query<ListParameters>,
     parameters: web::Query<Parameters>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let today = Utc::now().date_naive();
+    let today = today();
     let filter = filter.into_inner().check(today)?;
     let (new_since, limit) = (parameters.new_since()?, parameters.limit()?);
-    let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
-    let as_of = snapshot.as_of().await?;
-    let days = snapshot.days().await?;
-    let failed = days.iter().filter(|row| row.outcome == "failed").map(|row| row.runs).sum();
-    let counts = snapshot.failures_by_signature(new_since, today, limit).await?;
-    let ids: Vec<_> = counts.iter().map(|row| row.signature).collect();
-    let scripts = snapshot.signature_scripts(&ids, SCRIPTS_IN_LIST).await?;
-    snapshot.close().await?;
-    Ok(HttpResponse::Ok().json(signatures(as_of, failed, counts, scripts)))
+    let list = list.check::<Signatures>()?;
+    let make = async {
+        let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+        let as_of = snapshot.as_of().await?;
+        let days = snapshot.days().await?;
+        let failed = days.iter().filter(|row| row.outcome == "failed").map(|row| row.runs).sum();
+        let counts = snapshot.failures_by_signature(new_since, today, limit, SCRIPTS_IN_LIST).await?;
+        snapshot.close().await?;
+        whole_or_list(&signatures(as_of, failed, counts), list, lasts(&state, &filter))
+    };
+    give(&request, &state, (&filter, new_since, limit, list), make).await
 }
 
 /// One reason.
@@ -90,25 +96,34 @@ pub async fn list(
     get,
     path = "/api/signatures/{id}",
     tag = "aggregates",
-    params(("id" = String, Path, description = "16 hexadecimal digits"), FilterParameters),
+    params(("id" = String, Path, description = "16 hexadecimal digits"), FilterParameters, ListParameters),
     responses(
-        (status = 200, description = "One reason: days, scripts, some recent runs", body = serde_json::Value),
+        (status = 200, description = "One reason: days, scripts, some recent runs", body = OneSignature),
+        (status = 304, description = "The answer is the one named by If-None-Match"),
         (status = 400, description = "A parameter has no meaning", body = ErrorBody),
         (status = 404, description = "There is no such reason", body = ErrorBody),
         (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
     )
 )]
 pub async fn show(
+    request: HttpRequest,
     id: web::Path<String>,
     filter: web::Query<FilterParameters>,
+    list: web::Query<ListParameters>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let bad = ApiError::BadParameter { name: "id", reason: "must be 16 hexadecimal digits" };
     let id = read_id(&id).ok_or(bad)?;
-    let filter = filter.into_inner().check(Utc::now().date_naive())?;
+    let filter = filter.into_inner().check(today())?;
+    let list = list.check::<OneSignature>()?;
+    let make = async { whole_or_list(&read(&state, id, &filter).await?, list, lasts(&state, &filter)) };
+    give(&request, &state, (id, &filter, list), make).await
+}
+
+async fn read(state: &AppState, id: i64, filter: &Filter) -> Result<OneSignature, ApiError> {
     // First, for it takes a connection of its own.
     let models = state.common_models().await?;
-    let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+    let mut snapshot = Snapshot::open(&state.read_pool, filter).await?;
     let as_of = snapshot.as_of().await?;
     let known = snapshot.known_signature(id).await?.ok_or(ApiError::UnknownRun)?;
     let scripts = snapshot.signature_scripts(&[id], SCRIPTS_OF_ONE).await?;
@@ -121,5 +136,5 @@ pub async fn show(
     let running_since = state.running_since(as_of);
     let recent =
         recent.iter().map(|run| ExecutionView::of(run, running_since).without_rare_models(&models)).collect();
-    Ok(HttpResponse::Ok().json(signature(as_of, id, known, scripts, days, recent)))
+    Ok(signature(as_of, id, known, scripts, days, recent))
 }

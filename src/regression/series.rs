@@ -6,23 +6,25 @@ use chrono::NaiveDate;
 
 use crate::regression::proportion::Proportion;
 use crate::regression::{Day, Scope, Series};
-use crate::store::insight::PlatformDay;
+use crate::store::insight::PlatformSeries;
 
 /// The histories that are compared. Every run has an operating system, if only none: together they are the
 /// script.
 #[must_use]
-pub fn series(rows: &[PlatformDay]) -> Vec<Series> {
+pub fn series(rows: &[PlatformSeries]) -> Vec<Series> {
     let mut all = BTreeMap::<(&str, Scope), BTreeMap<NaiveDate, Proportion>>::new();
     for row in rows {
-        let failed = Proportion::new(row.failed, row.runs);
         let is_os = row.property == "os";
         let part = match row.value.as_str() {
             "" => None,
             value => Some(if is_os { Scope::Os(value.to_owned()) } else { Scope::Pve(value.to_owned()) }),
         };
         for scope in part.into_iter().chain(is_os.then_some(Scope::Script)) {
-            let day = all.entry((&row.app, scope)).or_default().entry(row.day).or_default();
-            *day = day.plus(failed);
+            let days = all.entry((&row.app, scope)).or_default();
+            for ((day, failed), runs) in row.days.iter().zip(&row.failed).zip(&row.runs) {
+                let sum = days.entry(*day).or_default();
+                *sum = sum.plus(Proportion::new(*failed, *runs));
+            }
         }
     }
     let series = |((app, scope), days): ((&str, Scope), BTreeMap<_, _>)| {

@@ -304,6 +304,10 @@ pub fn read_pool(options: &PgConnectOptions, timeout: Duration) -> PgPool {
         ("plan_cache_mode", "force_custom_plan"),
         ("jit", "off"),
         ("work_mem", "64MB"),
+        // What is read is in memory, most of it: in the order of an index it comes as cheaply as in any other.
+        ("random_page_cost", "1.1"),
+        // Readers share the machine with the writers; and to start a worker takes as long as most queries.
+        ("max_parallel_workers_per_gather", "0"),
         ("default_transaction_read_only", "on"),
     ]);
     let options = named(options, &format!("{}ms", timeout.as_millis()), "telemetry read");

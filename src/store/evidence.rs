@@ -3,7 +3,7 @@
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use sqlx::{PgConnection, PgPool};
 
-use crate::store::insight::PlatformDay;
+use crate::store::insight::PlatformSeries;
 
 /// Ways to fail that a report names.
 const NEW_SIGNATURES: i64 = 10;
@@ -55,19 +55,19 @@ pub struct NewSignature {
     pub apps: Vec<String>,
 }
 
-/// The days that a comparison with the time before needs.
+/// The histories that a comparison with the time before needs.
 ///
 /// # Errors
 /// What the database says.
-pub async fn platform_days(
+pub async fn platform_series(
     connection: &mut PgConnection,
     first: NaiveDate,
     last: NaiveDate,
     repository: &str,
-) -> sqlx::Result<Vec<PlatformDay>> {
+) -> sqlx::Result<Vec<PlatformSeries>> {
     let nothing: Option<&str> = None;
-    let days = sqlx::query_file_as!(
-        PlatformDay,
+    let rows = sqlx::query_file_as!(
+        PlatformSeries,
         "src/store/sql/regression_series.sql",
         Some(first),
         Some(last),
@@ -76,7 +76,7 @@ pub async fn platform_days(
         nothing,
         nothing
     );
-    days.fetch_all(connection).await
+    rows.fetch_all(connection).await
 }
 
 /// The counts of a week: scripts of a repository, and ways to fail that are new.

@@ -7,21 +7,21 @@ use crate::store::read::{Snapshot, counts::DurationCount};
 use crate::store::row::Stored;
 use crate::store::sessions::as_of;
 
-/// First attempts of a script on a value of a property, on one day.
+/// First attempts of a script on a value of a property, by day.
 #[derive(Debug)]
-pub struct PlatformDay {
+pub struct PlatformSeries {
     /// Script.
     pub app: String,
     /// `os`, `pve`.
     pub property: String,
     /// Family or version, or empty.
     pub value: String,
-    /// UTC day.
-    pub day: NaiveDate,
-    /// Failed ones.
-    pub failed: i64,
-    /// Succeeded and failed ones.
-    pub runs: i64,
+    /// UTC days, in any order.
+    pub days: Vec<NaiveDate>,
+    /// Failed ones of each.
+    pub failed: Vec<i64>,
+    /// Succeeded and failed ones of each.
+    pub runs: Vec<i64>,
 }
 
 /// Failed runs of a script for one reason.
@@ -75,6 +75,10 @@ pub struct SignatureCount {
     pub last_week: i64,
     /// In the seven days before.
     pub week_before: i64,
+    /// The scripts with the most of the failed runs, most first.
+    pub names: Vec<String>,
+    /// Failed runs of each of these.
+    pub runs_of_names: Vec<i64>,
 }
 
 /// Failures of one script for one reason.
@@ -197,8 +201,10 @@ pub struct Moment {
 /// From what a series is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// By script or population.
+    /// By script.
     Scripts,
+    /// By population or outcome.
+    Days,
     /// By a facet.
     Facets,
     /// By hour.
@@ -251,11 +257,7 @@ macro_rules! counts {
 
 counts! {
     /// First attempts that succeeded or failed; the filter has both its dates.
-    platform_days() -> PlatformDay in "src/store/sql/regression_series.sql";
-    /// Failures by reason, most frequent first: those that came first on `new_since` or later, and how
-    /// many there were in the weeks before `today`.
-    failures_by_signature(new_since: Option<NaiveDate>, today: NaiveDate, limit: i64) -> SignatureCount
-        in "src/store/sql/signatures.sql";
+    platform_series() -> PlatformSeries in "src/store/sql/regression_series.sql";
     /// The scripts with the most failures for each of some reasons.
     signature_scripts(signatures: &[i64], limit: i64) -> SignatureScript
         in "src/store/sql/signature_scripts.sql";
@@ -271,12 +273,6 @@ counts! {
     script_signatures(app: &str, limit: i64) -> ScriptSignature in "src/store/sql/script_signatures.sql";
     /// Successful runs of a script by duration, shortest first.
     script_durations(app: &str) -> DurationCount in "src/store/sql/script_durations.sql";
-    /// Runs by where their scripts came from, most frequent first.
-    runtimes() -> RuntimeCount in "src/store/sql/runtimes.sql";
-    /// Sessions by day, then by script, most first.
-    sessions(app: Option<&str>) -> SessionCount in "src/store/sql/sessions.sql";
-    /// See [`Snapshot::series`].
-    series_of_scripts(group: &str, bucket: &str, groups: i64) -> Moment in "src/store/sql/series_of_scripts.sql";
     /// See [`Snapshot::series`].
     series_of_facets(group: &str, bucket: &str, groups: i64) -> Moment in "src/store/sql/series_of_facets.sql";
     /// See [`Snapshot::series`].
@@ -284,24 +280,6 @@ counts! {
 }
 
 impl Snapshot<'_> {
-    /// Runs with an app by time, group and outcome, earliest first; only so many groups have a name.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn series(
-        &mut self,
-        source: Source,
-        group: &str,
-        bucket: &str,
-        groups: i64,
-    ) -> sqlx::Result<Vec<Moment>> {
-        match source {
-            Source::Scripts => self.series_of_scripts(group, bucket, groups).await,
-            Source::Facets => self.series_of_facets(group, bucket, groups).await,
-            Source::Hours => self.series_of_hours(group, bucket, groups).await,
-        }
-    }
-
     /// Why each of some scripts fails, before and since a day for each.
     ///
     /// # Errors

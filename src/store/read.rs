@@ -6,6 +6,7 @@ use sqlx::{PgPool, Postgres, Transaction};
 use crate::ingest::execution::Execution;
 use crate::ingest::identity::RunKey;
 use crate::store::row::Stored;
+use crate::store::spans::{self, Cover, SHORTEST, Sealed};
 
 pub mod counts;
 pub mod causes;
@@ -57,11 +58,16 @@ pub async fn ping(pool: &PgPool) -> sqlx::Result<()> {
     sqlx::query!("select 1 as one").fetch_one(pool).await.map(drop)
 }
 
+/// A first and a last day.
+type Bounds = (NaiveDate, NaiveDate);
+
 /// One snapshot of the database, so that all parts of an answer describe the same moment.
 #[derive(Debug)]
 pub struct Snapshot<'a> {
     pub(super) transaction: Transaction<'a, Postgres>,
     pub(super) filter: &'a Filter,
+    /// The spans that are added up, and the first and the last day of all.
+    known: Option<(Vec<Sealed>, Option<Bounds>)>,
 }
 
 impl<'a> Snapshot<'a> {
@@ -71,7 +77,46 @@ impl<'a> Snapshot<'a> {
     /// What the database says.
     pub async fn open(pool: &PgPool, filter: &'a Filter) -> sqlx::Result<Self> {
         let begin = "begin transaction isolation level repeatable read read only";
-        Ok(Self { transaction: pool.begin_with(begin).await?, filter })
+        Ok(Self { transaction: pool.begin_with(begin).await?, filter, known: None })
+    }
+
+    /// Of what the days of the filter consist, but for spans that `leaves_out` and those of more than
+    /// `longest` days.
+    async fn cover_with(
+        &mut self,
+        dates: (Option<NaiveDate>, Option<NaiveDate>),
+        longest: i32,
+        leaves_out: impl Fn(&Sealed) -> bool,
+    ) -> sqlx::Result<Cover> {
+        if self.known.is_none() {
+            let sealed = spans::ready(&mut self.transaction).await?;
+            self.known = Some((sealed, spans::bounds(&mut self.transaction).await?));
+        }
+        let Some((sealed, Some((first, last)))) = &self.known else { return Ok(Cover::default()) };
+        let period =
+            (dates.0.map_or(*first, |from| from.max(*first)), dates.1.map_or(*last, |to| to.min(*last)));
+        Ok(spans::cover(sealed.iter().filter(|span| !leaves_out(span)), period, longest))
+    }
+
+    /// Of what the days of the filter consist.
+    pub(super) async fn cover(&mut self) -> sqlx::Result<Cover> {
+        self.cover_with((self.filter.from, self.filter.to), i32::MAX, |_| false).await
+    }
+
+    /// The same, of spans in which no open run has had an event since.
+    pub(super) async fn cover_before(&mut self, running_since: DateTime<Utc>) -> sqlx::Result<Cover> {
+        let dates = (self.filter.from, self.filter.to);
+        self.cover_with(dates, i32::MAX, |span| span.last_open_hour >= running_since).await
+    }
+
+    /// The same, of spans that know their days.
+    pub(super) async fn cover_by_day(&mut self) -> sqlx::Result<Cover> {
+        self.cover_with((self.filter.from, self.filter.to), SHORTEST, |_| false).await
+    }
+
+    /// Of what all days consist.
+    pub(super) async fn cover_all(&mut self) -> sqlx::Result<Cover> {
+        self.cover_with((None, None), i32::MAX, |_| false).await
     }
 
     /// The time for which everything that is read here is true.

@@ -19,7 +19,7 @@ use crate::store::merge::Known;
 use crate::store::population::Populations;
 use crate::store::rollup::{Key, Measures, PopulationKey, Slice};
 use crate::store::row::{Stored, Written};
-use crate::store::sessions;
+use crate::store::{sessions, spans};
 
 /// Executions that are held in memory at once.
 const PAGE_ROWS: i64 = 5_000;
@@ -38,6 +38,15 @@ pub enum Mismatch {
     Sessions {
         /// That UTC day.
         day: NaiveDate,
+    },
+    /// A row of the sums over several days.
+    Span {
+        /// The first of these UTC days.
+        first_day: NaiveDate,
+        /// How many.
+        days: i32,
+        /// The key of the row.
+        row: String,
     },
     /// What is derived of an execution and stands in its row.
     Derived {
@@ -129,6 +138,12 @@ pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification>
     }
     let days = sessions::differing_days(&mut snapshot).await?;
     seen.mismatches.extend(days.into_iter().map(|day| Mismatch::Sessions { day }));
+    let spans = spans::differing(&mut snapshot).await?.into_iter();
+    seen.mismatches.extend(spans.map(|span| Mismatch::Span {
+        first_day: span.first_day,
+        days: span.days,
+        row: span.row,
+    }));
     snapshot.rollback().await?;
     Ok(seen)
 }
@@ -177,6 +192,7 @@ async fn rebuild_day(connection: &mut PgConnection, known: &mut Known, day: Naiv
     sqlx::query!("delete from rollup_signature where day = $1", day).execute(&mut *transaction).await?;
     sqlx::query!("delete from rollup_platform where day = $1", day).execute(&mut *transaction).await?;
     sqlx::query!("delete from rollup_hour where day = $1", day).execute(&mut *transaction).await?;
+    spans::unseal(&mut transaction, day).await?;
     let mut last = None;
     loop {
         let page = page_of(&mut transaction, day, last).await?;

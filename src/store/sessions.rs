@@ -12,6 +12,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
+use crate::store::spans;
+
 /// Time between two counts.
 const INTERVAL: Duration = Duration::from_secs(60);
 /// The advisory lock that whoever counts holds.
@@ -101,6 +103,8 @@ pub async fn begin(connection: &mut PgConnection) -> sqlx::Result<()> {
 
 async fn count(connection: &mut PgConnection, all: bool) -> sqlx::Result<bool> {
     let mut snapshot = connection.begin_with("begin transaction isolation level repeatable read").await?;
+    // Before the snapshot is taken, so that it has the marks of all spans that it may have to delete.
+    sqlx::query!("lock table rollup_session in row exclusive mode").execute(&mut *snapshot).await?;
     let may = sqlx::query_scalar!("select pg_try_advisory_xact_lock($1) as \"may!\"", LOCK);
     if !may.fetch_one(&mut *snapshot).await? {
         snapshot.rollback().await?;
@@ -119,7 +123,11 @@ async fn count(connection: &mut PgConnection, all: bool) -> sqlx::Result<bool> {
     };
     for day in days {
         let counted = of_day(&mut snapshot, day).await?;
+        if stored(&mut snapshot, day).await? == counted.iter().cloned().collect() {
+            continue;
+        }
         sqlx::query!("delete from rollup_session where day = $1", day).execute(&mut *snapshot).await?;
+        spans::unseal(&mut snapshot, day).await?;
         write(&mut snapshot, day, &counted).await?;
     }
     // Only the marks that were seen: others may have come since.
@@ -165,6 +173,15 @@ async fn of_day(connection: &mut PgConnection, day: NaiveDate) -> sqlx::Result<V
     sqlx::query_file_as!(Counted, "src/store/sql/count_sessions.sql", day).fetch_all(connection).await
 }
 
+async fn stored(connection: &mut PgConnection, day: NaiveDate) -> sqlx::Result<BTreeSet<Counted>> {
+    let stored = sqlx::query_as!(
+        Counted,
+        "select population, app, sessions, retried, saved from rollup_session where day = $1",
+        day
+    );
+    Ok(stored.fetch_all(connection).await?.into_iter().collect())
+}
+
 async fn write(connection: &mut PgConnection, day: NaiveDate, counted: &[Counted]) -> sqlx::Result<()> {
     let populations: Vec<_> = counted.iter().map(|row| row.population).collect();
     let apps: Vec<_> = counted.iter().map(|row| row.app.as_str()).collect();
@@ -200,13 +217,7 @@ pub(super) async fn differing_days(connection: &mut PgConnection) -> sqlx::Resul
         if day >= time.date_naive() || touched.contains(&day) {
             continue;
         }
-        let stored = sqlx::query_as!(
-            Counted,
-            "select population, app, sessions, retried, saved from rollup_session where day = $1",
-            day
-        );
-        let stored: BTreeSet<_> = stored.fetch_all(&mut *connection).await?.into_iter().collect();
-        if stored != of_day(connection, day).await?.into_iter().collect() {
+        if stored(connection, day).await? != of_day(connection, day).await?.into_iter().collect() {
             differing.push(day);
         }
     }

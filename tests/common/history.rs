@@ -58,8 +58,12 @@ impl History {
         }
         let mut known = Known::default();
         for batch in events.chunks(400) {
-            let merged = merge(connection, &mut known, &join_events(batch)).await.expect("it is stored");
-            assert_eq!(merged, Merged::Committed);
+            let runs = join_events(batch);
+            // A start that comes after another event of its run is taken for the first, once.
+            if merge(connection, &mut known, &runs).await.expect("it is stored") == Merged::Outrun {
+                let merged = merge(connection, &mut known, &runs).await.expect("it is stored");
+                assert_eq!(merged, Merged::Committed);
+            }
         }
         let mut runs: Vec<_> = join_events(&events).into_iter().map(|run| run.into_owned()).collect();
         runs.sort_by_key(|run| (run.first_seen, run.key));

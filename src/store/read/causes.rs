@@ -56,12 +56,12 @@ impl Snapshot<'_> {
     /// # Errors
     /// What the database says.
     pub async fn exit_codes(&mut self) -> sqlx::Result<Vec<ExitCodeCount>> {
-        let f = self.filter;
+        let (cover, f) = (self.cover().await?, self.filter);
         sqlx::query_file_as!(
             ExitCodeCount,
             "src/store/sql/count_exit_codes.sql",
-            f.from,
-            f.to,
+            &cover.days,
+            &cover.spans,
             f.repo.as_deref(),
             f.slug.as_deref(),
             f.kind.as_deref(),
@@ -76,12 +76,12 @@ impl Snapshot<'_> {
     /// # Errors
     /// What the database says.
     pub async fn signatures(&mut self, length: i64) -> sqlx::Result<Vec<SignatureCount>> {
-        let f = self.filter;
+        let (cover, f) = (self.cover().await?, self.filter);
         sqlx::query_file_as!(
             SignatureCount,
             "src/store/sql/count_signatures.sql",
-            f.from,
-            f.to,
+            &cover.days,
+            &cover.spans,
             f.repo.as_deref(),
             f.slug.as_deref(),
             f.kind.as_deref(),
@@ -98,12 +98,12 @@ impl Snapshot<'_> {
     /// # Errors
     /// What the database says.
     pub async fn causes(&mut self, apps: &[String]) -> sqlx::Result<Vec<CauseCount>> {
-        let f = self.filter;
+        let (cover, f) = (self.cover().await?, self.filter);
         sqlx::query_file_as!(
             CauseCount,
             "src/store/sql/count_causes.sql",
-            f.from,
-            f.to,
+            &cover.days,
+            &cover.spans,
             f.repo.as_deref(),
             f.slug.as_deref(),
             f.kind.as_deref(),

@@ -118,12 +118,12 @@ impl Snapshot<'_> {
         running_since: DateTime<Utc>,
         length: i64,
     ) -> sqlx::Result<Vec<ScriptCount>> {
-        let f = self.filter;
+        let (cover, f) = (self.cover_before(running_since).await?, self.filter);
         sqlx::query_file_as!(
             ScriptCount,
             "src/store/sql/count_scripts.sql",
-            f.from,
-            f.to,
+            &cover.days,
+            &cover.spans,
             f.repo.as_deref(),
             f.slug.as_deref(),
             f.kind.as_deref(),
@@ -167,10 +167,12 @@ impl Snapshot<'_> {
     /// # Errors
     /// What the database says.
     pub async fn history(&mut self) -> sqlx::Result<History> {
-        let f = self.filter;
+        let (cover, f) = (self.cover_all().await?, self.filter);
         sqlx::query_file_as!(
             History,
             "src/store/sql/count_all.sql",
+            &cover.days,
+            &cover.spans,
             f.repo.as_deref(),
             f.slug.as_deref(),
             f.kind.as_deref(),
@@ -185,12 +187,12 @@ impl Snapshot<'_> {
     /// # Errors
     /// What the database says.
     pub async fn days(&mut self) -> sqlx::Result<Vec<DayCount>> {
-        let f = self.filter;
+        let (cover, f) = (self.cover_by_day().await?, self.filter);
         sqlx::query_file_as!(
             DayCount,
             "src/store/sql/count_days.sql",
-            f.from,
-            f.to,
+            &cover.days,
+            &cover.spans,
             f.repo.as_deref(),
             f.slug.as_deref(),
             f.kind.as_deref(),
@@ -205,12 +207,12 @@ impl Snapshot<'_> {
     /// # Errors
     /// What the database says.
     pub async fn facets(&mut self, facets: &[&str], length: i64) -> sqlx::Result<Vec<FacetCount>> {
-        let f = self.filter;
+        let (cover, f) = (self.cover().await?, self.filter);
         sqlx::query_file_as!(
             FacetCount,
             "src/store/sql/count_facets.sql",
-            f.from,
-            f.to,
+            &cover.days,
+            &cover.spans,
             f.repo.as_deref(),
             f.slug.as_deref(),
             f.kind.as_deref(),
@@ -227,12 +229,12 @@ impl Snapshot<'_> {
     /// # Errors
     /// What the database says.
     pub async fn slugs(&mut self, length: i64) -> sqlx::Result<Vec<SlugCount>> {
-        let f = self.filter;
+        let (cover, f) = (self.cover().await?, self.filter);
         sqlx::query_file_as!(
             SlugCount,
             "src/store/sql/count_slugs.sql",
-            f.from,
-            f.to,
+            &cover.days,
+            &cover.spans,
             f.repo.as_deref(),
             f.slug.as_deref(),
             f.kind.as_deref(),
@@ -248,12 +250,12 @@ impl Snapshot<'_> {
     /// # Errors
     /// What the database says.
     pub async fn durations(&mut self) -> sqlx::Result<Vec<DurationCount>> {
-        let f = self.filter;
+        let (cover, f) = (self.cover().await?, self.filter);
         sqlx::query_file_as!(
             DurationCount,
             "src/store/sql/count_durations.sql",
-            f.from,
-            f.to,
+            &cover.days,
+            &cover.spans,
             f.repo.as_deref(),
             f.slug.as_deref(),
             f.kind.as_deref(),

@@ -11,6 +11,7 @@ use crate::ingest::execution::Execution;
 use crate::store::read::{Filter, Snapshot};
 use crate::store::rollup::os_family;
 use crate::store::row::Stored;
+use crate::store::spans::Cover;
 
 /// More applications than this are not looked up one by one.
 const FEW_APPS: usize = 50;
@@ -157,6 +158,7 @@ impl Snapshot<'_> {
                 return Ok(Total { runs, days: None });
             }
         };
+        let cover = if rollup == "all" { self.cover_by_day().await? } else { Cover::default() };
         let f = self.filter;
         let days = sqlx::query_file_as!(
             DayRuns,
@@ -172,7 +174,9 @@ impl Snapshot<'_> {
             choice.running_since,
             choice.os.as_deref(),
             choice.apps.as_deref(),
-            choice.os_version.as_deref()
+            choice.os_version.as_deref(),
+            &cover.days,
+            &cover.spans
         )
         .fetch_all(&mut *self.transaction)
         .await?;
@@ -295,9 +299,9 @@ impl Snapshot<'_> {
 }
 
 /// Nothing is older.
-const EARLIEST: NaiveDate = NaiveDate::from_ymd_opt(2000, 1, 1).expect("a day");
+pub(crate) const EARLIEST: NaiveDate = NaiveDate::from_ymd_opt(2000, 1, 1).expect("a day");
 /// Nothing is newer.
-const LATEST: NaiveDate = NaiveDate::from_ymd_opt(2200, 1, 1).expect("a day");
+pub(crate) const LATEST: NaiveDate = NaiveDate::from_ymd_opt(2200, 1, 1).expect("a day");
 
 fn start_of(day: NaiveDate) -> DateTime<Utc> {
     day.and_time(NaiveTime::MIN).and_utc()

@@ -1,25 +1,44 @@
--- $1 first day, $2 last day, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict.
--- $7: open runs whose last event lies at this full hour or later are running. $8: length of the lists.
--- Runs by script, which is an application and its type: a row for each script in one of the lists, and
--- a row without an app for each type, with everything that has it.
-with counted as materialized (
-    select app, population, outcome, sum(runs)::bigint as runs,
-        coalesce(sum(runs) filter (where open_hour >= $7), 0)::bigint as running,
-        sum(duration_count)::bigint as duration_count, sum(duration_sum)::bigint as duration_sum
-    from rollup_script
-    where ($1::date is null or day >= $1) and ($2::date is null or day <= $2)
-    group by app, population, outcome
+-- $1 days and $2 spans of days, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict.
+-- $7: open runs whose last event lies at this full hour or later are running; none of the spans has any.
+-- $8: length of the lists. Runs by script, which is an application and its type: a row for each script in
+-- one of the lists, and a row without an app for each type, with everything that has it.
+with counted as (
+    select app, population, sum(runs::integer) as runs,
+        coalesce(sum(runs::integer) filter (where open_hour >= $7), 0) as running,
+        coalesce(sum(runs::integer) filter (where outcome = 'success'), 0) as success,
+        coalesce(sum(runs::integer) filter (where outcome = 'failed'), 0) as failed,
+        coalesce(sum(runs::integer) filter (where outcome = 'blocked'), 0) as blocked,
+        coalesce(sum(runs::integer) filter (where outcome = 'aborted'), 0) as aborted,
+        coalesce(sum(duration_count::integer) filter (where outcome = 'success'), 0) as duration_count,
+        coalesce(sum(duration_sum) filter (where outcome = 'success'), 0) as duration_sum
+    from rollup_script where day = any($1::date[])
+        and population = any(array(
+            select id from population
+            where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
+                and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
+        ))
+    group by app, population
+    union all
+    select app, population, sum(runs::integer) as runs,
+        0 as running,
+        coalesce(sum(runs::integer) filter (where outcome = 'success'), 0) as success,
+        coalesce(sum(runs::integer) filter (where outcome = 'failed'), 0) as failed,
+        coalesce(sum(runs::integer) filter (where outcome = 'blocked'), 0) as blocked,
+        coalesce(sum(runs::integer) filter (where outcome = 'aborted'), 0) as aborted,
+        coalesce(sum(duration_count::integer) filter (where outcome = 'success'), 0) as duration_count,
+        coalesce(sum(duration_sum) filter (where outcome = 'success'), 0) as duration_sum
+    from span_script where span = any($2::integer[])
+        and population = any(array(
+            select id from population
+            where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
+                and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
+        ))
+    group by app, population
 ), script as materialized (
-    select app, kind, sum(runs)::bigint as runs, sum(running)::bigint as running,
-        coalesce(sum(runs) filter (where outcome = 'success'), 0)::bigint as success,
-        coalesce(sum(runs) filter (where outcome = 'failed'), 0)::bigint as failed,
-        coalesce(sum(runs) filter (where outcome = 'blocked'), 0)::bigint as blocked,
-        coalesce(sum(runs) filter (where outcome = 'aborted'), 0)::bigint as aborted,
-        coalesce(sum(duration_count) filter (where outcome = 'success'), 0)::bigint as duration_count,
-        coalesce(sum(duration_sum) filter (where outcome = 'success'), 0)::bigint as duration_sum
+    select app, kind, sum(runs)::bigint as runs, sum(running)::bigint as running, sum(success)::bigint as success,
+        sum(failed)::bigint as failed, sum(blocked)::bigint as blocked, sum(aborted)::bigint as aborted,
+        sum(duration_count)::bigint as duration_count, sum(duration_sum)::bigint as duration_sum
     from counted join population on population.id = population
-    where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
-        and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
     group by app, kind
     having sum(runs) <> 0
 ), ranked as (

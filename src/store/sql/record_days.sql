@@ -1,10 +1,15 @@
 -- How many records on which day, newest first: from the narrowest rollup that knows, $7: 'all', 'os', 'app' or
 -- 'open'. $1 first day, $2 last day, $3 repository, $4 slug, $5 type, $6 platform, $8 outcome, $9 what is
 -- running since when, $10 operating system, $11 applications, $12 version of the operating system; null does not restrict.
-select day as "day!", sum(runs)::bigint as "runs!"
+-- $13 days and $14 short spans of days, which together are the same days, for 'all'.
+select day as "day!", sum(runs::integer) as "runs!"
 from (
     select day, population, runs from rollup_facet
-    where $7::text = 'all' and facet = 'generation' and ($8::text is null or outcome = $8)
+    where $7::text = 'all' and day = any($13::date[]) and facet = 'generation'
+        and ($8::text is null or outcome = $8)
+    union all
+    select day, population, runs from span_day
+    where $7 = 'all' and span = any($14::integer[]) and ($8::text is null or outcome = $8)
     union all
     select day, population, runs from rollup_facet
     where $7 = 'os' and facet = 'os' and ($10::text is null or value = $10)

@@ -1,22 +1,60 @@
--- $1 first day, $2 last day, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict.
--- $7: outcome, app, type, repo, platform; else everything is one group. $8: day, week. $9: so many groups
--- have a name, the others are null. Runs with an app by time, group and outcome.
-with counted as (
-    select date_trunc($8, day::timestamp) at time zone 'UTC' as moment, outcome, sum(runs::integer) as runs,
-        case $7::text when 'outcome' then outcome when 'app' then app when 'type' then kind
-            when 'repo' then repo when 'platform' then platform else '' end as name
-    from rollup_script join population on population.id = population
-    where ($1::date is null or day >= $1) and ($2::date is null or day <= $2)
-        and ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
-        and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
-        and app <> ''
-    group by 1, outcome, 4
-), ranked as (
-    select name, dense_rank() over (order by sum(runs) desc, name) as position from counted group by name
+-- $1 days and $2 spans of days, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict.
+-- $7: day, week. $8: so many scripts have a name, the others are null. $9 first day, $10 last day, $11 days and
+-- $12 spans of the shortest kind: the same period once more. Runs by time, script and outcome: only those that
+-- have a name are looked up, the others are what remains.
+with ranked as materialized (
+    select app from (
+        select app, sum(runs::integer) as runs from rollup_script
+        where day = any($1::date[]) and app <> ''
+            and population = any(array(
+            select id from population
+            where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
+                and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
+        ))
+        group by app
+        union all
+        select app, sum(runs::integer) from span_script
+        where span = any($2::integer[]) and app <> ''
+            and population = any(array(
+            select id from population
+            where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
+                and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
+        ))
+        group by app
+    ) as counted
+    group by app having sum(runs) <> 0
+    order by sum(runs) desc, app
+    limit $8
+), named as materialized (
+    select date_trunc($7, day::timestamp) at time zone 'UTC' as moment, app, outcome, sum(runs::integer) as runs
+    from rollup_script
+    where app = any(array(select app from ranked)) and day >= $9::date and day <= $10::date
+        and population = any(array(
+            select id from population
+            where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
+                and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
+        ))
+    group by 1, app, outcome
+), parts as (
+    select moment, app, outcome, runs from named
+    union all
+    select moment, null, outcome, -runs from named
+    union all
+    select date_trunc($7, day::timestamp) at time zone 'UTC', null, outcome, runs::integer
+    from (
+        select day, population, outcome, runs from rollup_facet
+        where day = any($11::date[]) and facet = 'generation'
+        union all
+        select day, population, outcome, runs from span_day where span = any($12::integer[])
+    ) as part
+    where population = any(array(
+            select id from population
+            where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
+                and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
+        ))
 )
-select moment as "moment!", case when position <= $9 then name end as name, outcome as "outcome!",
-    sum(runs)::bigint as "runs!"
-from counted join ranked using (name)
-group by moment, case when position <= $9 then name end, outcome
+select moment as "moment!", app as "name?", outcome as "outcome!", sum(runs)::bigint as "runs!"
+from parts
+group by moment, app, outcome
 having sum(runs) <> 0
-order by moment, name nulls last, outcome
+order by moment, app nulls last, outcome

@@ -64,6 +64,11 @@ with written as (
     insert into rollup_hour select * from unnest($10::rollup_hour[])
     on conflict (day, population, hour, outcome) do update set
         runs = rollup_hour.runs + excluded.runs
+), unsealed as (
+    -- The sums of a span that this changes are no longer right.
+    delete from sealed_span using unnest($11::date[]) as changed (day)
+    where changed.day < (now() at time zone 'UTC')::date
+        and first_day <= changed.day and changed.day < first_day + days
 ), touched as (
     -- Sessions of earlier days are counted again only when something of them changes.
     insert into session_touched (day)

@@ -1,0 +1,25 @@
+-- $1 days and $2 spans of days of the shortest kind, $3 repository, $4 slug, $5 type, $6 platform; null does
+-- not restrict. $7: outcome, type, repo, platform; else everything is one group. $8: day, week. $9: so many
+-- groups have a name, the others are null. Runs with an app by time, group and outcome.
+with counted as (
+    select date_trunc($8, day::timestamp) at time zone 'UTC' as moment, outcome, sum(runs::integer) as runs,
+        case $7::text when 'outcome' then outcome when 'type' then kind when 'repo' then repo
+            when 'platform' then platform else '' end as name
+    from (
+        select day, population, outcome, runs from rollup_facet
+        where day = any($1::date[]) and facet = 'generation'
+        union all
+        select day, population, outcome, runs from span_day where span = any($2::integer[])
+    ) as part join population on population.id = population
+    where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
+        and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
+    group by 1, outcome, 4
+), ranked as (
+    select name, dense_rank() over (order by sum(runs) desc, name) as position from counted group by name
+)
+select moment as "moment!", case when position <= $9 then name end as name, outcome as "outcome!",
+    sum(runs)::bigint as "runs!"
+from counted join ranked using (name)
+group by moment, case when position <= $9 then name end, outcome
+having sum(runs) <> 0
+order by moment, name nulls last, outcome
