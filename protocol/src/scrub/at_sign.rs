@@ -163,6 +163,7 @@ impl Place<'_> {
         loop {
             let sign = match before(self.text, start) {
                 b'@' => start - 1,
+                b'0' if start >= 6 && stands_at(self.text, start - 6, b"\\u0040") => start - 6,
                 // The rest of the sign was taken for a part of the name.
                 b'\\' if stands_at(self.text, start, b"u0040") => start - 1,
                 _ => return start,
