@@ -222,8 +222,12 @@ async fn report(
     let mut connection = database::connect(options, config.connect_patience).await?;
     let (scripts, signatures) =
         evidence::of_week(&mut connection, week, &repository).await.context("cannot read the week")?;
-    let days =
-        evidence::platform_series(&mut connection, week.last - Days::new(HISTORY_DAYS), week.last, &repository);
+    let days = evidence::platform_series(
+        &mut connection,
+        week.last - Days::new(HISTORY_DAYS),
+        week.last,
+        &repository,
+    );
     let regressions =
         find(&series(&days.await.context("cannot read the weeks before")?), week.last, &Window::ALL)
             .regressions;

@@ -123,7 +123,7 @@ async fn what_changes_a_day_takes_its_sums_away() {
          order by first_seen desc limit 1",
     );
     let key = key.fetch_one(app.pool()).await.expect("there are some");
-    assert!(erase(app.pool(), RunKey(key)).await.expect("it runs") > 0);
+    assert!(erase(app.pool(), RunKey(key), Utc::now()).await.expect("it runs") > 0);
     assert!(number(&app, "select count(*) from sealed_span where is_ready").await < sealed);
     app.verify().await;
     let (unsealed, _) = (answers(&app).await, seal(&app).await);

@@ -64,7 +64,7 @@ impl Connection {
             self.stream.read_line(&mut line)?;
             match line.trim_end().split_once(": ") {
                 Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                    length = value.parse().ok()
+                    length = value.parse().ok();
                 }
                 Some(_) => {}
                 None => return Ok(length),

@@ -34,7 +34,6 @@ pub(crate) fn run(address: &str, connections: u32, seconds: u32) -> anyhow::Resu
 ///
 /// # Errors
 /// As [`run`].
-
 pub(crate) fn get(address: &str, path: &str, connections: u32, seconds: u32) -> anyhow::Result<Measured> {
     wrk(&[], &format!("http://{address}{path}"), connections, seconds)
 }
