@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 pub const PROGRESS: Duration = Duration::from_secs(2);
 /// For the report of its end, which matters most.
 pub const FINISH: Duration = Duration::from_secs(4);
-/// For commands that a person typed.
+/// For sending all that waits: enough for a full spool over 1 Mbit/s.
+pub const FLUSH: Duration = Duration::from_mins(1);
+/// For other commands that a person typed.
 pub const INTERACTIVE: Duration = Duration::from_secs(15);
 
 /// What the start and the end of the process take, kept back from the work.
@@ -27,6 +29,12 @@ impl Deadline {
     #[must_use]
     pub fn after(start: Instant, budget: Duration) -> Self {
         Self(start + budget.saturating_sub(RESERVE))
+    }
+
+    /// The same, or in so much time from now if that is earlier.
+    #[must_use]
+    pub fn within(self, most: Duration) -> Self {
+        Self(self.0.min(Instant::now() + most))
     }
 
     /// What is left; zero when it has passed.

@@ -1,14 +1,15 @@
 //! Brings events to the server, and keeps those that it cannot bring.
 //!
-//! An event is first written, then sent together with all that lie there, then removed. Sending twice
-//! does no harm (the server merges), so a process that dies or is too late at any point loses nothing.
+//! An event is first written, then sent together with all that lie there, then removed. What is too much
+//! for one request goes in several, the newest first. Sending twice does no harm (the server merges), so
+//! a process that dies or is too late at any point loses nothing.
 
 use std::fs;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::budget::Deadline;
+use crate::budget::{self, Deadline};
 use crate::event::CleanEvent;
 use crate::known_runs::KnownRuns;
 use crate::server::{Reply, Server};
@@ -28,6 +29,12 @@ const TEMPORARY: [&str; 7] = [
     "request_timeout",
     "internal",
 ];
+/// Bytes of events, before they are compressed, that even a slow link takes within the budget of an end.
+const SMALL_BATCH: usize = 64 * 1024;
+/// Where batches stop growing: what is lost with one that does not get done.
+const LARGE_BATCH: usize = 256 * 1024;
+/// Without an answer for so long, a person who waits would rather be told.
+const LONGEST_REQUEST: Duration = budget::INTERACTIVE;
 const PAUSE_FILE: &str = "retry-after";
 
 /// Whether an event is worth waiting for a server that was away a moment ago.
@@ -83,31 +90,87 @@ pub fn flush(spool: &Spool, server: &Server, now_ms: u64, deadline: Deadline) ->
     send(spool, server, spool.pending(now_ms), now_ms, deadline)
 }
 
-fn send(spool: &Spool, server: &Server, pending: Vec<Pending>, now_ms: u64, deadline: Deadline) -> Delivery {
-    match pending.len() {
-        0 => Delivery::default(),
-        1 => one_by_one(spool, server, pending, now_ms, deadline),
-        _ => batch(spool, server, pending, now_ms, deadline),
+/// Sends events, oldest first in the list: all at once where that is little, else the newest and then
+/// the others in growing batches backwards, for as long as the deadline allows. What was answered is
+/// settled before more is sent, so that every try over a slow link leaves less for the next.
+fn send(
+    spool: &Spool,
+    server: &Server,
+    mut waiting: Vec<Pending>,
+    now_ms: u64,
+    deadline: Deadline,
+) -> Delivery {
+    let mut delivery = Delivery::default();
+    let is_little = waiting.iter().map(Pending::line_bytes).sum::<usize>() <= SMALL_BATCH;
+    let mut batch_bytes = if is_little { SMALL_BATCH } else { 0 };
+    let mut most_bytes = LARGE_BATCH;
+    while !waiting.is_empty() {
+        let batch = waiting.split_off(newest(&waiting, batch_bytes));
+        let deadline = deadline.within(LONGEST_REQUEST);
+        let course = match batch.len() {
+            1 => one_by_one(spool, server, &batch, now_ms, deadline, &mut delivery),
+            _ => send_batch(spool, server, &batch, now_ms, deadline, &mut delivery),
+        };
+        match course {
+            Course::GoOn => {}
+            Course::GoOnOneByOne => most_bytes = 0,
+            Course::Stop => break,
+        }
+        batch_bytes = (batch_bytes * 2).max(SMALL_BATCH).min(most_bytes);
     }
+    keep(&waiting, &mut delivery);
+    delivery
 }
 
-fn batch(spool: &Spool, server: &Server, pending: Vec<Pending>, now_ms: u64, deadline: Deadline) -> Delivery {
-    let lines = pending.iter().map(|event| event.json.as_str()).collect::<Vec<_>>().join("\n") + "\n";
+/// Where the newest events begin that are together at most so large, or the very newest.
+fn newest(waiting: &[Pending], most_bytes: usize) -> usize {
+    let mut bytes = 0;
+    let fitting = waiting.iter().rev().take_while(|event| {
+        bytes += event.line_bytes();
+        bytes <= most_bytes
+    });
+    waiting.len().saturating_sub(fitting.count().max(1))
+}
+
+/// Whether it makes sense to send more now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Course {
+    GoOn,
+    /// The server knows no batches.
+    GoOnOneByOne,
+    Stop,
+}
+
+fn send_batch(
+    spool: &Spool,
+    server: &Server,
+    batch: &[Pending],
+    now_ms: u64,
+    deadline: Deadline,
+    delivery: &mut Delivery,
+) -> Course {
+    let lines = batch.iter().map(|event| event.json.as_str()).collect::<Vec<_>>().join("\n") + "\n";
     match server.send_batch(&lines, deadline) {
         Reply::Accepted(Some(answer)) => {
             resume(spool);
-            let mut delivery = Delivery::default();
-            for (event, result) in pending.iter().zip(results(&answer, pending.len())) {
-                settle(spool, event, result, &mut delivery);
+            let kept = delivery.kept;
+            for (event, result) in batch.iter().zip(results(&answer, batch.len())) {
+                settle(spool, event, result, delivery);
             }
-            delivery
+            // A server that wants all of them later wants the others later, too.
+            if delivery.kept - kept < batch.len() { Course::GoOn } else { Course::Stop }
         }
-        // An older server, or one event that spoils the batch for all.
-        Reply::Missing | Reply::Refused(_) => one_by_one(spool, server, pending, now_ms, deadline),
+        Reply::Missing => match one_by_one(spool, server, batch, now_ms, deadline, delivery) {
+            Course::GoOn => Course::GoOnOneByOne,
+            other => other,
+        },
+        // Perhaps one event spoils the batch for all.
+        Reply::Refused(_) => one_by_one(spool, server, batch, now_ms, deadline, delivery),
         // Of a batch, the answer says which events the server did not take.
         later @ (Reply::Accepted(None) | Reply::Later(_) | Reply::Unreachable) => {
             pause(spool, &later, now_ms);
-            keep(&pending)
+            keep(batch, delivery);
+            Course::Stop
         }
     }
 }
@@ -116,12 +179,12 @@ fn batch(spool: &Spool, server: &Server, pending: Vec<Pending>, now_ms: u64, dea
 fn one_by_one(
     spool: &Spool,
     server: &Server,
-    pending: Vec<Pending>,
+    events: &[Pending],
     now_ms: u64,
     deadline: Deadline,
-) -> Delivery {
-    let mut delivery = Delivery::default();
-    for (index, event) in pending.iter().enumerate().rev() {
+    delivery: &mut Delivery,
+) -> Course {
+    for (index, event) in events.iter().enumerate().rev() {
         let fate = match server.send_event(&event.json, deadline) {
             Reply::Accepted(_) => Fate::Taken,
             // What is wrong with this very body stays wrong; any other refusal (no such path, not
@@ -129,14 +192,14 @@ fn one_by_one(
             Reply::Refused(400 | 413 | 422) => Fate::Hopeless,
             other => {
                 pause(spool, &other, now_ms);
-                let kept = keep(&pending[..=index]);
-                return Delivery { kept: kept.kept, lost: delivery.lost + kept.lost, ..delivery };
+                keep(&events[..=index], delivery);
+                return Course::Stop;
             }
         };
-        settle(spool, event, fate, &mut delivery);
+        settle(spool, event, fate, delivery);
     }
     resume(spool);
-    delivery
+    Course::GoOn
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,9 +223,10 @@ fn settle(spool: &Spool, event: &Pending, fate: Fate, delivery: &mut Delivery) {
     }
 }
 
-fn keep(pending: &[Pending]) -> Delivery {
-    let kept = pending.iter().filter(|event| event.path.is_some()).count();
-    Delivery { sent: 0, kept, lost: pending.len() - kept }
+fn keep(events: &[Pending], delivery: &mut Delivery) {
+    let kept = events.iter().filter(|event| event.path.is_some()).count();
+    delivery.kept += kept;
+    delivery.lost += events.len() - kept;
 }
 
 /// What a batch is answered with: one result for each event, in order.

@@ -19,7 +19,7 @@ const FOLDER: &str = "/var/lib/community-scripts/telemetry";
 const SUFFIX: &str = ".json";
 /// What a small file takes on disk.
 const BLOCK: u64 = 4096;
-/// As many as one request may hold.
+/// As many as the server takes in one request.
 const MOST_EVENTS: usize = 10_000;
 const LARGEST_EVENT: u64 = 256 * 1024;
 
@@ -38,6 +38,14 @@ pub struct Pending {
     pub path: Option<PathBuf>,
     /// One line of JSON.
     pub json: String,
+}
+
+impl Pending {
+    /// What it takes in a batch: its line.
+    #[must_use]
+    pub fn line_bytes(&self) -> usize {
+        self.json.len() + 1
+    }
 }
 
 struct Stored {

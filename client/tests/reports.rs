@@ -3,6 +3,9 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde_json::Value;
 use support::{Host, Listener, Mode, events, paths};
 
@@ -61,6 +64,20 @@ fn an_older_server_gets_the_events_one_by_one() {
     assert_eq!(sent, ["POST /api/v1/events", "POST /telemetry", "POST /telemetry", "POST /telemetry"]);
     assert_eq!(statuses(&events(&server)[3..]), ["success", "failed", "installing"], "the newest first");
     assert!(host.waiting().is_empty());
+}
+
+#[test]
+fn an_older_server_is_offered_a_batch_only_once() {
+    let server = Listener::start(Mode::WithoutBatches);
+    let host = Host::new(&server.url());
+    for number in 0..20 {
+        let event = format!("{{\"random_id\":\"r{number}\",\"error\":\"{}\"}}", "x".repeat(16_000));
+        host.write(&format!("var/lib/community-scripts/telemetry/9999999{number:06}-1-0.json"), event);
+    }
+    host.report("flush");
+    assert!(host.waiting().is_empty());
+    let batches = paths(&server).iter().filter(|path| path.ends_with("/api/v1/events")).count();
+    assert_eq!((batches, server.requests().len()), (1, 21));
 }
 
 #[test]
@@ -176,6 +193,47 @@ fn a_large_backlog_is_one_compressed_request() {
         assert_eq!((compressed, requests.len()), if mode == Mode::Up { (true, 1) } else { (false, 2) });
         assert!(host.waiting().is_empty());
     }
+}
+
+#[test]
+fn over_a_narrow_link_the_newest_event_arrives_and_each_try_takes_some_that_wait_along() {
+    const LARGEST: usize = 256 * 1024;
+    let server = Listener::start(Mode::Narrow(200_000));
+    let mut host = Host::new(&server.url()).with(&[("TELEMETRY_BUDGET_MS", "3000")]);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let mut noise = 1_u64;
+    for number in 0..250 {
+        // A log that hardly gets smaller.
+        let words = (0..1000).map(|_| {
+            noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            format!("{noise:016x}")
+        });
+        let log: String = words.collect();
+        let event = format!("{{\"random_id\":\"r{number}\",\"status\":\"failed\",\"error\":\"{log}\"}}");
+        let name = format!("{}-1-0.json", now - 1000 + number);
+        host.write(&format!("var/lib/community-scripts/telemetry/{name}"), event);
+    }
+    let mut waiting = host.waiting().len();
+    assert_eq!(waiting, 250);
+    for attempt in ["first", "second"] {
+        let before = server.requests().len();
+        server.answer(Mode::Narrow(200_000));
+        host = host.with(&[("EXECUTION_ID", attempt)]);
+        host.report("finish --status done");
+        let requests = server.requests().split_off(before);
+        assert!(requests[0].text().contains(attempt), "{attempt}: the newest first");
+        assert!(requests.iter().all(|request| request.body.len() <= LARGEST));
+        let left = host.waiting().len();
+        let arrived: usize = requests[1..].iter().map(|request| request.text().lines().count()).sum();
+        assert!(arrived > 1 && left == waiting - arrived, "{attempt}: {arrived} arrived, {left} wait");
+        waiting = left;
+    }
+    server.answer(Mode::Up);
+    assert_eq!(host.run(["flush", "--strict"]).status.code(), Some(0));
+    assert!(host.waiting().is_empty());
+    let id = |event: &Value| format!("{} {}", event["random_id"], event["execution_id"]);
+    let ids: BTreeSet<String> = events(&server).iter().map(id).collect();
+    assert_eq!(ids.len(), 252, "all of them arrived");
 }
 
 #[test]

@@ -23,6 +23,9 @@ pub enum Mode {
     BlackHole,
     /// The head at once, and the body never.
     Slow,
+    /// As the server does, behind a link over which only so many bytes of bodies come in the time that
+    /// anybody waits: then it reads no further.
+    Narrow(usize),
 }
 
 /// One request, its body decompressed.
@@ -49,6 +52,8 @@ impl Request {
 struct State {
     requests: Vec<Request>,
     connections: Vec<TcpStream>,
+    /// Bytes of bodies that may still come; `None` for any number.
+    allowance: Option<usize>,
     stopped: bool,
 }
 
@@ -80,14 +85,16 @@ impl Listener {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
         let address = listener.local_addr().expect("the listener is bound");
         let shared = Arc::new(Shared {
-            mode: Mutex::new(mode),
+            mode: Mutex::new(Mode::Up),
             record,
             state: Mutex::default(),
             changed: Condvar::new(),
         });
         let for_thread = Arc::clone(&shared);
         let thread = thread::spawn(move || accept(&listener, &for_thread));
-        Self { address, shared, thread: Some(thread) }
+        let listener = Self { address, shared, thread: Some(thread) };
+        listener.answer(mode);
+        listener
     }
 
     pub fn url(&self) -> String {
@@ -95,6 +102,7 @@ impl Listener {
     }
 
     pub fn answer(&self, mode: Mode) {
+        lock(&self.shared.state).allowance = if let Mode::Narrow(bytes) = mode { Some(bytes) } else { None };
         *lock(&self.shared.mode) = mode;
     }
 
@@ -116,6 +124,7 @@ impl Drop for Listener {
         {
             let mut state = lock(&self.shared.state);
             state.stopped = true;
+            self.shared.changed.notify_all();
             for connection in &state.connections {
                 let _ = connection.shutdown(std::net::Shutdown::Both);
             }
@@ -147,7 +156,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
-    while let Some(request) = read_request(&mut reader, &mut writer)? {
+    while let Some(request) = read_request(&mut reader, &mut writer, shared)? {
         let mode = lock(&shared.mode).clone();
         let answer = answer(&mode, &request);
         if let Some(path) = &shared.record {
@@ -166,6 +175,19 @@ fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a body comes through. One that does not is never read, and its connection stays open to the end.
+fn passes(bytes: usize, shared: &Shared) -> bool {
+    let mut state = lock(&shared.state);
+    let Some(allowance) = state.allowance else { return true };
+    state.allowance = Some(allowance.saturating_sub(bytes));
+    if bytes > allowance {
+        while !state.stopped {
+            state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+    bytes <= allowance
 }
 
 fn answer(mode: &Mode, request: &Request) -> String {
@@ -188,8 +210,12 @@ fn answer(mode: &Mode, request: &Request) -> String {
     format!("HTTP/1.1 {status} X\r\n{extra}Content-Length: {}\r\n\r\n{body}", body.len())
 }
 
-/// `None` when the client closed the connection.
-fn read_request(reader: &mut impl BufRead, writer: &mut TcpStream) -> io::Result<Option<Request>> {
+/// `None` when the client closed the connection, or nothing more comes over a narrow link.
+fn read_request(
+    reader: &mut impl BufRead,
+    writer: &mut TcpStream,
+    shared: &Shared,
+) -> io::Result<Option<Request>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
@@ -207,6 +233,9 @@ fn read_request(reader: &mut impl BufRead, writer: &mut TcpStream) -> io::Result
         writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
     let length = request.header("Content-Length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    if !passes(length, shared) {
+        return Ok(None);
+    }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
     if request.header("Content-Encoding") == Some("gzip") {

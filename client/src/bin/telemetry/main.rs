@@ -64,6 +64,7 @@ fn budget_of(command: &Command) -> Duration {
     match command {
         Command::Report(Report::Finish { .. }) => budget::FINISH,
         Command::Report(_) => budget::PROGRESS,
+        Command::Flush => budget::FLUSH,
         _ => budget::INTERACTIVE,
     }
 }
