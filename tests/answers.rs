@@ -9,6 +9,7 @@ use common::app::{TestApp, spawn_app};
 use insta::assert_json_snapshot;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use telemetry_protocol::wire::FIELDS;
 
 /// Puts a word in the place of every time and date, and of the version.
 fn timeless(mut answer: Value) -> Value {
@@ -81,6 +82,42 @@ async fn a_failed_run_of_the_newest_generation() {
     report_all(&app, &steps).await;
     app.report("/telemetry", &event("run", "failed", end)).await;
     assert_json_snapshot!("failed_run", timeless(app.get_json("/api/runs/run").await));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_knows_the_id_is_shown_every_fact_that_was_told() {
+    // Ids are never shown, the version of the payload as the generation; the others are second names.
+    const ELSEWHERE: [&str; 12] = [
+        "random_id",
+        "execution_id",
+        "payload_version",
+        "nsapp",
+        "error_explanation",
+        "duration",
+        "vm_app",
+        "vm_disk",
+        "vm_cores",
+        "vm_ram",
+        "vm_os",
+        "vm_version",
+    ];
+    let app = spawn_app().await;
+    let told = json!({
+        "exit_code": 1, "error": "E: no space left on device", "error_category": "storage",
+        "install_duration": 9, "failed_command": "dd", "failed_line": 7, "disableip6": "yes",
+        "template_kind": "oci", "custom_entrypoint": true, "host_managed_network": false,
+        "runtime_source": "pinned", "runtime_ref": "v1.2.3"
+    });
+    app.report("/telemetry", &event("all", "failed", told)).await;
+    let run = app.get_json("/api/runs/all").await["executions"][0].clone();
+    let missing = FIELDS.iter().filter(|field| !ELSEWHERE.contains(field) && run[**field].is_null());
+    assert_eq!(missing.collect::<Vec<_>>(), [&""; 0], "{run:#}");
+    assert_eq!(
+        ["template_kind", "custom_entrypoint", "host_managed_network", "runtime_source", "runtime_ref"]
+            .map(|field| run[field].clone()),
+        [json!("oci"), json!(true), json!(false), json!("pinned"), json!("v1.2.3")]
+    );
     app.stop().await;
 }
 

@@ -184,6 +184,45 @@ async fn all_answers_count_the_same_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn runs_are_counted_by_what_the_container_was_made_from() {
+    let app = spawn_app().await;
+    let (tarball, oci) = (json!({"template_kind": "tarball"}), json!({"template_kind": "oci"}));
+    let entrypoint = json!({"template_kind": "oci", "custom_entrypoint": true});
+    let both = json!({"template_kind": "oci", "custom_entrypoint": true, "host_managed_network": true});
+    for (number, (status, facts)) in [
+        ("success", &tarball),
+        ("failed", &tarball),
+        ("success", &tarball),
+        ("success", &oci),
+        ("failed", &oci),
+        ("failed", &entrypoint),
+        ("success", &both),
+        // Older clients do not tell.
+        ("success", &json!({})),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut event = json!({"random_id": format!("run-{number}"), "payload_version": 3, "nsapp": "x",
+                               "type": "lxc", "status": status, "exit_code": i32::from(status == "failed")});
+        event.as_object_mut().expect("an object").extend(facts.as_object().expect("an object").clone());
+        app.report("/telemetry", &event).await;
+    }
+    for (metric, expected) in [
+        ("runs", [("tarball", 3), ("oci", 2), ("oci+entrypoint", 1), ("oci+entrypoint+network", 1)]),
+        ("failed", [("tarball", 1), ("oci", 1), ("oci+entrypoint", 1), ("oci+entrypoint+network", 0)]),
+    ] {
+        let answer = app.get_json(&format!("/api/timeseries?group=template&days=0&metric={metric}")).await;
+        let series = list(&answer, "series")
+            .iter()
+            .map(|series| (series["group"].as_str().expect("a name"), sum(list(series, "points"), "value")));
+        assert_eq!(series.collect::<Vec<_>>(), expected, "{metric}");
+    }
+    app.verify().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_unknown_is_404_and_what_makes_no_sense_400() {
     let app = seeded(300, 5, long_ago(), &[]).await;
     for (path, status, field) in [

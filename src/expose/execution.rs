@@ -6,7 +6,7 @@ use telemetry_protocol::exit_code::explain;
 use telemetry_protocol::{Generation, Outcome, Status};
 use utoipa::ToSchema;
 
-use crate::ingest::execution::{Execution, Told};
+use crate::ingest::execution::{Execution, Facts, Told};
 use crate::ingest::text::Text;
 use crate::store::read::models::CommonModels;
 
@@ -25,6 +25,8 @@ pub struct ExecutionView {
     pub exit_code_explanation: Option<String>,
     pub error: Option<String>,
     pub error_category: Option<&'static str>,
+    /// The category that the client told, of which `error_category` may know better.
+    pub error_category_reported: Option<String>,
     pub signature: Option<String>,
     pub os_type: Option<String>,
     pub os_version: Option<String>,
@@ -50,6 +52,16 @@ pub struct ExecutionView {
     pub failed_line: Option<i32>,
     pub repo_source: Option<String>,
     pub repo_slug: Option<String>,
+    /// `tarball` or `oci`: what the container was made from.
+    pub template_kind: Option<String>,
+    pub custom_entrypoint: Option<bool>,
+    pub host_managed_network: Option<bool>,
+    /// `local`, `remote`, `pinned` or `mirror`: where the scripts came from.
+    pub runtime_source: Option<String>,
+    /// `main`, a release tag or a commit.
+    pub runtime_ref: Option<String>,
+    /// Clients of 2025 only.
+    pub disableip6: Option<bool>,
     /// Generation of the client, 0 to 3.
     #[schema(value_type = u8)]
     pub generation: Generation,
@@ -122,9 +134,47 @@ impl ExecutionView {
     /// unfinished.
     #[must_use]
     pub fn of(execution: &Execution, running_since: DateTime<Utc>) -> Self {
-        let facts = &execution.facts;
+        // All of them by name, so that none can be forgotten. The code is read by `Execution::exit_code`.
+        let Facts {
+            app,
+            kind,
+            ct_type,
+            disk_size,
+            core_count,
+            ram_size,
+            os_type,
+            os_version,
+            pve_version,
+            method,
+            disable_ipv6,
+            exit_code: _,
+            error,
+            error_category,
+            install_duration,
+            failed_command,
+            failed_line,
+            cpu_vendor,
+            cpu_model,
+            gpu_vendor,
+            gpu_model,
+            gpu_passthrough,
+            ram_speed,
+            arch,
+            platform,
+            has_arm,
+            kernel_version,
+            app_version,
+            repo_source,
+            repo_slug,
+            template_kind,
+            custom_entrypoint,
+            host_managed_network,
+            runtime_source,
+            runtime_ref,
+        } = &execution.facts;
         let text = |told: &Told<Text>| told.get().map(|text| text.as_str().to_owned());
         let number = |told: &Told<i32>| told.get().copied();
+        let flag = |told: &Told<bool>| told.get().copied();
         let failure = |told: &Told<Text>| execution.failure_text(told).map(str::to_owned);
         let exit_code = execution.exit_code();
         let steps =
@@ -132,41 +182,48 @@ impl ExecutionView {
         let mut steps: Vec<_> = steps.collect();
         steps.sort_by_key(|step| (step.at, step.status));
         Self {
-            app: text(&facts.app),
-            kind: text(&facts.kind),
+            app: text(app),
+            kind: text(kind),
             status: execution.status(),
             outcome: published_outcome(execution, running_since),
             exit_code,
             exit_code_explanation: exit_code
                 .filter(|code| *code != 0)
                 .map(|code| explain(execution.generation, code).title.into_owned()),
-            error: failure(&facts.error),
+            error: failure(error),
             error_category: execution.category().map(|category| category.as_str()),
             signature: execution.signature.map(|id| format!("{id:016x}")),
-            os_type: text(&facts.os_type),
-            os_version: text(&facts.os_version),
-            pve_version: text(&facts.pve_version),
-            ct_type: number(&facts.ct_type),
-            disk_size: number(&facts.disk_size),
-            core_count: number(&facts.core_count),
-            ram_size: number(&facts.ram_size),
-            method: text(&facts.method),
-            install_duration: execution.facts.install_duration.told_at(execution.status()).copied(),
-            cpu_vendor: text(&facts.cpu_vendor),
-            cpu_model: text(&facts.cpu_model),
-            gpu_vendor: text(&facts.gpu_vendor),
-            gpu_model: text(&facts.gpu_model),
-            gpu_passthrough: text(&facts.gpu_passthrough),
-            ram_speed: text(&facts.ram_speed),
-            arch: text(&facts.arch),
-            platform: text(&facts.platform),
-            has_arm: facts.has_arm.get().copied(),
-            kernel_version: text(&facts.kernel_version),
-            app_version: text(&facts.app_version),
-            failed_command: failure(&facts.failed_command),
-            failed_line: facts.failed_line.told_at(execution.status()).copied(),
-            repo_source: text(&facts.repo_source),
-            repo_slug: text(&facts.repo_slug),
+            error_category_reported: failure(error_category),
+            os_type: text(os_type),
+            os_version: text(os_version),
+            pve_version: text(pve_version),
+            ct_type: number(ct_type),
+            disk_size: number(disk_size),
+            core_count: number(core_count),
+            ram_size: number(ram_size),
+            method: text(method),
+            install_duration: install_duration.told_at(execution.status()).copied(),
+            cpu_vendor: text(cpu_vendor),
+            cpu_model: text(cpu_model),
+            gpu_vendor: text(gpu_vendor),
+            gpu_model: text(gpu_model),
+            gpu_passthrough: text(gpu_passthrough),
+            ram_speed: text(ram_speed),
+            arch: text(arch),
+            platform: text(platform),
+            has_arm: flag(has_arm),
+            kernel_version: text(kernel_version),
+            app_version: text(app_version),
+            failed_command: failure(failed_command),
+            failed_line: failed_line.told_at(execution.status()).copied(),
+            repo_source: text(repo_source),
+            repo_slug: text(repo_slug),
+            template_kind: text(template_kind),
+            custom_entrypoint: flag(custom_entrypoint),
+            host_managed_network: flag(host_managed_network),
+            runtime_source: text(runtime_source),
+            runtime_ref: text(runtime_ref),
+            disableip6: flag(disable_ipv6),
             generation: execution.generation,
             first_seen: execution.first_seen,
             last_seen: execution.last_seen,

@@ -31,7 +31,7 @@ pub const METRICS: [(&str, Metric); 6] = [
 ];
 
 /// The names of all groups, and from what they are made.
-pub const GROUPS: [(&str, Source); 12] = [
+pub const GROUPS: [(&str, Source); 13] = [
     ("none", Source::Days),
     ("outcome", Source::Days),
     ("app", Source::Scripts),
@@ -44,6 +44,7 @@ pub const GROUPS: [(&str, Source); 12] = [
     ("arch", Source::Facets),
     ("cpu_vendor", Source::Facets),
     ("generation", Source::Facets),
+    ("template", Source::Facets),
 ];
 
 /// The groups that are also known by the hour.
@@ -142,7 +143,9 @@ impl Lists for Timeseries {
 /// One group.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct GroupSeries {
-    /// Its name; `all` without groups, empty where it was not told.
+    /// Its name; `all` without groups, empty where it was not told. Of `template`: `tarball` or `oci`, with
+    /// `+entrypoint` for another entry point than that of the image, `+network` for a network that the host
+    /// manages, or both. Only newer clients tell that; other runs are in no group of it.
     pub group: String,
     /// Its points, without gaps.
     pub points: Vec<Point>,

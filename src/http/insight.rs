@@ -192,7 +192,7 @@ fn one_of<T: Copy>(
     get,
     path = "/api/timeseries",
     tag = "aggregates",
-    params(FilterParameters, ListParameters, ("metric" = Option<String>, Query, description = "`runs` (default), `success`, `failed`, `blocked`, `aborted`, `failure_rate`"), ("group" = Option<String>, Query, description = "`none` (default), `outcome`, `app`, `type`, `repo`, `platform`, `os`, `pve_version`, `method`, `arch`, `cpu_vendor`, `generation`"), ("bucket" = Option<String>, Query, description = "`day` (default), `hour`, `week`")),
+    params(FilterParameters, ListParameters, ("metric" = Option<String>, Query, description = "`runs` (default), `success`, `failed`, `blocked`, `aborted`, `failure_rate`"), ("group" = Option<String>, Query, description = "`none` (default), `outcome`, `app`, `type`, `repo`, `platform`, `os`, `pve_version`, `method`, `arch`, `cpu_vendor`, `generation`, `template` (what the container was made from, of the runs that told)"), ("bucket" = Option<String>, Query, description = "`day` (default), `hour`, `week`")),
     responses(
         (status = 200, description = "A series over time for each of the largest groups", body = Timeseries),
         (status = 304, description = "The answer is the one named by If-None-Match"),
@@ -220,8 +220,8 @@ pub async fn show_timeseries(
         |group| group.0,
         bad(
             "group",
-            "must be none, outcome, app, type, repo, platform, os, pve_version, method, arch, cpu_vendor or \
-             generation",
+            "must be none, outcome, app, type, repo, platform, os, pve_version, method, arch, cpu_vendor, \
+             generation or template",
         ),
     )?;
     let [hour, day, week] = Bucket::ALL;
