@@ -18,7 +18,7 @@ use crate::common::server::{Server, run, until_within};
 use crate::common::{DataDir, http};
 use crate::postgres::{block_on, stored};
 use crate::programs::{Cluster, HaProxy, deployed, free_port, pg_bin};
-use crate::stage::{CLIENTS, Story, metric, server, settle};
+use crate::stage::{CLIENTS, Story, alone, metric, server, settle};
 use crate::traffic::{Manner, Traffic, targets};
 
 /// Checks are programs, and a machine that runs other tests as well starts them late.
@@ -91,6 +91,7 @@ fn is_known(address: SocketAddr, id: &str) -> bool {
 
 #[test]
 fn several_machines_lose_nothing_when_a_server_and_the_primary_die() {
+    let _turn = alone();
     let data = DataDir::new();
     let folder = folder_for_clusters(&data);
     let mut one = Cluster::primary(&folder);
@@ -170,6 +171,7 @@ fn several_machines_lose_nothing_when_a_server_and_the_primary_die() {
 
 #[test]
 fn a_primary_that_comes_back_after_a_failover_is_not_written_to() {
+    let _turn = alone();
     let data = DataDir::new();
     let folder = folder_for_clusters(&data);
     let one = Cluster::primary(&folder);
