@@ -129,7 +129,7 @@ fn several_machines_lose_nothing_when_a_server_and_the_primary_die() {
     traffic.wait_for(300);
     // What is written on the primary is read on the replica.
     let reading = "select count(*) > 0 from pg_stat_activity where application_name = 'telemetry read'";
-    until("a run is read", || is_known(clients, "fault-0"));
+    until("a run is read", || is_known(clients, &traffic.first_run()));
     assert_eq!([&one, &two].map(|cluster| cluster.sql(reading)), ["f", "t"].map(str::to_owned));
 
     story.watch(&first);
