@@ -5,17 +5,19 @@ use std::time::{Duration, Instant};
 use crate::common::DataDir;
 use crate::common::server::{run, until};
 use crate::postgres::Postgres;
-use crate::stage::{CLIENTS, Story, metric, random, server, settle};
+use crate::stage::{CLIENTS, Story, beside_others, metric, random, server, settle};
 use crate::traffic::{Manner, Traffic, targets};
 
 #[test]
 fn the_server_is_killed_under_load() {
+    let _turn = beside_others();
     kill_the_server("server killed", 2, 400);
 }
 
 #[test]
 #[ignore = "takes minutes: make faults"]
 fn full_01_the_server_is_killed_twenty_times() {
+    let _turn = beside_others();
     kill_the_server("01 server killed 20 times", 20, 1500);
 }
 
@@ -66,12 +68,14 @@ pub(crate) fn kill_postmaster(data: &DataDir) {
 
 #[test]
 fn postgres_is_killed_under_load() {
+    let _turn = beside_others();
     kill_postgres("PostgreSQL killed", 1, 400);
 }
 
 #[test]
 #[ignore = "takes minutes: make faults"]
 fn full_02_postgres_is_killed_ten_times() {
+    let _turn = beside_others();
     kill_postgres("02 PostgreSQL killed 10 times", 10, 1500);
 }
 
@@ -99,12 +103,14 @@ fn kill_postgres(name: &'static str, kills: usize, spread: usize) {
 
 #[test]
 fn postgres_is_stopped_for_a_while() {
+    let _turn = beside_others();
     stop_postgres("PostgreSQL stopped", Duration::from_secs(2));
 }
 
 #[test]
 #[ignore = "takes minutes: make faults"]
 fn full_03_postgres_is_stopped_for_a_minute() {
+    let _turn = beside_others();
     stop_postgres("03 PostgreSQL stopped for 60 s", Duration::from_secs(60));
 }
 

@@ -14,7 +14,7 @@ use telemetry_server::store::embedded::Settings;
 use crate::common::server::{run, until};
 use crate::common::{DataDir, http};
 use crate::postgres::Postgres;
-use crate::stage::{CLIENTS, Story, metric, server, settle};
+use crate::stage::{CLIENTS, Story, beside_others, metric, server, settle};
 use crate::traffic::{Manner, Traffic, body, targets};
 
 /// A file system of a fixed size.
@@ -63,12 +63,14 @@ impl Drop for Disk {
 
 #[test]
 fn the_disk_of_postgres_is_full() {
+    let _turn = beside_others();
     fill_data("data disk full", 1, 300);
 }
 
 #[test]
 #[ignore = "takes minutes: make faults"]
 fn full_04_the_disk_of_postgres_is_full() {
+    let _turn = beside_others();
     fill_data("04 data disk full", 3, 4000);
 }
 
@@ -101,12 +103,14 @@ fn fill_data(name: &'static str, times: usize, events: usize) {
 
 #[test]
 fn the_disk_of_the_spool_is_full() {
+    let _turn = beside_others();
     fill_spool("spool disk full", 1);
 }
 
 #[test]
 #[ignore = "takes minutes: make faults"]
 fn full_05_the_disk_of_the_spool_is_full() {
+    let _turn = beside_others();
     fill_spool("05 spool disk full", 3);
 }
 

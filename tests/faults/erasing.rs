@@ -10,7 +10,7 @@ use crate::common::http;
 use crate::common::server::{run, until};
 use crate::postgres::Postgres;
 use crate::proxy::{Proxy, Way};
-use crate::stage::{metric, server, settle};
+use crate::stage::{beside_others, metric, server, settle};
 use crate::traffic::body;
 
 fn report(address: SocketAddr, id: &str, status: Status) {
@@ -36,6 +36,7 @@ fn waiting(address: SocketAddr) -> f64 {
 
 #[test]
 fn what_is_erased_after_an_outage_does_not_come_back() {
+    let _turn = beside_others();
     let mut postgres = Postgres::start();
     let running = server(&[("DATABASE_URL", &postgres.url())]);
     let address = running.address;
@@ -61,6 +62,7 @@ fn what_is_erased_after_an_outage_does_not_come_back() {
 
 #[test]
 fn what_waits_on_another_machine_is_erased_as_well() {
+    let _turn = beside_others();
     const RUNS: usize = 400;
     let postgres = Postgres::start();
     let proxy = Proxy::start(postgres.socket());

@@ -14,7 +14,7 @@ use crate::common::corpus::shuffle;
 use crate::common::http;
 use crate::common::server::{Server, run};
 use crate::postgres::Postgres;
-use crate::stage::{CLIENTS, Story, server, settle};
+use crate::stage::{CLIENTS, Story, beside_others, server, settle};
 use crate::traffic::{Ledger, Manner, Targets, Traffic, body, targets};
 
 /// Longest time that a stop may take.
@@ -22,12 +22,14 @@ const STOP_SECONDS: Duration = Duration::from_secs(20);
 
 #[test]
 fn two_servers_are_replaced_under_load() {
+    let _turn = beside_others();
     replace("rolling restart", 1, 300);
 }
 
 #[test]
 #[ignore = "takes minutes: make faults"]
 fn full_06_two_servers_are_replaced_under_load() {
+    let _turn = beside_others();
     replace("06 rolling restart of two instances", 5, 2000);
 }
 
@@ -70,12 +72,14 @@ fn set(targets: &Targets, place: usize, address: SocketAddr) {
 
 #[test]
 fn two_servers_are_fed_the_same_at_the_same_time() {
+    let _turn = beside_others();
     feed_twice("two instances", 150);
 }
 
 #[test]
 #[ignore = "takes minutes: make faults"]
 fn full_08_two_servers_are_fed_the_same_at_the_same_time() {
+    let _turn = beside_others();
     feed_twice("08 two instances, same executions", 3000);
 }
 

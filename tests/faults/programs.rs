@@ -24,7 +24,7 @@ pub(crate) fn deployed(path: &str) -> String {
     fs::read_to_string(Path::new(DEPLOY).join(path)).expect("it is there")
 }
 
-fn pg_bin() -> PathBuf {
+pub(crate) fn pg_bin() -> PathBuf {
     let found = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/pg-bin")).output();
     let found = String::from_utf8(found.expect("it starts").stdout).expect("a path");
     PathBuf::from(found.trim())

@@ -13,7 +13,7 @@ use crate::common::server::{run, run_on, until};
 use crate::common::{DataDir, http};
 use crate::postgres::{Postgres, stored_by};
 use crate::proxy::{Proxy, Way};
-use crate::stage::{CLIENTS, Story, metric, server, settle};
+use crate::stage::{CLIENTS, Story, beside_others, metric, server, settle};
 use crate::traffic::{Ledger, Manner, Traffic, body, targets};
 
 const STARTED: [Status; 1] = [Status::Installing];
@@ -33,12 +33,14 @@ const HANG_UP: &str = "select pg_terminate_backend(pid) from pg_stat_activity
 
 #[test]
 fn the_way_to_postgres_is_a_black_hole() {
+    let _turn = beside_others();
     black_hole("black hole", 1, 300);
 }
 
 #[test]
 #[ignore = "takes minutes: make faults"]
 fn full_07_the_way_to_postgres_is_a_black_hole() {
+    let _turn = beside_others();
     black_hole("07 black hole", 5, 3000);
 }
 
@@ -69,12 +71,14 @@ fn black_hole(name: &'static str, times: usize, events: usize) {
 
 #[test]
 fn postgres_refuses_at_random() {
+    let _turn = beside_others();
     refuse_at_random("refusals", 1500);
 }
 
 #[test]
 #[ignore = "takes minutes: make faults"]
 fn full_10_postgres_refuses_at_random() {
+    let _turn = beside_others();
     refuse_at_random("10 refusals at random", 20_000);
 }
 
@@ -117,12 +121,14 @@ fn refuse_at_random(name: &'static str, events: usize) {
 
 #[test]
 fn the_clock_steps_back() {
+    let _turn = beside_others();
     step_back("clock", 300);
 }
 
 #[test]
 #[ignore = "takes minutes: make faults"]
 fn full_09_the_clock_steps_back_an_hour() {
+    let _turn = beside_others();
     step_back("09 clock back one hour", 5000);
 }
 
@@ -194,6 +200,7 @@ fn step_back(name: &'static str, events: usize) {
 /// The embedded cluster dies under its own server; its supervisor starts it again.
 #[test]
 fn the_embedded_cluster_dies() {
+    let _turn = beside_others();
     let data = DataDir::new();
     let running = server(&[("DATA_DIR", &data.path().to_string_lossy())]);
     let mut story = Story::new("embedded cluster killed");

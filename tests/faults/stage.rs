@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
 use telemetry_protocol::Status;
@@ -19,6 +20,19 @@ pub(crate) const CLIENTS: usize = 8;
 const ID_KEY: &str = "a secret for the tests of faults";
 /// Longest time until everything is in the database again, in seconds.
 const SETTLED_SECONDS: u64 = 180;
+
+/// Held by every test: some start more programs than others leave time for.
+static TURN: RwLock<()> = RwLock::new(());
+
+/// The turn of a test that may run beside others.
+pub(crate) fn beside_others() -> RwLockReadGuard<'static, ()> {
+    TURN.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The turn of a test that needs the machine for itself.
+pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
+    TURN.write().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A server with these variables.
 pub(crate) fn server(variables: &[(&str, &str)]) -> Server {

@@ -68,8 +68,16 @@ pub(crate) enum Manner {
     Retries,
 }
 
+/// Runs of all clients of this process, so that no two have the same id.
+static RUNS: AtomicU64 = AtomicU64::new(0);
+
+fn id_of(run: u64) -> String {
+    format!("fault-{run}")
+}
+
 /// Clients at work.
 pub(crate) struct Traffic {
+    first_run: u64,
     threads: Vec<JoinHandle<Ledger>>,
     answered: Arc<AtomicUsize>,
     refused: Arc<AtomicUsize>,
@@ -80,6 +88,7 @@ impl Traffic {
     pub(crate) fn start(targets: &Targets, clients: usize, manner: Manner) -> Self {
         let (answered, refused) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let stop = Arc::new(AtomicBool::new(false));
+        let first_run = RUNS.load(Ordering::Relaxed);
         let threads = (0..clients).map(|_| {
             let client = Client {
                 targets: Arc::clone(targets),
@@ -91,7 +100,12 @@ impl Traffic {
             let stop = Arc::clone(&stop);
             thread::spawn(move || client.work(&stop))
         });
-        Self { threads: threads.collect(), answered, refused, stop }
+        Self { first_run, threads: threads.collect(), answered, refused, stop }
+    }
+
+    /// The id of its first run, if nobody else reports.
+    pub(crate) fn first_run(&self) -> String {
+        id_of(self.first_run)
     }
 
     /// Returns when so many more requests were answered 2xx.
@@ -125,10 +139,9 @@ struct Client {
 
 impl Client {
     fn work(mut self, stop: &AtomicBool) -> Ledger {
-        static RUNS: AtomicU64 = AtomicU64::new(0);
         while !stop.load(Ordering::Relaxed) {
             let number = RUNS.fetch_add(1, Ordering::Relaxed);
-            let id = format!("fault-{number}");
+            let id = id_of(number);
             let end = [2, 4, 4, 4][usize::try_from(number % 4).expect("small")];
             for status in &STEPS[..end] {
                 let answered = self.report(&id, *status);
