@@ -153,7 +153,7 @@ EOF
     : >"$SENT"
     fake awk <<<"exec $(command -v "$awk") \"\$@\""
     strict "BUILD_LOG=$BATS_TEST_TMPDIR/build.log; post_update_to_api failed 1"
-    [[ "$(<"$SENT")" == *'---\nbegin <token>\npassword=<secret>\nE: the end"'* ]]
+    [[ "$(<"$SENT")" == *'---\nbegin <token>\npassword=\"<secret>\nE: the end"'* ]]
   done
 }
 

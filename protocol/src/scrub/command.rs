@@ -1,5 +1,5 @@
 //! Secrets that follow a word without being named by it: `Bearer x`, `IDENTIFIED BY 'x'`, `-psecret` of mysql,
-//! `-u name:x` of curl, `echo name:x | chpasswd`, public keys of ssh.
+//! `-u name:x` of curl, `echo name:x | chpasswd`, `openssl passwd x`, public keys of ssh.
 
 use super::Placeholder;
 use super::chars::{before, byte, is_one_of, is_quote, run_end, run_start, stands_at, word_before};
@@ -10,7 +10,8 @@ use super::value::{self, Sign};
 pub(super) const FLAGS: &[u8] = b"pauU";
 
 /// The words that [`read`] knows.
-pub(super) const WORDS: &[&str] = &["bearer", "basic", "digest", "negotiate", "by", "chpasswd", "ssh"];
+pub(super) const WORDS: &[&str] =
+    &["bearer", "basic", "digest", "negotiate", "by", "chpasswd", "ssh", "user", "passwd"];
 
 const MYSQL: &[&str] = &[
     "mysql",
@@ -26,6 +27,8 @@ const MYSQL: &[&str] = &[
     "login",
 ];
 
+const CURL: &[&str] = &["curl", "wget", "curl:"];
+
 /// Adds the secrets that the word from `start` to `end` announces.
 pub(super) fn read(text: &[u8], start: usize, end: usize, spans: &mut Spans) {
     let word = &text[start..end];
@@ -40,8 +43,13 @@ pub(super) fn read(text: &[u8], start: usize, end: usize, spans: &mut Spans) {
         if is_one_of(verb, &["identified"]) || (quoted && is_one_of(verb, &["encrypted"])) {
             value::add(text, end + 1, Sign::Equals, spans);
         }
+    } else if is_one_of(word, &["user"]) && before(text, start) == b'-' && is_argument_of(text, start, CURL) {
+        let sign = run_end(text, end, |byte| byte == b'=');
+        value::add_after_colon(text, sign, spans);
     } else if before(text, start) == b'-' && FLAGS.contains(&word[0]) {
         read_flag(text, start, end, spans);
+    } else if space && is_one_of(word, &["passwd"]) && is_one_of(word_before(text, start).0, &["openssl"]) {
+        add_arguments(text, end, spans);
     } else if is_one_of(word, &["chpasswd"]) {
         read_chpasswd(text, start, spans);
     } else if is_one_of(word, &["ssh"]) {
@@ -56,13 +64,7 @@ fn read_flag(text: &[u8], start: usize, end: usize, spans: &mut Spans) {
     {
         return;
     }
-    let floor = start.saturating_sub(160);
-    let line = run_start(text, start - 1, floor, |byte| !matches!(byte, b'\n' | b';'));
-    let command = |names: &[&str]| {
-        let mut words = text[line..start]
-            .split(|byte| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'"' | b'\'' | b'|' | b'('));
-        words.any(|word| is_one_of(word, names))
-    };
+    let command = |names: &[&str]| is_argument_of(text, start, names);
     match text[start] {
         b'p' if command(MYSQL) => {
             let glued = end > start + 1 || !byte(text, start + 1).is_ascii_whitespace();
@@ -76,9 +78,38 @@ fn read_flag(text: &[u8], start: usize, end: usize, spans: &mut Spans) {
         b'a' if end == start + 1 && command(&["redis-cli"]) => {
             value::add(text, start + 2, Sign::Equals, spans);
         }
-        b'u' if command(&["curl", "wget", "curl:"]) => value::add_after_colon(text, end, spans),
+        b'u' if command(CURL) => value::add_after_colon(text, end, spans),
         b'U' if command(&["smbclient", "curl"]) => value::add_after_colon(text, end, spans),
         _ => {}
+    }
+}
+
+/// How many arguments of a command are read.
+const MAX_ARGUMENTS: usize = 8;
+
+/// Whether one of these commands stands before `at` in its line.
+fn is_argument_of(text: &[u8], at: usize, commands: &[&str]) -> bool {
+    let line = run_start(text, at - 1, at.saturating_sub(160), |byte| !matches!(byte, b'\n' | b';'));
+    let mut words = text[line..at]
+        .split(|byte| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'"' | b'\'' | b'|' | b'('));
+    words.any(|word| is_one_of(word, commands))
+}
+
+/// `openssl passwd -6 -salt x secret`: all arguments up to the end of the command that are no options.
+fn add_arguments(text: &[u8], end: usize, spans: &mut Spans) {
+    let mut at = end;
+    for _ in 0..MAX_ARGUMENTS {
+        let start = run_end(text, at, |byte| matches!(byte, b' ' | b'\t'));
+        if start == at || matches!(byte(text, start), b'\n' | b'|' | b'&' | b';' | b'<' | b'>' | b')' | 0) {
+            return;
+        }
+        at = match byte(text, start) {
+            b'-' => run_end(text, start, |byte| !byte.is_ascii_whitespace()),
+            _ => value::add(text, start, Sign::Equals, spans)
+                .unwrap_or_else(|| run_end(text, start, |byte| !byte.is_ascii_whitespace())),
+        };
+        // The quote that closes the value.
+        at = run_end(text, at, is_quote);
     }
 }
 

@@ -238,6 +238,11 @@ impl Name {
             Sign::Space if is_password && value::is_quoted(text, start) && !is_prose_quote(text, start) => {
                 value::add(text, start, Sign::Equals, spans);
             }
+            Sign::Space if is_password && stands_at(text, start, b"for ") => {
+                if let Some(start) = answer_of_prompt(text, self.start, start) {
+                    value::add(text, start, Sign::Colon, spans);
+                }
+            }
             Sign::Space => {
                 let words = [&b"is: "[..], b"is ", b"set to ", b"was set to ", b"to "];
                 let linking = words.iter().find(|word| stands_at(text, start, word));
@@ -259,6 +264,24 @@ impl Name {
 /// `password "x"` is SQL; `password 'x' is too short` as well, better safe.
 fn is_prose_quote(text: &[u8], start: usize) -> bool {
     stands_at(text, start, b"''") || stands_at(text, start, b"\"\"")
+}
+
+/// What was typed behind `Enter password for bob: ` or `[sudo] password for bob: `; a prompt begins its line, or
+/// asks in one word for the password.
+fn answer_of_prompt(text: &[u8], name: usize, rest: usize) -> Option<usize> {
+    let asks =
+        ["enter", "type", "retype", "repeat", "confirm", "new", "old", "current", "sudo", "host", "unix"];
+    let line = run_start(text, name, name.saturating_sub(1), |byte| byte != b'\n') == name;
+    if !line
+        && !is_one_of(word_before(text, name).0, &asks)
+        && !stands_at(text, name.saturating_sub(7), b"[sudo] ")
+    {
+        return None;
+    }
+    let limit = text.len().min(rest + 80);
+    let colon = run_end(&text[..limit], rest, |byte| !matches!(byte, b':' | b'\n'));
+    (byte(text, colon) == b':' && byte(text, colon + 1) == b' ')
+        .then(|| run_end(text, colon + 1, |byte| matches!(byte, b' ' | b'\t')))
 }
 
 /// `passwordHash`, `passwdNew`.
