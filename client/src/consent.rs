@@ -39,8 +39,8 @@ pub fn ask(host: &Host) -> Consent {
         let Some(content) = host.read(FILE, 64 * 1024) else {
             return Consent::RefusedByFile;
         };
-        for answer in content.lines().filter_map(answer_of) {
-            if answer != "yes" {
+        for said in content.lines().filter_map(answer_of) {
+            if said == Answer::Other {
                 return Consent::RefusedByFile;
             }
             said_yes = true;
@@ -49,11 +49,30 @@ pub fn ask(host: &Host) -> Consent {
     if said_yes { Consent::Given } else { Consent::NeverGiven }
 }
 
-/// The scripts find the line in any case, so do we.
-fn answer_of(line: &str) -> Option<&str> {
-    let (name, answer) = line.split_once('=')?;
-    name.eq_ignore_ascii_case("DIAGNOSTICS").then(|| answer.trim_end())
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Yes,
+    Other,
 }
+
+/// What a line assigns to the variable, in any case of letters, as the scripts find it. However a person
+/// wrote it by hand: whatever is not exactly `DIAGNOSTICS=yes`, with `export` or not, is no yes. `None` where
+/// nothing is assigned, or behind a `#`.
+fn answer_of(line: &str) -> Option<Answer> {
+    let upper = line.to_ascii_uppercase();
+    let code = upper.split('#').next().unwrap_or_default();
+    let is_word = |char: char| char.is_ascii_alphanumeric() || char == '_';
+    let (name, sign) = code.match_indices(NAME).find_map(|(name, _)| {
+        let end = name + NAME.len();
+        let sign = end + code[end..].find('=')?;
+        (!code[..name].ends_with(is_word) && !code[end..sign].contains(is_word)).then_some((name, sign))
+    })?;
+    let alone = matches!(code[..name].trim(), "" | "EXPORT") && sign == name + NAME.len();
+    let yes = alone && line[sign + 1..].trim_end() == "yes";
+    Some(if yes { Answer::Yes } else { Answer::Other })
+}
+
+const NAME: &str = "DIAGNOSTICS";
 
 /// Writes the answer into the file; its other lines stay.
 ///
@@ -114,6 +133,35 @@ mod tests {
         ] {
             let (_root, host) = host_with(file, variable);
             assert_eq!(ask(&host), expected, "{file:?} {variable:?}");
+        }
+    }
+
+    #[test]
+    fn a_no_that_was_written_by_hand_is_a_no() {
+        for line in [
+            "DIAGNOSTICS = no",
+            "export DIAGNOSTICS=no",
+            " DIAGNOSTICS=no",
+            "\tdiagnostics=\"no\"",
+            "DIAGNOSTICS='no' # not here",
+            "declare -x DIAGNOSTICS=no",
+            "A=1; DIAGNOSTICS=no",
+            ": ${DIAGNOSTICS:=no}",
+            "\"DIAGNOSTICS\" = no",
+            "DIAGNOSTICS=",
+            "DIAGNOSTICS=no DIAGNOSTICS=yes",
+        ] {
+            let (_root, host) = host_with(Some(&format!("DIAGNOSTICS=yes\n{line}\n")), Some("yes"));
+            assert_eq!(ask(&host), Consent::RefusedByFile, "{line}");
+        }
+        for line in [
+            "# DIAGNOSTICS=no",
+            "MY_DIAGNOSTICS=no",
+            "DIAGNOSTICS are useful, so a=b",
+            "export DIAGNOSTICS=yes",
+        ] {
+            let (_root, host) = host_with(Some(&format!("DIAGNOSTICS=yes\n{line}\n")), None);
+            assert_eq!(ask(&host), Consent::Given, "{line}");
         }
     }
 

@@ -58,9 +58,10 @@ pub fn known(host: &Host, cache: Option<&Path>) -> Facts {
         let facts = collect(host);
         if let Some(path) = cache {
             let content = Cached { valid_for: fingerprint, facts: facts.clone() };
-            if let Ok(json) = serde_json::to_vec(&content) {
+            if let (Ok(json), Some(folder)) = (serde_json::to_vec(&content), path.parent()) {
                 // A cache that cannot be written costs time and nothing else.
-                let _ = storage::replace(path, &json, 0o600);
+                let made = storage::make_private_folder(folder);
+                let _ = made.and_then(|()| storage::replace(path, &json, 0o600));
             }
         }
         facts

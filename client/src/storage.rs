@@ -29,10 +29,13 @@ fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     file.write_all(content)
 }
 
-/// Makes the folder with all above it; only its owner may look into it.
+/// Makes the folder, so that only its owner may look into it, and all above it as others make them.
 ///
 /// # Errors
 /// What the file system says.
 pub fn make_private_folder(path: &Path) -> io::Result<()> {
+    if let Some(above) = path.parent() {
+        fs::create_dir_all(above)?;
+    }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }

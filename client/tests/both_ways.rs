@@ -183,6 +183,21 @@ fn the_same_host_is_told_in_the_same_fields() {
         ),
         ("an end by a signal", &[("INSTALL_START_TIME", "x")], "post_update_to_api failed 143"),
         (
+            "a number with an exponent",
+            &[("RAM_SIZE", "1e3"), ("DISK_SIZE", "+5"), ("CORE_COUNT", ".6e1x")],
+            whole,
+        ),
+        ("a code with zeros in front", &[], "post_update_to_api failed 007"),
+        ("a word for an interrupt with zeros", &[], "post_update_to_api failed 0130"),
+        ("another word for a machine", &[("TELEMETRY_TYPE", "qemu")], whole),
+        ("a type that is none of a run", &[("TELEMETRY_TYPE", "addon")], whole),
+        (
+            "words of scripts",
+            &[],
+            "for word in done failed x INSTALLING Validation ''; do post_progress_to_api \"$word\"; done
+             post_update_to_api DONE 7; post_update_to_api ' Failed ' 7 force",
+        ),
+        (
             "tools",
             &[],
             "post_tool_to_api microcode failed 3; post_addon_to_api netdata; FAILED_LINE=0; post_addon_to_api x aborted 129",

@@ -112,6 +112,61 @@ fn anything_but_yes_sends_nothing() {
 }
 
 #[test]
+fn a_no_that_was_written_by_hand_sends_nothing() {
+    for way in ways() {
+        let server = Listener::start(Mode::Up);
+        for line in [
+            "DIAGNOSTICS = no",
+            "export DIAGNOSTICS=no",
+            " DIAGNOSTICS=no",
+            "a=1;diagnostics='no'",
+            ": ${DIAGNOSTICS:=x}",
+        ] {
+            let host = Host::new(&server.url());
+            host.write("usr/local/community-scripts/diagnostics", format!("DIAGNOSTICS=yes\n{line}\n"));
+            run(&host, way, "post_to_api; post_tool_to_api x");
+        }
+        assert_eq!(paths(&server), [""; 0], "{way:?}");
+        for line in ["# DIAGNOSTICS=no", "MY_DIAGNOSTICS=no", "export DIAGNOSTICS=yes"] {
+            let host = Host::new(&server.url());
+            host.write("usr/local/community-scripts/diagnostics", format!("DIAGNOSTICS=yes\n{line}\n"));
+            run(&host, way, "post_to_api");
+        }
+        assert_eq!(server.requests().len(), 3, "{way:?}");
+    }
+}
+
+#[test]
+fn a_person_can_see_and_erase_what_was_sent_by_either_way() {
+    for way in ways() {
+        let server = Listener::start(Mode::Up);
+        let host = Host::new(&server.url()).with(&[("NSAPP", "my app")]);
+        run(
+            &host,
+            way,
+            "post_to_api; post_update_to_api failed 1; telemetry_new_attempt; post_to_api; post_tool_to_api x",
+        );
+        let ids: Vec<String> =
+            events(&server).iter().map(|event| event["execution_id"].as_str().unwrap().to_owned()).collect();
+        let ids = [&ids[0], &ids[2], &ids[3]];
+        let list = fs::read_to_string(host.spool().join("runs")).unwrap();
+        let lines: Vec<Vec<&str>> = list.lines().map(|line| line.split(' ').collect()).collect();
+        let listed: Vec<&str> = lines.iter().map(|line| line[1]).collect();
+        assert_eq!(listed, ids, "{way:?}: {list}");
+        assert_eq!((lines[0][2], lines[2][2]), ("my_app", "x"), "{way:?}");
+        host.run(["forget"]);
+        let erased: Vec<String> = paths(&server)[4..].to_vec();
+        assert_eq!(erased, ids.map(|id| format!("DELETE /api/runs/{id}")), "{way:?}");
+        let full: String = (0..500).map(|number| format!("1 run-{number} x\n")).collect();
+        fs::write(host.spool().join("runs"), full).unwrap();
+        run(&host, way, "post_to_api");
+        let list = fs::read_to_string(host.spool().join("runs")).unwrap();
+        assert_eq!(list.lines().count(), 251, "{way:?}");
+        assert!(list.contains(" run-499 x\n") && list.contains(ids[0]), "{way:?}");
+    }
+}
+
+#[test]
 fn no_server_delays_or_fails_a_script() {
     for way in ways() {
         for mode in [Mode::Status(500, None), Mode::Status(429, Some(60)), Mode::BlackHole, Mode::Slow] {

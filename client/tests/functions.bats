@@ -241,3 +241,22 @@ EOF
   strict "INSTALL_LOG=$BATS_TEST_TMPDIR/install.log BUILD_LOG=$BATS_TEST_TMPDIR/build.log; get_error_text"
   [ "$output" = $'one\ntwo' ]
 }
+
+@test "the pause after no answer is a minute, whatever a script makes of SECONDS" {
+  keep_reports
+  fake curl <<<'{ cat; echo; } >>"$SENT"; exit 7'
+  strict "post_to_api; SECONDS=100000; post_progress_to_api; SECONDS=0; post_progress_to_api"
+  [ "$(wc -l <"$SENT")" -eq 1 ]
+  : >"$SENT"
+  # A clock that was set back.
+  strict "post_to_api; _TELEMETRY_PAUSE_UNTIL=\$((_TELEMETRY_PAUSE_UNTIL + 100)); post_progress_to_api"
+  [ "$(wc -l <"$SENT")" -eq 2 ]
+}
+
+@test "only the folder of the reports is private" {
+  keep_reports
+  (umask 022; strict "post_to_api")
+  [ "$(stat -c %a "$TELEMETRY_ROOT/var/lib/community-scripts")" -eq 755 ]
+  [ "$(stat -c %a "$TELEMETRY_ROOT/var/lib/community-scripts/telemetry")" -eq 700 ]
+  [ "$(stat -c %a "$TELEMETRY_ROOT/var/lib/community-scripts/telemetry/runs")" -eq 600 ]
+}

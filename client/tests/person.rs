@@ -64,6 +64,27 @@ fn opting_out_deletes_what_waits_and_opting_in_starts_anew() {
 }
 
 #[test]
+fn opting_in_says_when_the_environment_forbids_it() {
+    let host = Host::new("http://127.0.0.1:1").with(&[("DIAGNOSTICS", "no")]);
+    assert!(out(&host.run(["opt-in"])).contains("the environment forbids them"));
+    let host = host.with(&[("DIAGNOSTICS", "yes")]);
+    assert!(!out(&host.run(["opt-in"])).contains("forbids"));
+}
+
+#[test]
+fn the_first_report_caches_the_facts_and_only_its_own_folder_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let host = Host::new(&Listener::start(Mode::Up).url());
+    host.report("start");
+    assert!(host.spool().join("facts.json").is_file());
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&host.spool()), 0o700);
+    let above = host.spool().parent().unwrap().to_owned();
+    assert_eq!(mode(&above), mode(above.parent().unwrap()), "made as others make it");
+    assert_ne!(mode(&above), 0o700);
+}
+
+#[test]
 fn show_prints_what_would_be_sent_and_does_nothing_else() {
     let server = Listener::start(Mode::Up);
     let host = Host::new(&server.url()).with(&[("DIAGNOSTICS", "no")]);

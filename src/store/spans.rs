@@ -2,7 +2,7 @@
 //!
 //! They are a copy, made when the days are over, by one instance. Writers know nothing of them but the
 //! mark of a span (`sealed_span`): whoever changes a rollup of a day in it deletes the mark in the same
-//! transaction (`write_batch.sql`, [`unseal`]). A mark is made before the sums, while nobody writes; so
+//! transaction (`write_batch.sql`, `unseal`). A mark is made before the sums, while nobody writes; so
 //! whoever writes during or after the adding up sees it. Then the sums are made in one snapshot, and the
 //! mark is made ready only if it is still there. So a reader whose snapshot has a ready mark has sums that
 //! equal the days; without one it reads the days.

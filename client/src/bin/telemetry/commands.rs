@@ -31,6 +31,12 @@ pub(crate) fn run(command: &Command, deadline: Deadline) -> Result<()> {
         Command::Status => status(&host),
         Command::OptIn => {
             consent::record(&host, true).context(consent::FILE)?;
+            if consent::ask(&host) == Consent::RefusedByVariable {
+                return say(
+                    "Reports of this host are allowed, but not here: the environment forbids them with DIAGNOSTICS, \
+                     which says something else than yes. Unset it.",
+                );
+            }
             say("Reports of this host are allowed. `telemetry show` prints what they hold.")
         }
         Command::OptOut => {
