@@ -112,7 +112,15 @@ pub fn embedded_options(endpoint: &Endpoint) -> PgConnectOptions {
 /// # Errors
 /// [`DatabaseError::Unreachable`], or [`DatabaseError::TooOld`].
 pub async fn connect(options: &PgConnectOptions, patience: Duration) -> Result<PgConnection, DatabaseError> {
-    let started = Instant::now();
+    connect_since(Instant::now(), options, patience).await
+}
+
+/// The same when `patience` began at `started`.
+async fn connect_since(
+    started: Instant,
+    options: &PgConnectOptions,
+    patience: Duration,
+) -> Result<PgConnection, DatabaseError> {
     let mut pause = Duration::from_millis(100);
     loop {
         let left = patience.saturating_sub(started.elapsed());
@@ -148,7 +156,7 @@ pub async fn connect_to_primary(
 ) -> Result<PgConnection, DatabaseError> {
     let started = Instant::now();
     loop {
-        let mut connection = connect(options, patience.saturating_sub(started.elapsed())).await?;
+        let mut connection = connect_since(started, options, patience).await?;
         let is_replica = sqlx::query_scalar!("select pg_is_in_recovery() as \"is_replica!\"");
         if !is_replica.fetch_one(&mut connection).await? {
             return Ok(connection);
