@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand};
+use libmimalloc_sys::{mi_option_set, mi_option_t};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use telemetry_protocol::Generation;
@@ -26,6 +27,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// `mi_option_purge_delay` of mimalloc 3 (`mi_option_e` in its mimalloc.h), for which the crate has no name.
+const PURGE_DELAY: mi_option_t = 15;
 
 /// Exit status for a wrong configuration, as clap uses it for wrong flags.
 const WRONG_CONFIGURATION: u8 = 2;
@@ -81,6 +85,13 @@ struct SeedArguments {
     /// given again
     #[arg(long)]
     plant: Vec<Plant>,
+}
+
+/// Memory that a batch no longer needs goes back to the kernel at once. Kept for a moment, as mimalloc does
+/// it by default, it makes the resident set at full load a third larger, for no speed.
+fn give_back_at_once() {
+    // SAFETY: it stores an integer, and may be called at any time.
+    unsafe { mi_option_set(PURGE_DELAY, 0) };
 }
 
 fn main() -> ExitCode {
@@ -144,6 +155,7 @@ fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
     // Huge pages make the resident set half as large again, for no speed. Not before PostgreSQL is
     // started, which would inherit this. A kernel that knows nothing of it changes nothing.
     let _ = nix::sys::prctl::set_thp_disable(true);
+    give_back_at_once();
     // The writers and the connections of the writers: a quarter of a core at full load.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let result = runtime.block_on(async {
@@ -339,4 +351,20 @@ fn print_exit_codes() -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use libmimalloc_sys::mi_option_get;
+
+    use super::*;
+
+    #[test]
+    fn the_number_is_that_of_the_purge_delay() {
+        // SAFETY: as above.
+        let delay = || unsafe { mi_option_get(PURGE_DELAY) };
+        assert_eq!(delay(), 1000, "its default, in milliseconds");
+        give_back_at_once();
+        assert_eq!(delay(), 0);
+    }
 }

@@ -6,7 +6,7 @@
 //! time of that snapshot, for which the counts are exact.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::postgres::PgConnectOptions;
@@ -16,6 +16,8 @@ use crate::store::spans;
 
 /// Time between two counts.
 const INTERVAL: Duration = Duration::from_secs(60);
+/// Where a count takes long, so many times its duration pass before the next one: it reads whole days.
+const PAUSE_SHARE: u32 = 20;
 /// The advisory lock that whoever counts holds.
 const LOCK: i64 = 0x7465_6c65_7365_7300;
 
@@ -45,9 +47,10 @@ pub async fn as_of(connection: &mut PgConnection) -> sqlx::Result<Option<DateTim
     time.fetch_optional(connection).await
 }
 
-/// Counts at once and then every minute. Never returns; may be aborted at any time.
+/// Counts at once and then about every minute. Never returns; may be aborted at any time.
 pub async fn keep_counting(options: PgConnectOptions) {
     loop {
+        let begun = Instant::now();
         // A connection of its own: it may take long after a rebuild, and reads have a time-out.
         let counted = async {
             let mut connection = PgConnection::connect_with(&options).await?;
@@ -58,7 +61,7 @@ pub async fn keep_counting(options: PgConnectOptions) {
             let code = error.as_database_error().and_then(|error| error.code());
             tracing::warn!(sqlstate = code.as_deref(), "sessions could not be counted");
         }
-        tokio::time::sleep(INTERVAL).await;
+        tokio::time::sleep(INTERVAL.max(begun.elapsed() * PAUSE_SHARE)).await;
     }
 }
 
