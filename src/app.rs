@@ -17,8 +17,8 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::cache::{Answers, Kept};
-use crate::config::Config;
 use crate::config::login::Login;
+use crate::config::{Config, Database};
 use crate::connections::{Connections, Patience, affordable};
 use crate::http::error::ApiError;
 use crate::http::guard::unasked;
@@ -52,8 +52,8 @@ const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 const BATCHES_AT_ONCE: usize = 2;
 /// Lists that are streamed at once; each has a connection of the read side from time to time.
 const EXPORTS: usize = 3;
-/// Which models of hardware are common is looked up so many times as rarely as an answer is made.
-const MODELS_LAST: u32 = 12;
+/// How long it is known which models of hardware are common, whatever is done with answers.
+const MODELS_LAST: Duration = Duration::from_secs(60);
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
 /// Setting that names what the rollups were made with.
@@ -79,7 +79,9 @@ pub struct Running {
 
 /// Connections for reading: to a replica, if there is one.
 fn read_pool(config: &Config, options: &PgConnectOptions) -> PgPool {
-    database::read_pool(config.read_database.as_ref().map_or(options, Login::options), config.read_timeout)
+    let login = config.read_database.as_ref();
+    let is_own = login.is_none() && matches!(config.database, Database::Embedded { .. });
+    database::read_pool(login.map_or(options, Login::options), config.read_timeout, is_own)
 }
 
 /// The spool and who empties it.
@@ -138,7 +140,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         started_at: Utc::now(),
         unfinished_after: config.unfinished_after,
         answers: Answers::default(),
-        models: Kept::new(config.cache_for * MODELS_LAST),
+        models: Kept::new(MODELS_LAST),
         cache_for: config.cache_for,
         exports: Arc::new(Semaphore::new(EXPORTS)),
         max_body_bytes: config.max_body_bytes,

@@ -93,7 +93,7 @@ pub async fn regressed(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<Regres
         };
         let mut snapshot = Snapshot::open(pool, &filter).await?;
         as_of = snapshot.as_of().await?.min(as_of);
-        let rows = snapshot.platform_series().await?;
+        let rows = snapshot.platform_series(None).await?;
         snapshot.close().await?;
         let findings = find(&series(&rows), today, &Window::ALL);
         repositories.push((repository, findings.regressions.iter().filter_map(told).collect()));

@@ -12,7 +12,7 @@ use crate::expose::dashboard::{LENGTH, most, worst};
 use crate::expose::execution::{ExecutionView, rfc3339};
 use crate::expose::numbers::{Rate, Totals, each_day, percent};
 use crate::expose::table::lists;
-use crate::store::read::causes::{CauseCount, ExitCodeCount};
+use crate::store::read::causes::{ExitCodeCount, MostHit, TopCause};
 use crate::store::read::counts::{DayCount, ScriptCount};
 
 /// What the answer is made of: all of one moment and one filter.
@@ -28,8 +28,10 @@ pub struct Counts {
     pub days: Vec<DayCount>,
     /// Bad ends.
     pub exit_codes: Vec<ExitCodeCount>,
-    /// Their causes.
-    pub causes: Vec<CauseCount>,
+    /// Applications hit by each category.
+    pub most_hit: Vec<MostHit>,
+    /// Causes of failures.
+    pub causes: Vec<TopCause>,
     /// The newest failed executions.
     pub recent: Vec<RecentError>,
 }
@@ -167,7 +169,7 @@ pub fn errors(counts: Counts) -> Errors {
         overall_fail_rate: percent(total.failed, total.success + total.failed),
         failure: Rate::of(total.failed, total.success + total.failed),
         exit_code_stats: exit_code_stats(&counts.exit_codes),
-        category_stats: category_stats(&counts.exit_codes, &counts.causes),
+        category_stats: category_stats(&counts.exit_codes, &counts.most_hit),
         app_errors: app_errors(&counts.scripts, &counts.causes),
         recent_errors: counts.recent,
         stuck_installing: total.unfinished,
@@ -211,10 +213,10 @@ fn exit_code_stats(counts: &[ExitCodeCount]) -> Vec<ExitCodeStat> {
     stats
 }
 
-fn category_stats(counts: &[ExitCodeCount], causes: &[CauseCount]) -> Vec<CategoryStat> {
+fn category_stats(counts: &[ExitCodeCount], most_hit: &[MostHit]) -> Vec<CategoryStat> {
     let all: i64 = counts.iter().map(|row| row.runs).sum();
     let apps = |category: &str| {
-        let hit = causes.iter().filter(|row| row.kind.is_none() && row.category == category);
+        let hit = most_hit.iter().filter(|row| row.category == category);
         hit.map(|row| row.app.as_str()).collect::<Vec<_>>().join(", ")
     };
     most(counts.iter().map(|row| (row.category.as_str(), row.runs)))
@@ -228,9 +230,8 @@ fn category_stats(counts: &[ExitCodeCount], causes: &[CauseCount]) -> Vec<Catego
         .collect()
 }
 
-fn app_errors(scripts: &[ScriptCount], causes: &[CauseCount]) -> Vec<AppErrors> {
-    let cause =
-        |app: &str, kind: &str| causes.iter().find(|row| row.app == app && row.kind.as_deref() == Some(kind));
+fn app_errors(scripts: &[ScriptCount], causes: &[TopCause]) -> Vec<AppErrors> {
+    let cause = |app: &str, kind: &str| causes.iter().find(|row| row.app == app && row.kind == kind);
     worst(scripts)
         .into_iter()
         .map(|(app, row)| {

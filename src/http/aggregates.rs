@@ -50,20 +50,30 @@ async fn read_errors(state: &AppState, filter: &Filter) -> Result<Errors, ApiErr
     let mut snapshot = Snapshot::open(&state.read_pool, filter).await?;
     let as_of = snapshot.as_of().await?;
     let running_since = state.running_since(as_of);
-    let scripts = snapshot.scripts(running_since, TOP).await?;
-    let failing: Vec<_> = worst(&scripts).into_iter().map(|(app, _)| app.to_owned()).collect();
-    let days = snapshot.days().await?;
+    let choice = Choice { outcome: Some("failed"), ..Choice::all(running_since) };
+    let of_scripts = async |half: &mut Snapshot<'_>| {
+        let scripts = half.scripts(running_since, TOP).await?;
+        let failing: Vec<_> = worst(&scripts).into_iter().map(|(app, _)| app.to_owned()).collect();
+        let causes = half.causes(&failing).await?;
+        Ok((scripts, causes))
+    };
+    let of_others = async |half: &mut Snapshot<'_>| {
+        let most_hit = half.most_hit().await?;
+        let total = half.total(&choice).await?;
+        let recent = half.records(&choice, Order::Newest, &Start::Offset(0), RECENT, Some(&total)).await?;
+        Ok((most_hit, recent, half.days().await?, half.exit_codes().await?))
+    };
+    let ((scripts, causes), (most_hit, recent, days, exit_codes)) =
+        snapshot.both(&state.read_pool, of_scripts, of_others).await?;
     let last = filter.to.unwrap_or(as_of.date_naive());
     let first = filter.from.or(days.first().map(|count| count.day)).unwrap_or(last);
-    let choice = Choice { outcome: Some("failed"), ..Choice::all(running_since) };
-    let total = snapshot.total(&choice).await?;
-    let recent = snapshot.records(&choice, Order::Newest, &Start::Offset(0), RECENT, Some(&total)).await?;
     let counts = errors::Counts {
         as_of,
         days_shown: (first, last),
         days,
-        exit_codes: snapshot.exit_codes().await?,
-        causes: snapshot.causes(&failing).await?,
+        exit_codes,
+        most_hit,
+        causes,
         recent: recent.iter().map(|run| ExecutionView::of(run, running_since).into()).collect(),
         scripts,
     };

@@ -50,22 +50,32 @@ async fn read(state: &AppState, filter: &Filter) -> Result<Dashboard, ApiError> 
     let mut snapshot = Snapshot::open(&state.read_pool, filter).await?;
     let as_of = snapshot.as_of().await?;
     let running_since = state.running_since(as_of);
-    let history = snapshot.history().await?;
+    let choice = Choice::all(running_since);
+    // About half of the work each.
+    let of_failures =
+        async |half: &mut Snapshot<'_>| Ok((half.signatures(TOP).await?, half.history().await?));
+    let of_runs = async |half: &mut Snapshot<'_>| {
+        let total = half.total(&choice).await?;
+        let recent = half.records(&choice, Order::Newest, &Start::Offset(0), RECENT, Some(&total)).await?;
+        let scripts = half.scripts(running_since, TOP).await?;
+        let facets = half.facets(&["os", "method", "pve_version", "gpu"], TOP).await?;
+        let (days, exit_codes) = (half.days().await?, half.exit_codes().await?);
+        Ok((recent, scripts, facets, days, exit_codes, half.slugs(TOP).await?, half.durations().await?))
+    };
+    let ((signatures, history), (recent, scripts, facets, days, exit_codes, slugs, durations)) =
+        snapshot.both(&state.read_pool, of_failures, of_runs).await?;
     let last = filter.to.unwrap_or(as_of.date_naive());
     let first = filter.from.or(history.first_day).unwrap_or(last);
-    let choice = Choice::all(running_since);
-    let total = snapshot.total(&choice).await?;
-    let recent = snapshot.records(&choice, Order::Newest, &Start::Offset(0), RECENT, Some(&total)).await?;
     let counts = Counts {
         as_of,
         days_shown: (first, last),
-        scripts: snapshot.scripts(running_since, TOP).await?,
-        days: snapshot.days().await?,
-        exit_codes: snapshot.exit_codes().await?,
-        signatures: snapshot.signatures(TOP).await?,
-        facets: snapshot.facets(&["os", "method", "pve_version", "gpu"], TOP).await?,
-        slugs: snapshot.slugs(TOP).await?,
-        durations: snapshot.durations().await?,
+        scripts,
+        days,
+        exit_codes,
+        signatures,
+        facets,
+        slugs,
+        durations,
         recent: recent.iter().map(|run| Record::of(run, running_since, &models)).collect(),
         total_all_time: history.runs,
     };

@@ -62,7 +62,9 @@ pub async fn show(
     let make = async {
         let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
         let as_of = snapshot.as_of().await?;
-        let rows = snapshot.platform_series().await?;
+        let by = |property| async move |half: &mut Snapshot<'_>| half.platform_series(Some(property)).await;
+        let (mut rows, more) = snapshot.both(&state.read_pool, by("os"), by("pve")).await?;
+        rows.extend(more);
         let findings = find(&series(&rows), today, &windows);
         let apps: Vec<_> = findings.regressions.iter().map(|found| found.app.clone()).collect();
         let since: Vec<_> =

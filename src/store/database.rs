@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, setpriority_process};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
@@ -44,6 +45,9 @@ const WRITE_ACQUIRE: [Duration; 2] = [Duration::from_secs(1), Duration::from_sec
 const READ_ACQUIRE: Duration = Duration::from_secs(3);
 /// Connections of the read side; small, so that reads never starve ingest.
 const READ_CONNECTIONS: u32 = 6;
+/// Niceness of the processes that read, from 0 to 19: when there is not enough for all, they get a tenth of
+/// what the writers get.
+const READ_NICENESS: i32 = 10;
 /// Connections for erasing; apart from the writers', so that nobody can hold these up by erasing.
 const DELETE_CONNECTIONS: u32 = 2;
 
@@ -304,9 +308,10 @@ fn for_changes(options: &PgConnectOptions) -> PgConnectOptions {
     ])
 }
 
-/// Connections for everything that only reads, each query for at most `timeout`.
+/// Connections for everything that only reads, each query for at most `timeout`. Where the cluster is our
+/// own, their processes give way to those of the writers.
 #[must_use]
-pub fn read_pool(options: &PgConnectOptions, timeout: Duration) -> PgPool {
+pub fn read_pool(options: &PgConnectOptions, timeout: Duration, is_own: bool) -> PgPool {
     // One statement serves every filter: it is planned for the one that is asked for.
     let options = options.clone().options([
         ("plan_cache_mode", "force_custom_plan"),
@@ -319,7 +324,21 @@ pub fn read_pool(options: &PgConnectOptions, timeout: Duration) -> PgPool {
         ("default_transaction_read_only", "on"),
     ]);
     let options = named(options, &format!("{}ms", timeout.as_millis()), "telemetry read");
-    pool(READ_CONNECTIONS, READ_ACQUIRE).connect_lazy_with(options)
+    let mut pool = pool(READ_CONNECTIONS, READ_ACQUIRE);
+    if is_own {
+        pool = pool.after_connect(|connection, _| Box::pin(give_way(connection)));
+    }
+    pool.connect_lazy_with(options)
+}
+
+/// Lowers the priority of the process at the other end of a connection, which runs on this machine.
+async fn give_way(connection: &mut PgConnection) -> sqlx::Result<()> {
+    let process = sqlx::query_scalar!("select pg_backend_pid() as \"process!\"");
+    let process = process.fetch_one(connection).await?;
+    if let Err(error) = setpriority_process(Pid::from_raw(process), READ_NICENESS) {
+        tracing::debug!(%error, "a reading process keeps its priority");
+    }
+    Ok(())
 }
 
 fn named(options: PgConnectOptions, statement_timeout: &str, name: &str) -> PgConnectOptions {

@@ -74,6 +74,7 @@ pub async fn platform_series(
         Some(repository),
         nothing,
         nothing,
+        nothing,
         nothing
     );
     rows.fetch_all(connection).await

@@ -256,8 +256,8 @@ macro_rules! counts {
 }
 
 counts! {
-    /// First attempts that succeeded or failed; the filter has both its dates.
-    platform_series() -> PlatformSeries in "src/store/sql/regression_series.sql";
+    /// First attempts that succeeded or failed, by a property or by each; the filter has both its dates.
+    platform_series(property: Option<&str>) -> PlatformSeries in "src/store/sql/regression_series.sql";
     /// The scripts with the most failures for each of some reasons.
     signature_scripts(signatures: &[i64], limit: i64) -> SignatureScript
         in "src/store/sql/signature_scripts.sql";

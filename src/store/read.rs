@@ -1,7 +1,9 @@
 //! The read side: rollups for every number, rows only for lists.
 
+use std::time::Duration;
+
 use chrono::{DateTime, NaiveDate, Utc};
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
 
 use crate::ingest::execution::Execution;
 use crate::ingest::identity::RunKey;
@@ -13,6 +15,10 @@ pub mod causes;
 pub mod models;
 pub mod records;
 
+/// How a snapshot begins.
+const BEGIN: &str = "begin transaction isolation level repeatable read read only";
+/// Longest wait for the second connection of a snapshot.
+const TWIN_PATIENCE: Duration = Duration::from_millis(50);
 /// Most attempts of one session that are returned.
 const MAX_ATTEMPTS: i64 = 100;
 
@@ -76,8 +82,41 @@ impl<'a> Snapshot<'a> {
     /// # Errors
     /// What the database says.
     pub async fn open(pool: &PgPool, filter: &'a Filter) -> sqlx::Result<Self> {
-        let begin = "begin transaction isolation level repeatable read read only";
-        Ok(Self { transaction: pool.begin_with(begin).await?, filter, known: None })
+        Ok(Self { transaction: pool.begin_with(BEGIN).await?, filter, known: None })
+    }
+
+    /// Reads two parts of an answer, at once if the pool has a connection to spare. Both describe the same
+    /// moment.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn both<A, B>(
+        &mut self,
+        pool: &PgPool,
+        one: impl AsyncFnOnce(&mut Self) -> sqlx::Result<A>,
+        other: impl AsyncFnOnce(&mut Self) -> sqlx::Result<B>,
+    ) -> sqlx::Result<(A, B)> {
+        let Some(mut twin) = self.twin(pool).await else {
+            return Ok((one(self).await?, other(self).await?));
+        };
+        let read = futures_util::future::try_join(one(self), other(&mut twin)).await?;
+        twin.close().await?;
+        Ok(read)
+    }
+
+    /// The same moment on another connection; `None` if there is none at once, or not of the same server.
+    async fn twin(&mut self, pool: &PgPool) -> Option<Self> {
+        if pool.num_idle() == 0 && pool.size() >= pool.options().get_max_connections() {
+            return None;
+        }
+        // Whoever waits here keeps a connection from others who do.
+        let begun = tokio::time::timeout(TWIN_PATIENCE, pool.begin_with(BEGIN)).await;
+        let mut transaction = begun.ok()?.ok()?;
+        let exported = sqlx::query_scalar!("select pg_export_snapshot() as \"name!\"");
+        let name = exported.fetch_one(&mut *self.transaction).await.ok()?;
+        let import = AssertSqlSafe(format!("set transaction snapshot '{name}'"));
+        sqlx::raw_sql(import).execute(&mut *transaction).await.ok()?;
+        Some(Self { transaction, filter: self.filter, known: self.known.clone() })
     }
 
     /// Of what the days of the filter consist, but for spans that `leaves_out` and those of more than

@@ -32,22 +32,28 @@ pub struct SignatureCount {
     pub apps: String,
 }
 
-/// What bad ends and applications have to do with each other.
+/// An application that is hit by bad ends of a category.
 #[derive(Debug)]
-pub struct CauseCount {
+pub struct MostHit {
     /// Our category.
     pub category: String,
     /// Application.
     pub app: String,
-    /// `None`: the application is one of the five most hit by bad ends of the category. Else the type
-    /// of the script whose failures have this cause most often.
-    pub kind: Option<String>,
-    /// The code of that cause, -1 where none was told.
+}
+
+/// What the failures of a script have most often as their cause.
+#[derive(Debug)]
+pub struct TopCause {
+    /// Our category.
+    pub category: String,
+    /// Application.
+    pub app: String,
+    /// Type of the script.
+    pub kind: String,
+    /// The code, -1 where none was told.
     pub exit_code: i16,
     /// The generation that gives it its meaning.
     pub generation: i16,
-    /// Runs.
-    pub runs: i64,
 }
 
 impl Snapshot<'_> {
@@ -92,15 +98,34 @@ impl Snapshot<'_> {
         .await
     }
 
-    /// The applications most hit by each category, and the most frequent cause of the failures of each
-    /// script of `apps`.
+    /// The five applications most hit by each category, the most hit first.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn causes(&mut self, apps: &[String]) -> sqlx::Result<Vec<CauseCount>> {
+    pub async fn most_hit(&mut self) -> sqlx::Result<Vec<MostHit>> {
         let (cover, f) = (self.cover().await?, self.filter);
         sqlx::query_file_as!(
-            CauseCount,
+            MostHit,
+            "src/store/sql/count_most_hit.sql",
+            &cover.days,
+            &cover.spans,
+            f.repo.as_deref(),
+            f.slug.as_deref(),
+            f.kind.as_deref(),
+            f.platform.as_deref()
+        )
+        .fetch_all(&mut *self.transaction)
+        .await
+    }
+
+    /// The most frequent cause of the failures of each script of `apps`.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn causes(&mut self, apps: &[String]) -> sqlx::Result<Vec<TopCause>> {
+        let (cover, f) = (self.cover().await?, self.filter);
+        sqlx::query_file_as!(
+            TopCause,
             "src/store/sql/count_causes.sql",
             &cover.days,
             &cover.spans,

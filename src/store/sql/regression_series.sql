@@ -1,5 +1,5 @@
 -- $1 first day, $2 last day, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict. First
--- attempts that succeeded or failed, by script and each value of each property: days, which may repeat, and for each
+-- attempts that succeeded or failed, by script and each value of a property, $7, or of each: days, which may repeat, and for each
 -- of them failed and all.
 select app as "app!", property as "property!", value as "value!", array_agg(day) as "days!",
     array_agg(failed) as "failed!", array_agg(runs) as "runs!"
@@ -13,7 +13,7 @@ from (
             where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
                 and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
         )
-        and outcome in ('success', 'failed') and not retry
+        and ($7::text is null or property = $7) and outcome in ('success', 'failed') and not retry
     group by app, property, value, day
     having sum(runs::integer) <> 0
 ) as by_day
