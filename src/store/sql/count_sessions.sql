@@ -11,12 +11,16 @@ with of_day as materialized (
     select * from of_day
     union
     select run_key, session_key, first_seen, outcome, app, repo_source, repo_slug, kind, platform
-    from touched join execution on session_key = session
-    where app is not null
+    from touched cross join lateral (
+        -- Never by reading all executions, whatever the planner thinks.
+        select * from execution where session_key = session and app is not null offset 0
+    ) as attempt
     union
     select run_key, session_key, first_seen, outcome, app, repo_source, repo_slug, kind, platform
-    from execution
-    where run_key in (select session_key from of_day where session_key is not null) and app is not null
+    from (select distinct session_key as session from of_day where session_key is not null) as later
+    cross join lateral (
+        select * from execution where run_key = session and app is not null offset 0
+    ) as first_attempt
 ), sessions as (
     select distinct on (coalesce(session_key, run_key)) first_seen, app, repo_source, repo_slug, kind, platform,
         count(*) over session as attempts,

@@ -1,21 +1,30 @@
 -- $1 first day, $2 marked days: these, and the days on which the sessions began that have an attempt on
--- one of them. None of which executions are deleted for their age.
+-- one of them. None of which executions are deleted for their age. The planner cannot know how few rows these
+-- days have: without the offsets it would read all.
 with touched as (
     select day::date as day
     from generate_series($1::date, (now() at time zone 'UTC')::date, interval '1 day') as day
     union
     select unnest($2::date[])
 ), later as (
-    select distinct session_key as session from touched join execution
-        on first_seen >= day::timestamp at time zone 'UTC'
+    select distinct session_key as session
+    from touched cross join lateral (
+        select session_key from execution
+        where first_seen >= day::timestamp at time zone 'UTC'
             and first_seen < (day + 1)::timestamp at time zone 'UTC'
+        offset 0
+    ) as on_it
     where session_key is not null
 ), begun as (
     select min(first_seen) as first_seen
     from (
-        select session, first_seen from later join execution on run_key = session where app is not null
+        select session, first_seen from later cross join lateral (
+            select first_seen from execution where run_key = session and app is not null offset 0
+        ) as first_attempt
         union all
-        select session, first_seen from later join execution on session_key = session where app is not null
+        select session, first_seen from later cross join lateral (
+            select first_seen from execution where session_key = session and app is not null offset 0
+        ) as attempt
     ) as attempts
     group by session
 )
