@@ -17,8 +17,8 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::cache::{Answers, Kept};
+use crate::config::Config;
 use crate::config::login::Login;
-use crate::config::{Config, Database};
 use crate::connections::{Connections, Patience, affordable};
 use crate::http::error::ApiError;
 use crate::http::guard::unasked;
@@ -31,6 +31,7 @@ use crate::state::AppState;
 use crate::store::database;
 use crate::store::drain::Drainer;
 use crate::store::outage::Outage;
+use crate::store::readers::Readers;
 use crate::store::retention::Retention;
 use crate::store::scrape::DomainText;
 use crate::store::spool::Spool;
@@ -79,9 +80,7 @@ pub struct Running {
 
 /// Connections for reading: to a replica, if there is one.
 fn read_pool(config: &Config, options: &PgConnectOptions) -> PgPool {
-    let login = config.read_database.as_ref();
-    let is_own = login.is_none() && matches!(config.database, Database::Embedded { .. });
-    database::read_pool(login.map_or(options, Login::options), config.read_timeout, is_own)
+    database::read_pool(config.read_database.as_ref().map_or(options, Login::options), config.read_timeout)
 }
 
 /// The spool and who empties it.
@@ -104,6 +103,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let outage = Arc::new(Outage::default());
     let patience = database::Patience { has_spool: spool.is_some(), outage: Arc::clone(&outage) };
     let read_pool = read_pool(config, options);
+    let readers = Readers::new(read_pool.clone());
     let (delete_pool, probe_pool) =
         (database::delete_pool(options, &patience), database::probe_pool(options));
     let retention =
@@ -125,12 +125,13 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         queue,
         spool,
         outage,
+        readers: readers.clone(),
         read_pool: read_pool.clone(),
         write_pool: write_pool.clone(),
         delete_pool: delete_pool.clone(),
         probe_pool: probe_pool.clone(),
         domain: Arc::new(DomainText::new(&read_pool, probed, &metrics)),
-        watch: Arc::new(Watch::new(&read_pool)),
+        watch: Arc::new(Watch::new(readers)),
         folders: config.folders().into(),
         github: config.outgoing.github.clone().map(Arc::new),
         metrics,

@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::store::outage::Outage;
 use crate::store::read::models::CommonModels;
 use crate::store::read::{Filter, Snapshot};
+use crate::store::readers::Readers;
 use crate::store::scrape::DomainText;
 use crate::store::spool::Spool;
 use crate::store::writer::Queue;
@@ -37,6 +38,8 @@ pub struct AppState {
     pub outage: Arc<Outage>,
     /// Connections for reading.
     pub read_pool: PgPool,
+    /// Who reads much with them.
+    pub readers: Readers,
     /// The writer's connections, for the metrics only.
     pub write_pool: PgPool,
     /// Connections for erasing.
@@ -85,7 +88,7 @@ impl AppState {
     pub async fn common_models(&self) -> sqlx::Result<Arc<CommonModels>> {
         let look_up = async {
             let everything = Filter::default();
-            let mut snapshot = Snapshot::open(&self.read_pool, &everything).await?;
+            let mut snapshot = Snapshot::open(&self.readers, &everything).await?;
             snapshot.common_models().await
         };
         self.models.get(look_up).await.map_err(|_| sqlx::Error::PoolTimedOut)

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Days, NaiveTime, Utc};
-use sqlx::PgPool;
 
 use crate::metrics::domain::REPOSITORIES;
 use crate::metrics::regressed::{Regressed, RegressedScript};
 use crate::regression::series::series;
 use crate::regression::{HISTORY_DAYS, Regression, Scope, Window, find};
 use crate::store::read::{Filter, Snapshot};
+use crate::store::readers::Readers;
 
 /// How long what was found is told without looking again. A failure is not tried again sooner.
 const FRESH: Duration = Duration::from_secs(120);
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The findings as text.
 #[derive(Debug)]
 pub struct Watch {
-    pool: PgPool,
+    readers: Readers,
     /// What was found, and when it was looked for last.
     last: Mutex<Option<(Instant, Arc<str>)>>,
     /// Held while it is looked for.
@@ -32,8 +32,8 @@ pub struct Watch {
 impl Watch {
     /// Nothing was looked for yet.
     #[must_use]
-    pub fn new(pool: &PgPool) -> Self {
-        Self { pool: pool.clone(), last: Mutex::default(), looking: tokio::sync::Mutex::default() }
+    pub fn new(readers: Readers) -> Self {
+        Self { readers, last: Mutex::default(), looking: tokio::sync::Mutex::default() }
     }
 
     /// What was found; empty if the database did not tell yet.
@@ -60,7 +60,7 @@ impl Watch {
         if before.as_ref().is_some_and(|(age, _)| *age < FRESH) {
             return;
         }
-        let text = match regressed(&self.pool, now).await {
+        let text = match regressed(&self.readers, now).await {
             Ok(regressed) => regressed.render().map(Arc::from).unwrap_or_default(),
             Err(_) => {
                 tracing::warn!("scripts that fail more than before could not be looked for");
@@ -80,7 +80,7 @@ impl Watch {
 ///
 /// # Errors
 /// What the database says.
-pub async fn regressed(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<Regressed> {
+pub async fn regressed(readers: &Readers, now: DateTime<Utc>) -> sqlx::Result<Regressed> {
     let today = now.date_naive();
     let mut repositories = Vec::new();
     let mut as_of = now;
@@ -91,7 +91,7 @@ pub async fn regressed(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<Regres
             repo: Some(repository.to_owned()),
             ..Filter::default()
         };
-        let mut snapshot = Snapshot::open(pool, &filter).await?;
+        let mut snapshot = Snapshot::open(readers, &filter).await?;
         as_of = snapshot.as_of().await?.min(as_of);
         let rows = snapshot.platform_series(None).await?;
         snapshot.close().await?;

@@ -2,11 +2,13 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::app::{Cluster, spawn_app_on};
 use futures_util::future::join_all;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use telemetry_server::store::database::{Patience, delete_pool, write_pool};
+use telemetry_server::store::database::{Patience, delete_pool, read_pool, write_pool};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_the_database_refuses_stands_alone() {
@@ -71,4 +73,22 @@ async fn whatever_the_database_defaults_to_a_commit_waits_for_the_disk() {
         assert_eq!(shown, "on");
         pool.close().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_the_same_machine_who_reads_gives_way_to_who_writes() {
+    let cluster = tokio::task::block_in_place(Cluster::shared);
+    let options = cluster.database().await;
+    let patience = Patience { has_spool: true, outage: std::sync::Arc::default() };
+    let niceness = async |pool: sqlx::PgPool| {
+        let process: i32 =
+            sqlx::query_scalar("select pg_backend_pid()").fetch_one(&pool).await.expect("it runs");
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("it runs");
+        pool.close().await;
+        // proc_pid_stat(5): the 19th field; the second one, in parentheses, may have spaces.
+        let after_name = stat.rsplit_once(')').expect("it has a name").1;
+        after_name.split_whitespace().nth(16).expect("a field").parse::<i32>().expect("a number")
+    };
+    assert_eq!(niceness(write_pool(&options, 1, &patience)).await, 0);
+    assert_eq!(niceness(read_pool(&options, Duration::from_secs(1))).await, 10);
 }

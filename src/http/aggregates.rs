@@ -47,7 +47,7 @@ pub async fn errors_of(
 }
 
 async fn read_errors(state: &AppState, filter: &Filter) -> Result<Errors, ApiError> {
-    let mut snapshot = Snapshot::open(&state.read_pool, filter).await?;
+    let mut snapshot = Snapshot::open(&state.readers, filter).await?;
     let as_of = snapshot.as_of().await?;
     let running_since = state.running_since(as_of);
     let choice = Choice { outcome: Some("failed"), ..Choice::all(running_since) };
@@ -64,7 +64,7 @@ async fn read_errors(state: &AppState, filter: &Filter) -> Result<Errors, ApiErr
         Ok((most_hit, recent, half.days().await?, half.exit_codes().await?))
     };
     let ((scripts, causes), (most_hit, recent, days, exit_codes)) =
-        snapshot.both(&state.read_pool, of_scripts, of_others).await?;
+        snapshot.both(of_scripts, of_others).await?;
     let last = filter.to.unwrap_or(as_of.date_naive());
     let first = filter.from.or(days.first().map(|count| count.day)).unwrap_or(last);
     let counts = errors::Counts {
@@ -110,7 +110,7 @@ pub async fn scripts_of(
 }
 
 async fn read_scripts(state: &AppState, filter: &Filter) -> Result<Scripts, ApiError> {
-    let mut snapshot = Snapshot::open(&state.read_pool, filter).await?;
+    let mut snapshot = Snapshot::open(&state.readers, filter).await?;
     let as_of = snapshot.as_of().await?;
     let running_since = state.running_since(as_of);
     let counted = snapshot.scripts(running_since, TOP).await?;
@@ -156,7 +156,7 @@ pub async fn repo_slugs(
     let filter = filter.into_inner().check(today())?;
     let list = list.check::<RepoSlugs>()?;
     let make = async {
-        let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+        let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let as_of = snapshot.as_of().await?;
         let slugs = snapshot.slugs(REPOSITORIES).await?;
         snapshot.close().await?;

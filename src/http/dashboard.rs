@@ -47,7 +47,7 @@ pub async fn show(
 async fn read(state: &AppState, filter: &Filter) -> Result<Dashboard, ApiError> {
     // First, for it takes a connection of its own.
     let models = state.common_models().await?;
-    let mut snapshot = Snapshot::open(&state.read_pool, filter).await?;
+    let mut snapshot = Snapshot::open(&state.readers, filter).await?;
     let as_of = snapshot.as_of().await?;
     let running_since = state.running_since(as_of);
     let choice = Choice::all(running_since);
@@ -63,7 +63,7 @@ async fn read(state: &AppState, filter: &Filter) -> Result<Dashboard, ApiError> 
         Ok((recent, scripts, facets, days, exit_codes, half.slugs(TOP).await?, half.durations().await?))
     };
     let ((signatures, history), (recent, scripts, facets, days, exit_codes, slugs, durations)) =
-        snapshot.both(&state.read_pool, of_failures, of_runs).await?;
+        snapshot.both(of_failures, of_runs).await?;
     let last = filter.to.unwrap_or(as_of.date_naive());
     let first = filter.from.or(history.first_day).unwrap_or(last);
     let counts = Counts {

@@ -90,7 +90,7 @@ async fn next<T: Serialize>(
 ) -> Result<Option<(Bytes, Option<Progress<T>>)>, ApiError> {
     let Some(mut progress) = progress else { return Ok(None) };
     let Wanted { filter, choice, order, .. } = &progress.wanted;
-    let mut snapshot = Snapshot::open(&progress.state.read_pool, filter).await?;
+    let mut snapshot = Snapshot::open(&progress.state.readers, filter).await?;
     let executions = snapshot.records(choice, *order, &progress.start, PAGE, None).await?;
     snapshot.close().await?;
     let Some(last) = executions.last().map(Position::of) else { return Ok(None) };

@@ -61,7 +61,7 @@ pub async fn show_script(
 async fn read_script(state: &AppState, app: &str, filter: &Filter) -> Result<ScriptView, ApiError> {
     // First, for it takes a connection of its own.
     let models = state.common_models().await?;
-    let mut snapshot = Snapshot::open(&state.read_pool, filter).await?;
+    let mut snapshot = Snapshot::open(&state.readers, filter).await?;
     let as_of = snapshot.as_of().await?;
     if !snapshot.knows_script(app).await? {
         return Err(ApiError::UnknownRun);
@@ -118,7 +118,7 @@ pub async fn show_sessions(
     let filter = filter.into_inner().check(today())?;
     let list = list.check::<Sessions>()?;
     let make = async {
-        let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+        let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let as_of = snapshot.sessions_as_of().await?.ok_or(ApiError::DatabaseUnavailable)?;
         let rows = snapshot.sessions(None).await?;
         snapshot.close().await?;
@@ -152,7 +152,7 @@ pub async fn show_runtimes(
     let filter = filter.into_inner().check(today())?;
     let list = list.check::<Runtimes>()?;
     let make = async {
-        let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+        let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let as_of = snapshot.as_of().await?;
         let rows = snapshot.runtimes().await?;
         snapshot.close().await?;
@@ -254,7 +254,7 @@ struct Asked {
 
 async fn read_series(state: &AppState, filter: &Filter, asked: Asked) -> Result<Timeseries, ApiError> {
     let Asked { metric, group, source, bucket, most_days } = asked;
-    let mut snapshot = Snapshot::open(&state.read_pool, filter).await?;
+    let mut snapshot = Snapshot::open(&state.readers, filter).await?;
     let as_of = snapshot.as_of().await?;
     let last = filter.to.unwrap_or(as_of.date_naive());
     let first = match filter.from {

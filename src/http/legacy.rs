@@ -148,7 +148,7 @@ async fn give_entries(
         return stream(state, wanted, "entries", format, |state, run, _| entry(state, run)).await;
     }
     let make = async {
-        let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+        let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let Page { records, next, .. } = page(&mut snapshot, &choice, &paging).await?;
         snapshot.close().await?;
         let entries: Vec<_> = records.iter().map(|run| entry(state, run)).collect();
@@ -198,7 +198,7 @@ pub async fn counts(
 ) -> Result<HttpResponse, ApiError> {
     let filter = filter.into_inner().check_all(today())?;
     let make = async {
-        let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+        let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let as_of = snapshot.as_of().await?;
         let scripts = snapshot.scripts(state.running_since(as_of), MOST).await?;
         snapshot.close().await?;
@@ -232,7 +232,7 @@ pub async fn errors(
     let filter = filter.into_inner().check_all(today())?;
     let list = list.check::<ErrorCounts>()?;
     let make = async {
-        let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+        let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let as_of = snapshot.as_of().await?;
         let signatures = snapshot.signatures(MOST).await?;
         snapshot.close().await?;

@@ -82,7 +82,7 @@ pub async fn list(
     if let Some(format) = list.format()? {
         let choice = match &search {
             Some(_) => {
-                let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+                let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
                 found(&mut snapshot, choice, search.as_deref()).await?
             }
             None => choice,
@@ -98,7 +98,7 @@ pub async fn list(
     let make = async {
         // First, for it takes a connection of its own.
         let models = state.common_models().await?;
-        let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+        let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let as_of = snapshot.as_of().await?;
         let choice = found(&mut snapshot, choice.clone(), search.as_deref()).await?;
         let Page { total, records, next, .. } = page(&mut snapshot, &choice, &paging).await?;

@@ -60,10 +60,10 @@ pub async fn show(
     let filter = Filter { from: Some(today - Days::new(HISTORY_DAYS)), to: Some(today), ..filter };
     let list = list.check::<Regressions>()?;
     let make = async {
-        let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+        let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let as_of = snapshot.as_of().await?;
         let by = |property| async move |half: &mut Snapshot<'_>| half.platform_series(Some(property)).await;
-        let (mut rows, more) = snapshot.both(&state.read_pool, by("os"), by("pve")).await?;
+        let (mut rows, more) = snapshot.both(by("os"), by("pve")).await?;
         rows.extend(more);
         let findings = find(&series(&rows), today, &windows);
         let apps: Vec<_> = findings.regressions.iter().map(|found| found.app.clone()).collect();

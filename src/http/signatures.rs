@@ -77,7 +77,7 @@ pub async fn list(
     let (new_since, limit) = (parameters.new_since()?, parameters.limit()?);
     let list = list.check::<Signatures>()?;
     let make = async {
-        let mut snapshot = Snapshot::open(&state.read_pool, &filter).await?;
+        let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let as_of = snapshot.as_of().await?;
         let days = snapshot.days().await?;
         let failed = days.iter().filter(|row| row.outcome == "failed").map(|row| row.runs).sum();
@@ -123,7 +123,7 @@ pub async fn show(
 async fn read(state: &AppState, id: i64, filter: &Filter) -> Result<OneSignature, ApiError> {
     // First, for it takes a connection of its own.
     let models = state.common_models().await?;
-    let mut snapshot = Snapshot::open(&state.read_pool, filter).await?;
+    let mut snapshot = Snapshot::open(&state.readers, filter).await?;
     let as_of = snapshot.as_of().await?;
     let known = snapshot.known_signature(id).await?.ok_or(ApiError::UnknownRun)?;
     let scripts = snapshot.signature_scripts(&[id], SCRIPTS_OF_ONE).await?;

@@ -308,10 +308,11 @@ fn for_changes(options: &PgConnectOptions) -> PgConnectOptions {
     ])
 }
 
-/// Connections for everything that only reads, each query for at most `timeout`. Where the cluster is our
-/// own, their processes give way to those of the writers.
+/// Connections for everything that only reads, each query for at most `timeout`. Where the database is on this
+/// machine, their processes give way to those of the writers.
 #[must_use]
-pub fn read_pool(options: &PgConnectOptions, timeout: Duration, is_own: bool) -> PgPool {
+pub fn read_pool(options: &PgConnectOptions, timeout: Duration) -> PgPool {
+    let is_here = options.get_socket().is_some();
     // One statement serves every filter: it is planned for the one that is asked for.
     let options = options.clone().options([
         ("plan_cache_mode", "force_custom_plan"),
@@ -325,18 +326,24 @@ pub fn read_pool(options: &PgConnectOptions, timeout: Duration, is_own: bool) ->
     ]);
     let options = named(options, &format!("{}ms", timeout.as_millis()), "telemetry read");
     let mut pool = pool(READ_CONNECTIONS, READ_ACQUIRE);
-    if is_own {
+    if is_here {
         pool = pool.after_connect(|connection, _| Box::pin(give_way(connection)));
     }
     pool.connect_lazy_with(options)
 }
 
-/// Lowers the priority of the process at the other end of a connection, which runs on this machine.
+/// Lowers the priority of the process at the other end of a socket, as far as we may.
 async fn give_way(connection: &mut PgConnection) -> sqlx::Result<()> {
     let process = sqlx::query_scalar!("select pg_backend_pid() as \"process!\"");
     let process = process.fetch_one(connection).await?;
-    if let Err(error) = setpriority_process(Pid::from_raw(process), READ_NICENESS) {
-        tracing::debug!(%error, "a reading process keeps its priority");
+    // A socket can lead into a container, where another process has the number.
+    let name = std::fs::read_to_string(format!("/proc/{process}/comm"));
+    if name.is_ok_and(|name| name.trim_end() == "postgres") {
+        let lowered = setpriority_process(Pid::from_raw(process), READ_NICENESS);
+        // PostgreSQL makes a session of each process. Where the kernel shares the processors among sessions,
+        // the process alone has nobody in its own to give way to.
+        let session = std::fs::write(format!("/proc/{process}/autogroup"), READ_NICENESS.to_string());
+        tracing::debug!(process = lowered.is_ok(), session = session.is_ok(), "priority of a reader lowered");
     }
     Ok(())
 }

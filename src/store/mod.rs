@@ -26,6 +26,7 @@ pub mod recount;
 pub mod erase;
 pub mod sanity;
 pub mod retention;
+pub mod readers;
 pub mod read;
 pub mod insight;
 pub mod years;

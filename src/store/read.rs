@@ -1,12 +1,11 @@
 //! The read side: rollups for every number, rows only for lists.
 
-use std::time::Duration;
-
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
 
 use crate::ingest::execution::Execution;
 use crate::ingest::identity::RunKey;
+use crate::store::readers::{Readers, Turn};
 use crate::store::row::Stored;
 use crate::store::spans::{self, Cover, SHORTEST, Sealed};
 
@@ -15,10 +14,6 @@ pub mod causes;
 pub mod models;
 pub mod records;
 
-/// How a snapshot begins.
-const BEGIN: &str = "begin transaction isolation level repeatable read read only";
-/// Longest wait for the second connection of a snapshot.
-const TWIN_PATIENCE: Duration = Duration::from_millis(50);
 /// Most attempts of one session that are returned.
 const MAX_ATTEMPTS: i64 = 100;
 
@@ -70,33 +65,34 @@ type Bounds = (NaiveDate, NaiveDate);
 /// One snapshot of the database, so that all parts of an answer describe the same moment.
 #[derive(Debug)]
 pub struct Snapshot<'a> {
-    pub(super) transaction: Transaction<'a, Postgres>,
+    pub(super) transaction: Transaction<'static, Postgres>,
     pub(super) filter: &'a Filter,
     /// The spans that are added up, and the first and the last day of all.
     known: Option<(Vec<Sealed>, Option<Bounds>)>,
+    /// Given back with the connection. The second half of an answer has none.
+    turn: Option<Turn>,
 }
 
 impl<'a> Snapshot<'a> {
-    /// Opens a snapshot of what `filter` means.
+    /// Opens a snapshot of what `filter` means, when it is its turn.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn open(pool: &PgPool, filter: &'a Filter) -> sqlx::Result<Self> {
-        Ok(Self { transaction: pool.begin_with(BEGIN).await?, filter, known: None })
+    pub async fn open(readers: &Readers, filter: &'a Filter) -> sqlx::Result<Self> {
+        let turn = readers.turn().await?;
+        Ok(Self { transaction: turn.begin().await?, filter, known: None, turn: Some(turn) })
     }
 
-    /// Reads two parts of an answer, at once if the pool has a connection to spare. Both describe the same
-    /// moment.
+    /// Reads two parts of an answer, at once if nobody else reads. Both describe the same moment.
     ///
     /// # Errors
     /// What the database says.
     pub async fn both<A, B>(
         &mut self,
-        pool: &PgPool,
         one: impl AsyncFnOnce(&mut Self) -> sqlx::Result<A>,
         other: impl AsyncFnOnce(&mut Self) -> sqlx::Result<B>,
     ) -> sqlx::Result<(A, B)> {
-        let Some(mut twin) = self.twin(pool).await else {
+        let Some(mut twin) = self.twin().await else {
             return Ok((one(self).await?, other(self).await?));
         };
         let read = futures_util::future::try_join(one(self), other(&mut twin)).await?;
@@ -104,19 +100,15 @@ impl<'a> Snapshot<'a> {
         Ok(read)
     }
 
-    /// The same moment on another connection; `None` if there is none at once, or not of the same server.
-    async fn twin(&mut self, pool: &PgPool) -> Option<Self> {
-        if pool.num_idle() == 0 && pool.size() >= pool.options().get_max_connections() {
-            return None;
-        }
-        // Whoever waits here keeps a connection from others who do.
-        let begun = tokio::time::timeout(TWIN_PATIENCE, pool.begin_with(BEGIN)).await;
-        let mut transaction = begun.ok()?.ok()?;
+    /// The same moment on another connection; `None` if others read, or if it leads to another server.
+    async fn twin(&mut self) -> Option<Self> {
+        let turn = self.turn.as_ref().filter(|turn| turn.is_alone())?;
+        let mut transaction = turn.begin().await.ok()?;
         let exported = sqlx::query_scalar!("select pg_export_snapshot() as \"name!\"");
         let name = exported.fetch_one(&mut *self.transaction).await.ok()?;
         let import = AssertSqlSafe(format!("set transaction snapshot '{name}'"));
         sqlx::raw_sql(import).execute(&mut *transaction).await.ok()?;
-        Some(Self { transaction, filter: self.filter, known: self.known.clone() })
+        Some(Self { transaction, filter: self.filter, known: self.known.clone(), turn: None })
     }
 
     /// Of what the days of the filter consist, but for spans that `leaves_out` and those of more than
