@@ -265,8 +265,11 @@ async fn a_model_is_listed_only_when_five_sessions_have_it() {
         event["gpu_model"] = json!(gpu);
         app.report("/telemetry", &event).await;
     };
+    // What is common is known for a minute; another instance looks.
     let listed = async || {
-        let dashboard = app.get_json("/api/dashboard").await;
+        let other = second_instance(&app).await;
+        let dashboard = other.get_json("/api/dashboard").await;
+        other.stop().await;
         let records = dashboard["recent_records"].as_array().expect("a list").clone();
         let shown = |field: &str| records.iter().filter(|record| record[field] != Value::Null).count();
         (records.len(), shown("cpu_model"), shown("gpu_model"))
@@ -304,9 +307,11 @@ async fn slow_reads_do_not_make_an_instance_unready() {
     let probe = async {
         let waiting = "select count(*) from pg_stat_activity
                        where datname = current_database() and wait_event_type = 'Lock'";
-        until("every connection for reads is taken", async || {
+        // A processor is left to others.
+        let turns = std::thread::available_parallelism().map_or(1, |all| all.get() - 1).clamp(1, 6);
+        until("everybody whose turn it is waits", async || {
             let waiting = sqlx::query_scalar::<_, i64>(waiting).fetch_one(app.pool()).await;
-            waiting.expect("it runs") >= 6
+            waiting.expect("it runs") >= turns as i64
         })
         .await;
         assert_eq!(app.get("/readyz").await.0, StatusCode::OK);

@@ -6,12 +6,14 @@ mod common;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use common::app::{Cluster, TestApp, spawn_app, spawn_unlimited};
+use common::app::{Cluster, TestApp, spawn_app, spawn_app_on, spawn_unlimited};
 use common::history::History;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use telemetry_server::config::Variables;
+use telemetry_server::store::read::{Filter, Snapshot};
+use telemetry_server::store::readers::Readers;
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -314,5 +316,23 @@ async fn the_page_of_the_description_needs_nobody_else() {
     }
     assert!(!page.contains("<style") && !page.contains("style=") && !page.contains("onclick"), "{page}");
     assert!(!page.contains("//") && page.matches("<script").count() == 1, "{page}");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_halves_of_an_answer_describe_the_same_moment() {
+    let cluster = tokio::task::block_in_place(Cluster::shared);
+    let app = spawn_app_on(cluster.database().await).await;
+    app.report("/telemetry", &start("r-1", "jellyfin")).await;
+
+    let (readers, filter) = (Readers::new(app.pool().clone()), Filter::default());
+    let mut snapshot = Snapshot::open(&readers, &filter).await.expect("it runs");
+    snapshot.as_of().await.expect("it runs");
+    app.report("/telemetry", &start("r-2", "jellyfin")).await;
+    let half = async |half: &mut Snapshot<'_>| Ok((half.as_of().await?, half.history().await?.runs));
+    let (one, other) = snapshot.both(half, half).await.expect("it runs");
+    assert_eq!((one.1, other.1), (1, 1));
+    assert_ne!(one.0, other.0, "on two connections, of which each has its own begin");
+    snapshot.close().await.expect("it runs");
     app.stop().await;
 }

@@ -14,7 +14,7 @@ use crate::ingest::execution::Execution;
 use crate::ingest::identity::RunKey;
 
 /// Most rows, of about a kilobyte each.
-const MAX_ROWS: usize = 4096;
+const MAX_ROWS: usize = 2048;
 /// So many batches are read after one that was outrun, lest a client that repeats itself have every batch
 /// written twice.
 const CAREFUL_BATCHES: u32 = 100;
