@@ -103,7 +103,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let outage = Arc::new(Outage::default());
     let patience = database::Patience { has_spool: spool.is_some(), outage: Arc::clone(&outage) };
     let read_pool = read_pool(config, options);
-    let readers = Readers::new(read_pool.clone());
+    let readers = Readers::new(read_pool.clone(), config.read_timeout);
     let (delete_pool, probe_pool) =
         (database::delete_pool(options, &patience), database::probe_pool(options));
     let retention =

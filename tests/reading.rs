@@ -325,7 +325,7 @@ async fn the_halves_of_an_answer_describe_the_same_moment() {
     let app = spawn_app_on(cluster.database().await).await;
     app.report("/telemetry", &start("r-1", "jellyfin")).await;
 
-    let (readers, filter) = (Readers::new(app.pool().clone()), Filter::default());
+    let (readers, filter) = (Readers::new(app.pool().clone(), PATIENCE), Filter::default());
     let mut snapshot = Snapshot::open(&readers, &filter).await.expect("it runs");
     snapshot.as_of().await.expect("it runs");
     app.report("/telemetry", &start("r-2", "jellyfin")).await;

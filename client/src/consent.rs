@@ -36,7 +36,8 @@ pub fn ask(host: &Host) -> Consent {
     }
     let mut said_yes = variable.is_some();
     if host.exists(FILE) {
-        let Some(content) = host.read(FILE, 64 * 1024) else {
+        let Some(content) = host.read(FILE, MAX_BYTES).filter(|content| (content.len() as u64) < MAX_BYTES)
+        else {
             return Consent::RefusedByFile;
         };
         for said in content.lines().filter_map(answer_of) {
@@ -67,12 +68,15 @@ fn answer_of(line: &str) -> Option<Answer> {
         let sign = end + code[end..].find('=')?;
         (!code[..name].ends_with(is_word) && !code[end..sign].contains(is_word)).then_some((name, sign))
     })?;
-    let alone = matches!(code[..name].trim(), "" | "EXPORT") && sign == name + NAME.len();
-    let yes = alone && line[sign + 1..].trim_end() == "yes";
+    let is_blank = |char: char| char.is_ascii_whitespace();
+    let alone = matches!(code[..name].trim_matches(is_blank), "" | "EXPORT") && sign == name + NAME.len();
+    let yes = alone && line[sign + 1..].trim_end_matches(is_blank) == "yes";
     Some(if yes { Answer::Yes } else { Answer::Other })
 }
 
 const NAME: &str = "DIAGNOSTICS";
+/// A longer file is not read to its end, so it says nothing.
+const MAX_BYTES: u64 = 64 * 1024;
 
 /// Writes the answer into the file; its other lines stay.
 ///
@@ -150,6 +154,7 @@ mod tests {
             "\"DIAGNOSTICS\" = no",
             "DIAGNOSTICS=",
             "DIAGNOSTICS=no DIAGNOSTICS=yes",
+            "DIAGNOSTICS=yes\u{a0}",
         ] {
             let (_root, host) = host_with(Some(&format!("DIAGNOSTICS=yes\n{line}\n")), Some("yes"));
             assert_eq!(ask(&host), Consent::RefusedByFile, "{line}");

@@ -260,3 +260,18 @@ EOF
   [ "$(stat -c %a "$TELEMETRY_ROOT/var/lib/community-scripts/telemetry")" -eq 700 ]
   [ "$(stat -c %a "$TELEMETRY_ROOT/var/lib/community-scripts/telemetry/runs")" -eq 600 ]
 }
+
+@test "a report leaves the matches of a script as they are, and no manner of comparing makes a yes" {
+  keep_reports
+  mkdir -p "$TELEMETRY_ROOT/usr/local/community-scripts"
+  printf '# why\nDIAGNOSTICS=yes\n' >"$TELEMETRY_ROOT/usr/local/community-scripts/diagnostics"
+  strict '[[ "abc 7" =~ ([0-9]+) ]]; post_progress_to_api; echo "${BASH_REMATCH[1]}"'
+  [ "$output" = 7 ]
+  fake curl <<<'{ cat; echo; } >>"$SENT"'
+  : >"$SENT"
+  printf 'DIAGNOSTICS=YES\n' >"$TELEMETRY_ROOT/usr/local/community-scripts/diagnostics"
+  strict 'shopt -s nocasematch; post_to_api'
+  printf 'DIAGNOSTICS=yes\nM="f\xfcr"; DIAGNOSTICS=no\n' >"$TELEMETRY_ROOT/usr/local/community-scripts/diagnostics"
+  LC_ALL=C.UTF-8 strict 'post_to_api'
+  [ ! -s "$SENT" ]
+}

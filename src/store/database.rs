@@ -1,6 +1,7 @@
 //! The way to the database: connecting with patience, migrating, and what the database remembers
 //! for the server.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -48,6 +49,9 @@ const READ_CONNECTIONS: u32 = 6;
 /// Niceness of the processes that read, from 0 to 19: when there is not enough for all, they get a tenth of
 /// what the writers get.
 const READ_NICENESS: i32 = 10;
+/// Who may not do everything may change a session every 100 ms (sched(7)); so often and so late it is tried again.
+const AUTOGROUP_ATTEMPTS: u32 = 3;
+const AUTOGROUP_PAUSE: Duration = Duration::from_millis(120);
 /// Connections for erasing; apart from the writers', so that nobody can hold these up by erasing.
 const DELETE_CONNECTIONS: u32 = 2;
 
@@ -342,7 +346,16 @@ async fn give_way(connection: &mut PgConnection) -> sqlx::Result<()> {
         let lowered = setpriority_process(Pid::from_raw(process), READ_NICENESS);
         // PostgreSQL makes a session of each process. Where the kernel shares the processors among sessions,
         // the process alone has nobody in its own to give way to.
-        let session = std::fs::write(format!("/proc/{process}/autogroup"), READ_NICENESS.to_string());
+        let lower_session =
+            || std::fs::write(format!("/proc/{process}/autogroup"), READ_NICENESS.to_string());
+        let mut session = lower_session();
+        for _ in 0..AUTOGROUP_ATTEMPTS {
+            if !session.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+                break;
+            }
+            tokio::time::sleep(AUTOGROUP_PAUSE).await;
+            session = lower_session();
+        }
         tracing::debug!(process = lowered.is_ok(), session = session.is_ok(), "priority of a reader lowered");
     }
     Ok(())

@@ -69,7 +69,7 @@ pub struct Snapshot<'a> {
     pub(super) filter: &'a Filter,
     /// The spans that are added up, and the first and the last day of all.
     known: Option<(Vec<Sealed>, Option<Bounds>)>,
-    /// Given back with the connection. The second half of an answer has none.
+    /// The second half of an answer has none.
     turn: Option<Turn>,
 }
 
@@ -95,7 +95,9 @@ impl<'a> Snapshot<'a> {
         let Some(mut twin) = self.twin().await else {
             return Ok((one(self).await?, other(self).await?));
         };
-        let read = futures_util::future::try_join(one(self), other(&mut twin)).await?;
+        // Both to their end: a connection whose query is given up goes on with it.
+        let (one, other) = futures_util::future::join(one(self), other(&mut twin)).await;
+        let read = (one?, other?);
         twin.close().await?;
         Ok(read)
     }
@@ -105,7 +107,12 @@ impl<'a> Snapshot<'a> {
         let turn = self.turn.as_ref().filter(|turn| turn.is_alone())?;
         let mut transaction = turn.begin().await.ok()?;
         let exported = sqlx::query_scalar!("select pg_export_snapshot() as \"name!\"");
-        let name = exported.fetch_one(&mut *self.transaction).await.ok()?;
+        let Ok(name) = exported.fetch_one(&mut *self.transaction).await else {
+            // It takes a file on the disk of the database. The snapshot has failed with it.
+            self.transaction = turn.begin().await.ok()?;
+            self.known = None;
+            return None;
+        };
         let import = AssertSqlSafe(format!("set transaction snapshot '{name}'"));
         sqlx::raw_sql(import).execute(&mut *transaction).await.ok()?;
         Some(Self { transaction, filter: self.filter, known: self.known.clone(), turn: None })

@@ -1,11 +1,13 @@
 //! Who may read much at a time.
 //!
-//! What an answer is made of keeps a processor busy for a while. Where the database is on this machine, one
-//! processor is left to the writers: however many ask, the others wait for their turn.
+//! What an answer is made of keeps a processor busy for a while. Where the database is on this machine, behind a
+//! Unix socket, one processor is left to the writers: however many ask, the others wait for their turn. Only
+//! who reads alone may use two connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use sqlx::{PgPool, Postgres, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -18,6 +20,7 @@ const BEGIN: &str = "begin transaction isolation level repeatable read read only
 pub struct Readers {
     pool: PgPool,
     turns: Arc<Semaphore>,
+    patience: Duration,
     /// Those who read, and those who wait for their turn.
     present: Arc<AtomicUsize>,
 }
@@ -41,24 +44,23 @@ impl Drop for Presence {
 
 impl Readers {
     /// Turns for as many as the pool has connections, but for no more than leaves a processor of this machine
-    /// to others if the database is on it.
+    /// to others if the database is on it. Nobody waits longer than `patience` for one.
     #[must_use]
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: PgPool, patience: Duration) -> Self {
         let mut turns = pool.options().get_max_connections() as usize;
         if pool.connect_options().get_socket().is_some() {
             let processors = thread::available_parallelism().map_or(1, usize::from);
             turns = turns.min(processors - 1).max(1);
         }
-        Self { pool, turns: Arc::new(Semaphore::new(turns)), present: Arc::default() }
+        Self { pool, turns: Arc::new(Semaphore::new(turns)), patience, present: Arc::default() }
     }
 
-    /// Waits for a turn, as long as for a connection.
+    /// Waits for a turn.
     pub(super) async fn turn(&self) -> sqlx::Result<Turn> {
         self.present.fetch_add(1, Ordering::Relaxed);
         let presence = Presence(Arc::clone(&self.present));
         let permit = Arc::clone(&self.turns).acquire_owned();
-        let patience = self.pool.options().get_acquire_timeout();
-        match tokio::time::timeout(patience, permit).await {
+        match tokio::time::timeout(self.patience, permit).await {
             Ok(Ok(permit)) => Ok(Turn { readers: self.clone(), _permit: permit, _presence: presence }),
             Ok(Err(_)) => Err(sqlx::Error::PoolClosed),
             Err(_) => Err(sqlx::Error::PoolTimedOut),

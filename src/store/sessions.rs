@@ -18,6 +18,8 @@ use crate::store::spans;
 const INTERVAL: Duration = Duration::from_secs(60);
 /// Where a count takes long, so many times its duration pass before the next one: it reads whole days.
 const PAUSE_SHARE: u32 = 20;
+/// But no more than this.
+const MAX_PAUSE: Duration = Duration::from_secs(900);
 /// The advisory lock that whoever counts holds.
 const LOCK: i64 = 0x7465_6c65_7365_7300;
 
@@ -54,14 +56,20 @@ pub async fn keep_counting(options: PgConnectOptions) {
         // A connection of its own: it may take long after a rebuild, and reads have a time-out.
         let counted = async {
             let mut connection = PgConnection::connect_with(&options).await?;
-            refresh(&mut connection).await?;
-            connection.close().await
+            let counted = refresh(&mut connection).await?;
+            connection.close().await?;
+            Ok::<_, sqlx::Error>(counted)
         };
-        if let Err(error) = counted.await {
-            let code = error.as_database_error().and_then(|error| error.code());
-            tracing::warn!(sqlstate = code.as_deref(), "sessions could not be counted");
-        }
-        tokio::time::sleep(INTERVAL.max(begun.elapsed() * PAUSE_SHARE)).await;
+        let pause = match counted.await {
+            Ok(true) => (begun.elapsed() * PAUSE_SHARE).clamp(INTERVAL, MAX_PAUSE),
+            Ok(false) => INTERVAL,
+            Err(error) => {
+                let code = error.as_database_error().and_then(|error| error.code());
+                tracing::warn!(sqlstate = code.as_deref(), "sessions could not be counted");
+                INTERVAL
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 
