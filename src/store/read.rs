@@ -9,6 +9,38 @@ use crate::store::readers::{Readers, Turn};
 use crate::store::row::Stored;
 use crate::store::spans::{self, Cover, SHORTEST, Sealed};
 
+/// Counts that are made from the sums over spans of days and from the rollups of the other days: their
+/// queries have the same first parameters, of which the cover and the filter are made.
+macro_rules! sums {
+    ($($(#[$doc:meta])* $name:ident($($more:ident: $type:ty),*) -> $row:ident of $cover:ident in $file:tt;)+) => {
+        impl Snapshot<'_> {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// What the database says.
+                pub async fn $name(&mut self $(, $more: $type)*) -> sqlx::Result<Vec<$row>> {
+                    let (cover, f) = (self.$cover().await?, self.filter);
+                    sqlx::query_file_as!(
+                        $row,
+                        $file,
+                        &cover.days,
+                        &cover.spans,
+                        f.repo.as_deref(),
+                        f.slug.as_deref(),
+                        f.kind.as_deref(),
+                        f.platform.as_deref()
+                        $(, $more as _)*
+                    )
+                    .fetch_all(&mut *self.transaction)
+                    .await
+                }
+            )+
+        }
+    };
+}
+pub(super) use sums;
+
 pub mod counts;
 pub mod causes;
 pub mod models;

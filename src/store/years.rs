@@ -4,37 +4,8 @@
 use chrono::NaiveDate;
 
 use crate::store::insight::{Moment, RuntimeCount, SessionCount, SignatureCount, Source};
-use crate::store::read::Snapshot;
 use crate::store::read::records::{EARLIEST, LATEST};
-
-macro_rules! sums {
-    ($($(#[$doc:meta])* $name:ident($($more:ident: $type:ty),*) -> $row:ident of $cover:ident in $file:tt;)+) => {
-        impl Snapshot<'_> {
-            $(
-                $(#[$doc])*
-                ///
-                /// # Errors
-                /// What the database says.
-                pub async fn $name(&mut self $(, $more: $type)*) -> sqlx::Result<Vec<$row>> {
-                    let (cover, f) = (self.$cover().await?, self.filter);
-                    sqlx::query_file_as!(
-                        $row,
-                        $file,
-                        &cover.days,
-                        &cover.spans,
-                        f.repo.as_deref(),
-                        f.slug.as_deref(),
-                        f.kind.as_deref(),
-                        f.platform.as_deref()
-                        $(, $more as _)*
-                    )
-                    .fetch_all(&mut *self.transaction)
-                    .await
-                }
-            )+
-        }
-    };
-}
+use crate::store::read::{Snapshot, sums};
 
 sums! {
     /// Failures by reason, most frequent first: those that came first on `new_since` or later, how

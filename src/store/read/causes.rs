@@ -56,86 +56,13 @@ pub struct TopCause {
     pub generation: i16,
 }
 
-impl Snapshot<'_> {
+sums! {
     /// Bad ends by exit code, category, generation and outcome, most frequent first.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn exit_codes(&mut self) -> sqlx::Result<Vec<ExitCodeCount>> {
-        let (cover, f) = (self.cover().await?, self.filter);
-        sqlx::query_file_as!(
-            ExitCodeCount,
-            "src/store/sql/count_exit_codes.sql",
-            &cover.days,
-            &cover.spans,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref()
-        )
-        .fetch_all(&mut *self.transaction)
-        .await
-    }
-
+    exit_codes() -> ExitCodeCount of cover in "src/store/sql/count_exit_codes.sql";
     /// The `length` most frequent signatures of failed and blocked runs.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn signatures(&mut self, length: i64) -> sqlx::Result<Vec<SignatureCount>> {
-        let (cover, f) = (self.cover().await?, self.filter);
-        sqlx::query_file_as!(
-            SignatureCount,
-            "src/store/sql/count_signatures.sql",
-            &cover.days,
-            &cover.spans,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref(),
-            length
-        )
-        .fetch_all(&mut *self.transaction)
-        .await
-    }
-
+    signatures(length: i64) -> SignatureCount of cover in "src/store/sql/count_signatures.sql";
     /// The five applications most hit by each category, the most hit first.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn most_hit(&mut self) -> sqlx::Result<Vec<MostHit>> {
-        let (cover, f) = (self.cover().await?, self.filter);
-        sqlx::query_file_as!(
-            MostHit,
-            "src/store/sql/count_most_hit.sql",
-            &cover.days,
-            &cover.spans,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref()
-        )
-        .fetch_all(&mut *self.transaction)
-        .await
-    }
-
+    most_hit() -> MostHit of cover in "src/store/sql/count_most_hit.sql";
     /// The most frequent cause of the failures of each script of `apps`.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn causes(&mut self, apps: &[String]) -> sqlx::Result<Vec<TopCause>> {
-        let (cover, f) = (self.cover().await?, self.filter);
-        sqlx::query_file_as!(
-            TopCause,
-            "src/store/sql/count_causes.sql",
-            &cover.days,
-            &cover.spans,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref(),
-            apps
-        )
-        .fetch_all(&mut *self.transaction)
-        .await
-    }
+    causes(apps: &[String]) -> TopCause of cover in "src/store/sql/count_causes.sql";
 }

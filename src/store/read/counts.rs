@@ -181,87 +181,15 @@ impl Snapshot<'_> {
         .fetch_one(&mut *self.transaction)
         .await
     }
+}
 
+sums! {
     /// Runs by day and outcome; only runs with an app. Days without runs are left out.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn days(&mut self) -> sqlx::Result<Vec<DayCount>> {
-        let (cover, f) = (self.cover_by_day().await?, self.filter);
-        sqlx::query_file_as!(
-            DayCount,
-            "src/store/sql/count_days.sql",
-            &cover.days,
-            &cover.spans,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref()
-        )
-        .fetch_all(&mut *self.transaction)
-        .await
-    }
-
+    days() -> DayCount of cover_by_day in "src/store/sql/count_days.sql";
     /// Runs by the `length` most frequent values of each of these properties.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn facets(&mut self, facets: &[&str], length: i64) -> sqlx::Result<Vec<FacetCount>> {
-        let (cover, f) = (self.cover().await?, self.filter);
-        sqlx::query_file_as!(
-            FacetCount,
-            "src/store/sql/count_facets.sql",
-            &cover.days,
-            &cover.spans,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref(),
-            facets as _,
-            length
-        )
-        .fetch_all(&mut *self.transaction)
-        .await
-    }
-
+    facets(facets: &[&str], length: i64) -> FacetCount of cover in "src/store/sql/count_facets.sql";
     /// Runs by the `length` most frequent repository slugs; only runs with an app that told one.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn slugs(&mut self, length: i64) -> sqlx::Result<Vec<SlugCount>> {
-        let (cover, f) = (self.cover().await?, self.filter);
-        sqlx::query_file_as!(
-            SlugCount,
-            "src/store/sql/count_slugs.sql",
-            &cover.days,
-            &cover.spans,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref(),
-            length
-        )
-        .fetch_all(&mut *self.transaction)
-        .await
-    }
-
+    slugs(length: i64) -> SlugCount of cover in "src/store/sql/count_slugs.sql";
     /// Successful runs by bucket of their duration, shortest first.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn durations(&mut self) -> sqlx::Result<Vec<DurationCount>> {
-        let (cover, f) = (self.cover().await?, self.filter);
-        sqlx::query_file_as!(
-            DurationCount,
-            "src/store/sql/count_durations.sql",
-            &cover.days,
-            &cover.spans,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref()
-        )
-        .fetch_all(&mut *self.transaction)
-        .await
-    }
+    durations() -> DurationCount of cover in "src/store/sql/count_durations.sql";
 }
