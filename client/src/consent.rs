@@ -155,6 +155,8 @@ mod tests {
             "DIAGNOSTICS=",
             "DIAGNOSTICS=no DIAGNOSTICS=yes",
             "DIAGNOSTICS=yes\u{a0}",
+            "declare -x DIAGNOSTICS=yes",
+            "A=1; DIAGNOSTICS=yes",
         ] {
             let (_root, host) = host_with(Some(&format!("DIAGNOSTICS=yes\n{line}\n")), Some("yes"));
             assert_eq!(ask(&host), Consent::RefusedByFile, "{line}");

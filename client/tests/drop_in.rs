@@ -121,6 +121,7 @@ fn a_no_that_was_written_by_hand_sends_nothing() {
             " DIAGNOSTICS=no",
             "a=1;diagnostics='no'",
             ": ${DIAGNOSTICS:=x}",
+            "declare -x DIAGNOSTICS=yes",
         ] {
             let host = Host::new(&server.url());
             host.write("usr/local/community-scripts/diagnostics", format!("DIAGNOSTICS=yes\n{line}\n"));
