@@ -194,6 +194,8 @@ async fn sums_that_are_wrong_are_noticed_and_rebuilt() {
         ("update span_facet set runs = runs - 1 where facet = 'os'", "facet"),
         ("update span_exit_code set runs = 0", "exit code"),
         ("update span_signature set last_day = last_day + 1", "signature"),
+        ("update span_signature set runs_of_apps[1] = runs_of_apps[1] + 1", "signature"),
+        ("update span_signature set apps[1] = 'nobody'", "signature"),
         ("delete from span_day", "day"),
         ("update span_session set saved = saved + 1", "session"),
         ("update span_session_day set retried = retried + 1", "session day"),

@@ -5,111 +5,144 @@
 pub(crate) struct Aggregate {
     /// What is asked for, without the period; it ends where the query goes on.
     pub(crate) path: &'static str,
-    /// The same by SQL, behind `from execution where … `.
-    raw: (&'static str, &'static str),
+    /// The same by SQL: `{runs}` stands for the executions of the period, as table and condition.
+    raw: &'static str,
     /// Days that count whatever the period is.
     days: Option<u32>,
 }
 
-const fn aggregate(path: &'static str, select: &'static str, rest: &'static str) -> Aggregate {
-    Aggregate { path, raw: (select, rest), days: None }
+const fn aggregate(path: &'static str, raw: &'static str) -> Aggregate {
+    Aggregate { path, raw, days: None }
 }
 
 /// All that answer for a period.
 pub(crate) const AGGREGATES: [Aggregate; 17] = [
     aggregate(
         "/api/dashboard?",
-        "app, kind, outcome, os_type, method, pve_version, gpu_vendor, gpu_passthrough, repo_slug, exit_code, generation,
-         signature, date(first_seen), count(*), avg(install_duration)",
-        "group by grouping sets ((app, kind, outcome), (os_type), (method), (pve_version), (gpu_vendor, gpu_passthrough),
-         (repo_slug), (exit_code, generation), (signature), (date(first_seen), outcome))",
+        "select app, kind, outcome, os_type, method, pve_version, gpu_vendor, gpu_passthrough, repo_slug, exit_code,
+             generation, signature, date(first_seen), count(*), avg(install_duration)
+         from {runs}
+         group by grouping sets ((app, kind, outcome), (os_type), (method), (pve_version), (gpu_vendor, gpu_passthrough),
+             (repo_slug), (exit_code, generation), (signature), (date(first_seen), outcome))",
     ),
     aggregate(
         "/api/errors?",
-        "exit_code, generation, outcome, app, kind, date(first_seen), count(*)",
-        "group by grouping sets ((exit_code, generation, outcome), (app, kind, outcome), (app, exit_code, generation),
-         (date(first_seen), outcome))",
+        "select exit_code, generation, outcome, app, kind, date(first_seen), count(*)
+         from {runs}
+         group by grouping sets ((exit_code, generation, outcome), (app, kind, outcome), (app, exit_code, generation),
+             (date(first_seen), outcome))",
     ),
-    aggregate("/api/scripts?", "app, kind, outcome, count(*), avg(install_duration)", "group by app, kind, outcome"),
-    aggregate("/api/scripts/docker?", SCRIPT, SCRIPT_GROUPS),
-    aggregate("/api/repo-slugs?", "repo_slug, count(*)", "group by repo_slug"),
-    aggregate(
-        "/api/signatures?",
-        "signature, count(*), count(distinct app), min(first_seen), max(first_seen)",
-        "and outcome = 'failed' group by signature order by 2 desc limit 50",
-    ),
+    aggregate("/api/scripts?", BY_SCRIPT),
+    aggregate("/api/scripts/docker?", ONE_SCRIPT),
+    aggregate("/api/repo-slugs?", "select repo_slug, count(*) from {runs} group by repo_slug"),
+    aggregate("/api/signatures?", BY_SIGNATURE),
     Aggregate {
         path: "/api/regressions?",
-        raw: (
-            "app, os_type, substring(pve_version from '^[^.]*[.][^.]*'), date(first_seen),
-             count(*) filter (where outcome = 'failed'), count(*)",
-            "and outcome in ('success', 'failed') and session_key is null group by grouping sets
-             ((app, os_type, date(first_seen)), (app, substring(pve_version from '^[^.]*[.][^.]*'), date(first_seen)))",
-        ),
+        raw: "select app, os_type, substring(pve_version from '^[^.]*[.][^.]*'), date(first_seen),
+                  count(*) filter (where outcome = 'failed'), count(*)
+              from {runs} and outcome in ('success', 'failed') and session_key is null
+              group by grouping sets ((app, os_type, date(first_seen)),
+                  (app, substring(pve_version from '^[^.]*[.][^.]*'), date(first_seen)))",
         days: Some(36),
     },
     aggregate(
         "/api/sessions?",
-        "coalesce(session_key, run_key), min(first_seen), count(*),
-         max(first_seen) filter (where outcome = 'success') > min(first_seen) filter (where outcome = 'failed')",
-        "group by 1",
+        "select coalesce(session_key, run_key), min(first_seen), count(*),
+             max(first_seen) filter (where outcome = 'success') > min(first_seen) filter (where outcome = 'failed')
+         from {runs} group by 1",
     ),
     aggregate(
         "/api/runtime?",
-        "runtime_source, runtime_ref, count(*), min(first_seen)",
-        "and runtime_source is not null group by runtime_source, runtime_ref",
+        "select runtime_source, runtime_ref, count(*), min(first_seen)
+         from {runs} and runtime_source is not null group by runtime_source, runtime_ref",
     ),
-    aggregate("/api/timeseries?", "date(first_seen), outcome, count(*)", "group by date(first_seen), outcome"),
-    aggregate("/api/timeseries?group=app&", "date(first_seen), app, outcome, count(*)", BY_APP),
+    aggregate(
+        "/api/timeseries?",
+        "select date(first_seen), outcome, count(*) from {runs} group by date(first_seen), outcome",
+    ),
+    aggregate(
+        "/api/timeseries?group=app&",
+        "select date(first_seen), app, outcome, count(*) from {runs} group by date(first_seen), app, outcome",
+    ),
     aggregate(
         "/api/timeseries?group=os&bucket=week&",
-        "date_trunc('week', first_seen), os_type, outcome, count(*)",
-        "group by 1, os_type, outcome",
+        "select date_trunc('week', first_seen), os_type, outcome, count(*) from {runs} group by 1, os_type, outcome",
     ),
     aggregate(
         "/api/timeseries?group=pve_version&metric=failure_rate&",
-        "date(first_seen), pve_version, outcome, count(*)",
-        "group by date(first_seen), pve_version, outcome",
+        "select date(first_seen), pve_version, outcome, count(*)
+         from {runs} group by date(first_seen), pve_version, outcome",
     ),
     aggregate(
         "/api/timeseries?group=type&",
-        "date(first_seen), kind, outcome, count(*)",
-        "group by date(first_seen), kind, outcome",
+        "select date(first_seen), kind, outcome, count(*) from {runs} group by date(first_seen), kind, outcome",
     ),
-    aggregate("/data/summary?", "app, outcome, count(*)", "group by app, outcome"),
+    aggregate("/data/summary?", "select app, outcome, count(*) from {runs} group by app, outcome"),
     aggregate(
         "/data/errors?",
-        "signature, count(*), count(distinct app)",
-        "and outcome in ('failed', 'blocked') and signature is not null group by signature order by 2 desc limit 1000",
+        "select signature, count(*)
+         from {runs} and outcome in ('failed', 'blocked') and signature is not null
+         group by signature order by 2 desc limit 1000",
     ),
     aggregate(
         "/api/scripts?repo=all&type=vm&",
-        "app, kind, outcome, count(*), avg(install_duration)",
-        "and kind = 'vm' group by app, kind, outcome",
+        "select app, kind, outcome, count(*), avg(install_duration)
+         from {runs} and kind = 'vm' group by app, kind, outcome",
     ),
 ];
 
-const SCRIPT: &str =
-    "date(first_seen), outcome, os_type, os_version, pve_version, exit_code, generation, signature, count(*),
-    percentile_cont(array[0.5, 0.9, 0.95]) within group (order by install_duration)";
-const SCRIPT_GROUPS: &str =
-    "and app = 'docker' group by grouping sets ((date(first_seen), outcome), (os_type, os_version, outcome),
-    (pve_version, outcome), (exit_code, generation, outcome), (signature))";
-const BY_APP: &str = "group by date(first_seen), app, outcome";
+const BY_SCRIPT: &str =
+    "select app, kind, outcome, count(*), avg(install_duration) from {runs} group by app, kind, outcome";
+
+const BY_SIGNATURE: &str =
+    "select signature, (select template from signature where id = hit.signature), sum(runs), count(*), min(first_seen),
+         max(last_seen), sum(last_week), sum(week_before), (array_agg(app order by runs desc, app))[:5],
+         (array_agg(runs order by runs desc))[:5], sum(sum(runs)) over ()
+     from (
+         select signature, app, count(*) as runs, min(first_seen) as first_seen, max(first_seen) as last_seen,
+             count(*) filter (where first_seen >= date(now()) - 6) as last_week,
+             count(*) filter (where first_seen >= date(now()) - 13 and first_seen < date(now()) - 6) as week_before
+         from {runs} and outcome = 'failed' group by signature, app
+     ) as hit
+     group by signature order by 3 desc limit 50";
+
+const ONE_SCRIPT: &str = "with run as materialized (
+         select coalesce(session_key, run_key) as session, first_seen, outcome, os_type, os_version, pve_version,
+             exit_code, generation, signature, install_duration
+         from {runs} and app = 'docker'
+     ), session as (
+         select count(*) as attempts,
+             max(first_seen) filter (where outcome = 'success')
+                 > min(first_seen) filter (where outcome = 'failed') as is_saved
+         from run group by session
+     )
+     select date(first_seen), outcome, os_type, os_version, pve_version, exit_code, generation, signature, count(*),
+         min(first_seen), max(first_seen), null
+     from run
+     group by grouping sets ((date(first_seen), outcome), (os_type, os_version, outcome), (pve_version, outcome),
+         (exit_code, generation, outcome), (signature))
+     union all
+     select null, null, null, null, null, null, null, null, count(*), null, null,
+         percentile_cont(array[0.5, 0.9, 0.95]) within group (order by install_duration)
+     from run where outcome = 'success'
+     union all
+     select null, null, null, null, null, null, null, null, count(*), null, null,
+         array[count(*) filter (where attempts > 1), count(*) filter (where is_saved)]
+     from session";
 
 impl Aggregate {
     /// The statement for the last days.
     pub(crate) fn statement(&self, days: u32) -> String {
-        let (select, rest) = self.raw;
         let days = self.days.unwrap_or(days);
         let repo = if self.path.contains("repo=all") {
             ""
         } else {
             "and coalesce(repo_source, 'ProxmoxVE') = 'ProxmoxVE'"
         };
-        format!(
-            "select {select} from execution where app is not null {repo} \
-             and first_seen >= (date(now()) - {days} + 1)::timestamp at time zone 'UTC' {rest}"
-        )
+        let runs = format!(
+            "execution where app is not null {repo} \
+             and first_seen >= (date(now()) - {days} + 1)::timestamp at time zone 'UTC'"
+        );
+        self.raw.replace("{runs}", &runs)
     }
 }

@@ -1,6 +1,6 @@
 //! The dashboard: one answer with everything that the overview needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::expose::execution::rfc3339;
 use crate::expose::numbers::{Rate, Totals, each_day, percent, quantile, ratio};
 use crate::expose::records::Record;
 use crate::expose::table::lists;
-use crate::store::read::causes::{ExitCodeCount, SignatureCount};
+use crate::store::read::causes::{ExitCodeCount, SignatureCount, SignatureScripts};
 use crate::store::read::counts::{DayCount, DurationCount, FacetCount, ScriptCount, SlugCount};
 
 /// Length of the lists.
@@ -31,6 +31,8 @@ pub struct Counts {
     pub exit_codes: Vec<ExitCodeCount>,
     /// Failed and blocked runs by failing line.
     pub signatures: Vec<SignatureCount>,
+    /// The scripts that they hit.
+    pub signature_scripts: Vec<SignatureScripts>,
     /// Runs by `os`, `method`, `pve_version` and `gpu`.
     pub facets: Vec<FacetCount>,
     /// Runs by repository slug.
@@ -213,7 +215,7 @@ pub fn dashboard(counts: Counts) -> Dashboard {
             .map(|row| VersionCount { version: row.value.clone(), count: row.runs })
             .collect(),
         type_stats: type_stats(&counts.scripts),
-        error_analysis: error_analysis(&counts.signatures),
+        error_analysis: error_analysis(counts.signatures, counts.signature_scripts),
         failed_apps: failed_apps(&counts.scripts),
         recent_records: counts.recent,
         daily_stats: each_day(counts.days_shown, &counts.days, |date, of| DailyStat {
@@ -280,15 +282,17 @@ fn of_type(scripts: &[ScriptCount], kind: &str) -> impl Iterator<Item = (String,
     apps.map(|(app, runs)| (app.to_owned(), runs)).collect::<Vec<_>>().into_iter()
 }
 
-/// Published groups of failures.
-#[must_use]
-pub fn error_analysis(signatures: &[SignatureCount]) -> Vec<ErrorGroup> {
-    let groups = signatures.iter().map(|row| ErrorGroup {
-        pattern: row.template.clone(),
-        count: row.runs,
-        unique_apps: row.unique_apps,
-        apps: row.apps.clone(),
-        signature: format!("{:016x}", row.signature),
+fn error_analysis(signatures: Vec<SignatureCount>, scripts: Vec<SignatureScripts>) -> Vec<ErrorGroup> {
+    let mut scripts: HashMap<_, _> = scripts.into_iter().map(|row| (row.signature, row)).collect();
+    let groups = signatures.into_iter().filter_map(|row| {
+        let hit = scripts.remove(&row.signature)?;
+        Some(ErrorGroup {
+            pattern: row.template?,
+            count: row.runs,
+            unique_apps: hit.scripts,
+            apps: hit.names.join(", "),
+            signature: format!("{:016x}", row.signature),
+        })
     });
     groups.collect()
 }

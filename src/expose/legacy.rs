@@ -127,7 +127,9 @@ impl ErrorCounts {
     /// Shows these signatures.
     #[must_use]
     pub fn of(as_of: DateTime<Utc>, signatures: Vec<SignatureCount>) -> Self {
-        let counts = signatures.into_iter().map(|row| ErrorCount { error: row.template, count: row.runs });
+        let counts = signatures
+            .into_iter()
+            .filter_map(|row| Some(ErrorCount { error: row.template?, count: row.runs }));
         Self { as_of, error_counts: counts.collect() }
     }
 }

@@ -1,5 +1,7 @@
 //! Failures grouped by what went wrong.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -7,7 +9,8 @@ use utoipa::ToSchema;
 use crate::expose::execution::{ExecutionView, rfc3339};
 use crate::expose::numbers::Rate;
 use crate::expose::table::lists;
-use crate::store::insight::{KnownSignature, RunsOfDay, SignatureCount, SignatureScript};
+use crate::store::insight::{KnownSignature, RunsOfDay};
+use crate::store::read::causes::{SignatureCount, SignatureScripts, SignatureWeeks};
 
 /// The answer with a list.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -103,25 +106,38 @@ pub struct DayRuns {
 
 /// Puts the list together.
 #[must_use]
-pub fn signatures(as_of: DateTime<Utc>, failed_count: i64, counts: Vec<SignatureCount>) -> Signatures {
-    let signatures = counts.into_iter().map(|row| SignatureView {
-        id: hexadecimal(row.signature),
-        template: row.template,
-        count: row.runs,
-        share: Rate::of(row.runs, failed_count),
-        first_seen_day: row.first_day,
-        last_seen_day: row.last_day,
-        created: row.created,
-        unique_apps: row.apps,
-        apps: row
-            .names
-            .into_iter()
-            .zip(row.runs_of_names)
-            .map(|(app, count)| AppCount { app, count })
-            .collect(),
-        trend: Trend { last_7_days: row.last_week, previous_7_days: row.week_before },
+pub fn signatures(
+    as_of: DateTime<Utc>,
+    failed_count: i64,
+    counts: Vec<SignatureCount>,
+    scripts: Vec<SignatureScripts>,
+    weeks: &[SignatureWeeks],
+) -> Signatures {
+    let mut scripts: HashMap<_, _> = scripts.into_iter().map(|row| (row.signature, row)).collect();
+    let weeks: HashMap<_, _> =
+        weeks.iter().map(|row| (row.signature, (row.last_week, row.week_before))).collect();
+    let signatures = counts.into_iter().filter_map(|row| {
+        let hit = scripts.remove(&row.signature)?;
+        let (last_7_days, previous_7_days) = weeks.get(&row.signature).copied().unwrap_or_default();
+        Some(SignatureView {
+            id: hexadecimal(row.signature),
+            template: row.template,
+            count: row.runs,
+            share: Rate::of(row.runs, failed_count),
+            first_seen_day: hit.first_day,
+            last_seen_day: hit.last_day,
+            created: row.created,
+            unique_apps: hit.scripts,
+            apps: apps(hit),
+            trend: Trend { last_7_days, previous_7_days },
+        })
     });
     Signatures { as_of, failed_count, signatures: signatures.collect() }
+}
+
+fn apps(hit: SignatureScripts) -> Vec<AppCount> {
+    let runs = hit.names.into_iter().zip(hit.runs_of_names);
+    runs.map(|(app, count)| AppCount { app, count }).collect()
 }
 
 /// Puts the answer about one together.
@@ -130,7 +146,7 @@ pub fn signature(
     as_of: DateTime<Utc>,
     id: i64,
     known: KnownSignature,
-    scripts: Vec<SignatureScript>,
+    scripts: Vec<SignatureScripts>,
     days: Vec<RunsOfDay>,
     recent_records: Vec<ExecutionView>,
 ) -> OneSignature {
@@ -140,7 +156,7 @@ pub fn signature(
         template: known.template,
         created: known.created,
         count: days.iter().map(|row| row.runs).sum(),
-        apps: scripts.into_iter().map(|row| AppCount { app: row.app, count: row.runs }).collect(),
+        apps: scripts.into_iter().flat_map(apps).collect(),
         days: days.into_iter().map(|row| DayRuns { date: row.day, failed: row.runs }).collect(),
         recent_records,
     }

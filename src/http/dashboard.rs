@@ -8,6 +8,7 @@ use crate::http::answer::{give, lasts, today, whole_or_list};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
+use crate::store::read::causes::FAILED_OR_BLOCKED;
 use crate::store::read::records::{Choice, Order, Start};
 use crate::store::read::{Filter, Snapshot};
 
@@ -15,6 +16,8 @@ use crate::store::read::{Filter, Snapshot};
 pub const RECENT: i64 = 20;
 /// Length of the other lists.
 pub const TOP: i64 = LENGTH as i64;
+/// Scripts named with an error.
+const SCRIPTS_OF_ERROR: i32 = 10;
 
 /// Everything that the overview needs, of one moment.
 ///
@@ -52,8 +55,12 @@ async fn read(state: &AppState, filter: &Filter) -> Result<Dashboard, ApiError> 
     let running_since = state.running_since(as_of);
     let choice = Choice::all(running_since);
     // About half of the work each.
-    let of_failures =
-        async |half: &mut Snapshot<'_>| Ok((half.signatures(TOP).await?, half.history().await?));
+    let of_failures = async |half: &mut Snapshot<'_>| {
+        let signatures = half.signatures(FAILED_OR_BLOCKED, None, TOP, i64::MIN, i64::MAX).await?;
+        let ids: Vec<_> = signatures.iter().map(|row| row.signature).collect();
+        let scripts = half.signature_scripts(FAILED_OR_BLOCKED, &ids, SCRIPTS_OF_ERROR).await?;
+        Ok((signatures, scripts, half.history().await?))
+    };
     let of_runs = async |half: &mut Snapshot<'_>| {
         let total = half.total(&choice).await?;
         let recent = half.records(&choice, Order::Newest, &Start::Offset(0), RECENT, Some(&total)).await?;
@@ -62,8 +69,10 @@ async fn read(state: &AppState, filter: &Filter) -> Result<Dashboard, ApiError> 
         let (days, exit_codes) = (half.days().await?, half.exit_codes().await?);
         Ok((recent, scripts, facets, days, exit_codes, half.slugs(TOP).await?, half.durations().await?))
     };
-    let ((signatures, history), (recent, scripts, facets, days, exit_codes, slugs, durations)) =
-        snapshot.both(of_failures, of_runs).await?;
+    let (
+        (signatures, signature_scripts, history),
+        (recent, scripts, facets, days, exit_codes, slugs, durations),
+    ) = snapshot.both(of_failures, of_runs).await?;
     let last = filter.to.unwrap_or(as_of.date_naive());
     let first = filter.from.or(history.first_day).unwrap_or(last);
     let counts = Counts {
@@ -73,6 +82,7 @@ async fn read(state: &AppState, filter: &Filter) -> Result<Dashboard, ApiError> 
         days,
         exit_codes,
         signatures,
+        signature_scripts,
         facets,
         slugs,
         durations,

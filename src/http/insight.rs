@@ -67,22 +67,33 @@ async fn read_script(state: &AppState, app: &str, filter: &Filter) -> Result<Scr
         return Err(ApiError::UnknownRun);
     }
     let running_since = state.running_since(as_of);
-    let days = snapshot.script_days(app, running_since).await?;
-    let recent = match days.last() {
-        Some(last) => snapshot.recent_of_day(last.day, RECENT, Some(app), None).await?,
-        None => Vec::new(),
+    // About half of the work each.
+    let of_runs = async |half: &mut Snapshot<'_>| {
+        let days = half.script_days(app, running_since).await?;
+        let recent = match days.last() {
+            Some(last) => half.recent_of_day(last.day, RECENT, Some(app), None).await?,
+            None => Vec::new(),
+        };
+        Ok((days, recent, half.script_platforms(app).await?))
     };
+    let of_ends = async |half: &mut Snapshot<'_>| {
+        let (exit_codes, signatures) =
+            (half.script_exit_codes(app).await?, half.script_signatures(app, SIGNATURES).await?);
+        Ok((exit_codes, signatures, half.script_durations(app).await?, half.sessions(Some(app)).await?))
+    };
+    let ((days, recent, platforms), (exit_codes, signatures, durations, sessions)) =
+        snapshot.both(of_runs, of_ends).await?;
     let last = filter.to.unwrap_or(as_of.date_naive());
     let first = filter.from.or(days.first().map(|row| row.day)).unwrap_or(last);
     let counts = ScriptCounts {
         as_of,
         days_shown: (first, last),
         days,
-        platforms: snapshot.script_platforms(app).await?,
-        exit_codes: snapshot.script_exit_codes(app).await?,
-        signatures: snapshot.script_signatures(app, SIGNATURES).await?,
-        durations: snapshot.script_durations(app).await?,
-        sessions: SessionTotals::of(&snapshot.sessions(Some(app)).await?),
+        platforms,
+        exit_codes,
+        signatures,
+        durations,
+        sessions: SessionTotals::of(&sessions),
         recent: recent
             .iter()
             .map(|run| ExecutionView::of(run, running_since).without_rare_models(&models))

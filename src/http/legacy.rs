@@ -17,6 +17,7 @@ use crate::http::parameters::{FilterParameters, ListParameters, date, set, text}
 use crate::http::records::{Page, RecordParameters, page};
 use crate::ingest::execution::Execution;
 use crate::state::AppState;
+use crate::store::read::causes::FAILED_OR_BLOCKED;
 use crate::store::read::{Filter, Snapshot};
 
 /// Entries of a page of `/data/paginated` without `limit`.
@@ -234,7 +235,7 @@ pub async fn errors(
     let make = async {
         let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let as_of = snapshot.as_of().await?;
-        let signatures = snapshot.signatures(MOST).await?;
+        let signatures = snapshot.signatures(FAILED_OR_BLOCKED, None, MOST, i64::MIN, i64::MAX).await?;
         snapshot.close().await?;
         whole_or_list(&ErrorCounts::of(as_of, signatures), list, lasts(&state, &filter))
     };

@@ -1,5 +1,7 @@
 //! Failures grouped by what went wrong.
 
+use std::cmp::Reverse;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
 use serde::Deserialize;
@@ -10,6 +12,7 @@ use crate::http::answer::{give, lasts, today, whole_or_list};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
+use crate::store::read::causes::FAILED;
 use crate::store::read::{Filter, Snapshot};
 
 /// Reasons without `limit`, and at most.
@@ -17,7 +20,7 @@ const DEFAULT_LIMIT: i64 = 50;
 const MAX_LIMIT: i64 = 200;
 /// Scripts named with each reason of the list, and with a single one.
 const SCRIPTS_IN_LIST: i32 = 5;
-const SCRIPTS_OF_ONE: i64 = 100;
+const SCRIPTS_OF_ONE: i32 = 100;
 /// Executions shown with a single one.
 const RECENT: i64 = 20;
 
@@ -77,15 +80,42 @@ pub async fn list(
     let (new_since, limit) = (parameters.new_since()?, parameters.limit()?);
     let list = list.check::<Signatures>()?;
     let make = async {
-        let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
-        let as_of = snapshot.as_of().await?;
-        let days = snapshot.days().await?;
-        let failed = days.iter().filter(|row| row.outcome == "failed").map(|row| row.runs).sum();
-        let counts = snapshot.failures_by_signature(new_since, today, limit, SCRIPTS_IN_LIST).await?;
-        snapshot.close().await?;
-        whole_or_list(&signatures(as_of, failed, counts), list, lasts(&state, &filter))
+        let read = read_list(&state, &filter, (new_since, limit), today).await?;
+        whole_or_list(&read, list, lasts(&state, &filter))
     };
     give(&request, &state, (&filter, new_since, limit, list), make).await
+}
+
+async fn read_list(
+    state: &AppState,
+    filter: &Filter,
+    (new_since, limit): (Option<NaiveDate>, i64),
+    today: NaiveDate,
+) -> Result<Signatures, ApiError> {
+    let mut snapshot = Snapshot::open(&state.readers, filter).await?;
+    let as_of = snapshot.as_of().await?;
+    // Ids are hashes: half of them are negative.
+    let between = |first, last| {
+        async move |half: &mut Snapshot<'_>| half.signatures(FAILED, new_since, limit, first, last).await
+    };
+    let (mut counts, more) = snapshot.both(between(i64::MIN, -1), between(0, i64::MAX)).await?;
+    counts.extend(more);
+    counts.sort_by_key(|row| (Reverse(row.runs), row.signature));
+    counts.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let ids: Vec<_> = counts.iter().map(|row| row.signature).collect();
+    let (some, others) = ids.split_at(ids.len() / 2);
+    let with_weeks = async |half: &mut Snapshot<'_>| {
+        let weeks = half.signature_weeks(today, &ids).await?;
+        Ok((half.signature_scripts(FAILED, some, SCRIPTS_IN_LIST).await?, weeks))
+    };
+    let with_days = async |half: &mut Snapshot<'_>| {
+        Ok((half.signature_scripts(FAILED, others, SCRIPTS_IN_LIST).await?, half.days().await?))
+    };
+    let ((mut scripts, weeks), (more, days)) = snapshot.both(with_weeks, with_days).await?;
+    scripts.extend(more);
+    snapshot.close().await?;
+    let failed = days.iter().filter(|row| row.outcome == "failed").map(|row| row.runs).sum();
+    Ok(signatures(as_of, failed, counts, scripts, &weeks))
 }
 
 /// One reason.
@@ -126,7 +156,7 @@ async fn read(state: &AppState, id: i64, filter: &Filter) -> Result<OneSignature
     let mut snapshot = Snapshot::open(&state.readers, filter).await?;
     let as_of = snapshot.as_of().await?;
     let known = snapshot.known_signature(id).await?.ok_or(ApiError::UnknownRun)?;
-    let scripts = snapshot.signature_scripts(&[id], SCRIPTS_OF_ONE).await?;
+    let scripts = snapshot.signature_scripts(FAILED, &[id], SCRIPTS_OF_ONE).await?;
     let days = snapshot.signature_days(id).await?;
     let recent = match days.last() {
         Some(last) => snapshot.recent_of_day(last.day, RECENT, None, Some(id)).await?,

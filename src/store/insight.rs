@@ -54,44 +54,6 @@ pub struct ReasonCode {
     pub after: i64,
 }
 
-/// Failures for one reason.
-#[derive(Debug)]
-pub struct SignatureCount {
-    /// Its id.
-    pub signature: i64,
-    /// The failing line, with its variable parts masked.
-    pub template: Option<String>,
-    /// When the first run with it came.
-    pub created: Option<DateTime<Utc>>,
-    /// Failed runs.
-    pub runs: i64,
-    /// Number of scripts.
-    pub apps: i64,
-    /// First day of the period with one.
-    pub first_day: NaiveDate,
-    /// Last day.
-    pub last_day: NaiveDate,
-    /// In the last seven days.
-    pub last_week: i64,
-    /// In the seven days before.
-    pub week_before: i64,
-    /// The scripts with the most of the failed runs, most first.
-    pub names: Vec<String>,
-    /// Failed runs of each of these.
-    pub runs_of_names: Vec<i64>,
-}
-
-/// Failures of one script for one reason.
-#[derive(Debug)]
-pub struct SignatureScript {
-    /// Its id.
-    pub signature: i64,
-    /// Script.
-    pub app: String,
-    /// Failed runs.
-    pub runs: i64,
-}
-
 /// Runs on a day.
 #[derive(Debug)]
 pub struct RunsOfDay {
@@ -258,9 +220,6 @@ macro_rules! counts {
 counts! {
     /// First attempts that succeeded or failed, by a property or by each; the filter has both its dates.
     platform_series(property: Option<&str>) -> PlatformSeries in "src/store/sql/regression_series.sql";
-    /// The scripts with the most failures for each of some reasons.
-    signature_scripts(signatures: &[i64], limit: i64) -> SignatureScript
-        in "src/store/sql/signature_scripts.sql";
     /// Failures for a reason by day.
     signature_days(signature: i64) -> RunsOfDay in "src/store/sql/signature_days.sql";
     /// Runs of a script by day and outcome.

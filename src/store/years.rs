@@ -1,17 +1,11 @@
 //! What is asked of years: counts of a [`Snapshot`] that are made from the sums over spans of days, and from the
 //! rollups of the other days.
 
-use chrono::NaiveDate;
-
-use crate::store::insight::{Moment, RuntimeCount, SessionCount, SignatureCount, Source};
+use crate::store::insight::{Moment, RuntimeCount, SessionCount, Source};
 use crate::store::read::records::{EARLIEST, LATEST};
 use crate::store::read::{Snapshot, sums};
 
 sums! {
-    /// Failures by reason, most frequent first: those that came first on `new_since` or later, how
-    /// many there were in the weeks before `today`, and `apps` of the scripts hit most.
-    failures_by_signature(new_since: Option<NaiveDate>, today: NaiveDate, limit: i64, apps: i32) -> SignatureCount
-        of cover in "src/store/sql/signatures.sql";
     /// Runs by where their scripts came from, most frequent first.
     runtimes() -> RuntimeCount of cover in "src/store/sql/runtimes.sql";
     /// See [`Snapshot::series`].

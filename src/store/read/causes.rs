@@ -1,5 +1,7 @@
 //! Why runs ended badly: by exit code, by what their failing line says, and by application.
 
+use chrono::{DateTime, NaiveDate, Utc};
+
 use crate::store::read::Snapshot;
 
 /// Bad ends by exit code and category.
@@ -17,20 +19,51 @@ pub struct ExitCodeCount {
     pub runs: i64,
 }
 
-/// Failed and blocked runs with the same failing line.
+/// Runs with the same failing line.
 #[derive(Debug)]
 pub struct SignatureCount {
     /// Id of the line.
     pub signature: i64,
     /// The line without its variable parts.
-    pub template: String,
+    pub template: Option<String>,
+    /// When the first run with it came.
+    pub created: Option<DateTime<Utc>>,
     /// Runs.
     pub runs: i64,
-    /// Applications hit.
-    pub unique_apps: i64,
-    /// The ten most hit of them, separated by commas.
-    pub apps: String,
 }
+
+/// The scripts whose runs had the same failing line.
+#[derive(Debug)]
+pub struct SignatureScripts {
+    /// Id of the line.
+    pub signature: i64,
+    /// First UTC day of the period with one.
+    pub first_day: NaiveDate,
+    /// Last one.
+    pub last_day: NaiveDate,
+    /// Number of scripts.
+    pub scripts: i64,
+    /// Those with the most runs, most first.
+    pub names: Vec<String>,
+    /// Runs of each of these.
+    pub runs_of_names: Vec<i64>,
+}
+
+/// Failed runs with the same failing line of late.
+#[derive(Debug)]
+pub struct SignatureWeeks {
+    /// Id of the line.
+    pub signature: i64,
+    /// In the last seven UTC days, today included.
+    pub last_week: i64,
+    /// In the seven days before.
+    pub week_before: i64,
+}
+
+/// Which runs count as failures for a reason.
+pub const FAILED: &[&str] = &["failed"];
+/// The same, with those that the host did not allow to begin.
+pub const FAILED_OR_BLOCKED: &[&str] = &["failed", "blocked"];
 
 /// An application that is hit by bad ends of a category.
 #[derive(Debug)]
@@ -59,10 +92,41 @@ pub struct TopCause {
 sums! {
     /// Bad ends by exit code, category, generation and outcome, most frequent first.
     exit_codes() -> ExitCodeCount of cover in "src/store/sql/count_exit_codes.sql";
-    /// The `length` most frequent signatures of failed and blocked runs.
-    signatures(length: i64) -> SignatureCount of cover in "src/store/sql/count_signatures.sql";
     /// The five applications most hit by each category, the most hit first.
     most_hit() -> MostHit of cover in "src/store/sql/count_most_hit.sql";
+    /// The `length` most frequent reasons for these outcomes, of those whose ids lie between `first` and `last`,
+    /// most frequent first; with `new_since` only those that no failure of an earlier day had.
+    signatures(outcomes: &[&str], new_since: Option<NaiveDate>, length: i64, first: i64, last: i64) -> SignatureCount
+        of cover in "src/store/sql/count_signatures.sql";
+    /// The scripts that each of `signatures` hit, and up to `names` of those with the most runs.
+    signature_scripts(outcomes: &[&str], signatures: &[i64], names: i32) -> SignatureScripts
+        of cover in "src/store/sql/signature_scripts.sql";
     /// The most frequent cause of the failures of each script of `apps`.
     causes(apps: &[String]) -> TopCause of cover in "src/store/sql/count_causes.sql";
+}
+
+impl Snapshot<'_> {
+    /// Failed runs of late for each of these reasons that has any, whatever the dates of the filter.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn signature_weeks(
+        &mut self,
+        today: NaiveDate,
+        signatures: &[i64],
+    ) -> sqlx::Result<Vec<SignatureWeeks>> {
+        let f = self.filter;
+        sqlx::query_file_as!(
+            SignatureWeeks,
+            "src/store/sql/signature_weeks.sql",
+            today,
+            signatures,
+            f.repo.as_deref(),
+            f.slug.as_deref(),
+            f.kind.as_deref(),
+            f.platform.as_deref()
+        )
+        .fetch_all(&mut *self.transaction)
+        .await
+    }
 }

@@ -30,18 +30,28 @@ with part (id, row, runs) as (
         from sealed_span join rollup_exit_code on day >= first_day and day < first_day + days where is_ready
     ) as compared group by id, population, app, outcome, exit_code, category, generation
     union all
-    select id, jsonb_build_array('signature', population, app, outcome, signature),
+    select id, jsonb_build_array('signature', population, outcome, signature),
         jsonb_build_array(sum(sign * runs), sum(sign * (first_day - date '2000-01-01')),
             sum(sign * (last_day - date '2000-01-01')))
     from (
-        select id, population, app, outcome, signature, 1 as sign, runs, span_signature.first_day, last_day
+        select id, population, outcome, signature, 1 as sign, runs, span_signature.first_day, last_day
         from sealed_span join span_signature on span = id where is_ready
         union all
-        select id, population, app, outcome, signature, -1, sum(runs), min(day), max(day)
+        select id, population, outcome, signature, -1, sum(runs), min(day), max(day)
         from sealed_span join rollup_signature on day >= first_day and day < first_day + days
         where is_ready and runs <> 0
-        group by id, population, app, outcome, signature
-    ) as compared group by id, population, app, outcome, signature
+        group by id, population, outcome, signature
+    ) as compared group by id, population, outcome, signature
+    union all
+    select id, jsonb_build_array('signature', population, outcome, signature, app),
+        jsonb_build_array(sum(sign * runs))
+    from (
+        select id, population, outcome, signature, unnest(apps) as app, 1 as sign, unnest(runs_of_apps) as runs
+        from sealed_span join span_signature on span = id where is_ready
+        union all
+        select id, population, outcome, signature, app, -1, runs
+        from sealed_span join rollup_signature on day >= first_day and day < first_day + days where is_ready
+    ) as compared group by id, population, outcome, signature, app
     union all
     select id, jsonb_build_array('day', population, day, outcome), jsonb_build_array(sum(sign * runs))
     from (

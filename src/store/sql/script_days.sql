@@ -1,7 +1,7 @@
 -- $1 first day, $2 last day, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict.
 -- $7: a script. $8: open runs whose last event lies at this full hour or later are running.
-select day, outcome, sum(runs)::bigint as "runs!",
-    coalesce(sum(runs) filter (where outcome = 'open' and open_hour >= $8), 0)::bigint as "running!"
+select day, outcome, sum(runs::integer) as "runs!",
+    coalesce(sum(runs::integer) filter (where outcome = 'open' and open_hour >= $8), 0) as "running!"
 from rollup_script
 where ($1::date is null or day >= $1) and ($2::date is null or day <= $2)
     and population in (
@@ -11,5 +11,5 @@ where ($1::date is null or day >= $1) and ($2::date is null or day <= $2)
     )
     and app = $7
 group by day, outcome
-having sum(runs) <> 0
+having sum(runs::integer) <> 0
 order by day, outcome

@@ -1,6 +1,6 @@
 -- $1 first day, $2 last day, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict.
 -- $7: a script. Its successful runs by bucket of their duration.
-select bucket, sum(runs)::bigint as "runs!"
+select bucket, sum(runs::integer) as "runs!"
 from rollup_duration
 where ($1::date is null or day >= $1) and ($2::date is null or day <= $2)
     and population in (
@@ -10,5 +10,5 @@ where ($1::date is null or day >= $1) and ($2::date is null or day <= $2)
     )
     and app = $7 and outcome = 'success'
 group by bucket
-having sum(runs) <> 0
+having sum(runs::integer) <> 0
 order by bucket

@@ -1,8 +1,8 @@
 -- $1 first day, $2 last day, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict.
 -- $7: a script. Its ended runs by what they ran on.
-select property, value, detail, sum(runs)::bigint as "runs!",
-    coalesce(sum(runs) filter (where outcome = 'success'), 0)::bigint as "succeeded!",
-    coalesce(sum(runs) filter (where outcome = 'failed'), 0)::bigint as "failed!"
+select property, value, detail, sum(runs::integer) as "runs!",
+    coalesce(sum(runs::integer) filter (where outcome = 'success'), 0) as "succeeded!",
+    coalesce(sum(runs::integer) filter (where outcome = 'failed'), 0) as "failed!"
 from rollup_platform
 where ($1::date is null or day >= $1) and ($2::date is null or day <= $2)
     and population in (
@@ -12,5 +12,5 @@ where ($1::date is null or day >= $1) and ($2::date is null or day <= $2)
     )
     and app = $7
 group by property, value, detail
-having sum(runs) <> 0
-order by property, sum(runs) desc, value, detail
+having sum(runs::integer) <> 0
+order by property, sum(runs::integer) desc, value, detail

@@ -1,19 +1,31 @@
--- $1 first day, $2 last day, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict.
--- $7: signatures. $8: at most so many scripts for each of them, those with the most failed runs.
-select signature as "signature!", app as "app!", runs as "runs!"
-from (
-    select signature, app, sum(runs)::bigint as runs,
-        row_number() over (partition by signature order by sum(runs) desc, app) as position
+-- $1 days and $2 spans of days, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict.
+-- $7 outcomes, $8 signatures. $9: at most so many scripts for each of them. When each was seen first and last,
+-- how many scripts it hit, and those with the most runs. Scripts that share a number of runs come sorted by name;
+-- for the numbers alone their order does not matter.
+with part as (
+    select signature, app, runs::integer as runs, day as first_day, day as last_day
     from rollup_signature
-    where ($1::date is null or day >= $1) and ($2::date is null or day <= $2)
-        and population in (
-        select id from population
-        where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
-            and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
-    )
-        and signature = any($7::bigint[]) and outcome = 'failed'
-    group by signature, app
-    having sum(runs) <> 0
-) as counted
-where position <= $8
-order by signature, position
+    where day = any($1::date[]) and outcome = any($7::text[]) and signature = any($8::bigint[]) and runs <> 0
+        and population = any(array(
+            select id from population
+            where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
+                and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
+        ))
+    union all
+    select signature, unnest(apps), unnest(runs_of_apps), first_day, last_day
+    from span_signature
+    where span = any($2::integer[]) and outcome = any($7::text[]) and signature = any($8::bigint[])
+        and population = any(array(
+            select id from population
+            where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
+                and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
+        ))
+), hit as (
+    select signature, app, sum(runs) as runs, min(first_day) as first_day, max(last_day) as last_day
+    from part group by signature, app
+)
+select signature as "signature!", min(first_day) as "first_day!", max(last_day) as "last_day!",
+    count(*) as "scripts!", (array_agg(app order by runs desc, app))[:$9] as "names!",
+    (array_agg(runs order by runs desc))[:$9] as "runs_of_names!"
+from hit
+group by signature
