@@ -4,7 +4,7 @@
 //! `BENCH_READ_EXECUTIONS` (5,000,000) over `BENCH_READ_DAYS` (400) are seeded into `BENCH_READ_DATA`, a data
 //! folder, unless there are executions in it; without it into a folder that is deleted again.
 //! `BENCH_READ_ROUNDS` (40) requests are measured for each figure. `BENCH_READ_RAW=no` leaves out the executions
-//! themselves, which takes minutes.
+//! themselves, which takes minutes; `BENCH_READ_PARTS` names what to measure, of `aggregates,pages,storm,export,cached`.
 
 #[allow(dead_code, reason = "load scenarios use all of it")]
 mod events;
@@ -69,14 +69,27 @@ fn main() -> anyhow::Result<()> {
     let uncached = serve(&program, &url, "0")?;
     wait_for_sums(&runtime, &url)?;
     let with_raw = std::env::var("BENCH_READ_RAW").as_deref() != Ok("no");
-    let mut missed = aggregates(&uncached.address, rounds, &mut |statement| {
-        if with_raw { measure_raw(&runtime, &url, statement) } else { Ok(f64::INFINITY) }
-    })?;
-    missed += pages(&uncached.address, rounds)?;
-    missed += storm(&uncached.address)?;
-    missed += export(&uncached)?;
+    let parts = std::env::var("BENCH_READ_PARTS");
+    let is_wanted = |part| parts.as_ref().map_or(true, |parts| parts.split(',').any(|wanted| wanted == part));
+    let mut missed = 0;
+    if is_wanted("aggregates") {
+        missed += aggregates(&uncached.address, rounds, &mut |statement| {
+            if with_raw { measure_raw(&runtime, &url, statement) } else { Ok(f64::INFINITY) }
+        })?;
+    }
+    if is_wanted("pages") {
+        missed += pages(&uncached.address, rounds)?;
+    }
+    if is_wanted("storm") {
+        missed += storm(&uncached.address)?;
+    }
+    if is_wanted("export") {
+        missed += export(&uncached)?;
+    }
     drop(uncached);
-    missed += cached(&serve(&program, &url, "5")?.address)?;
+    if is_wanted("cached") {
+        missed += cached(&serve(&program, &url, "5")?.address)?;
+    }
     say(&if missed == 0 {
         "everything is as wanted".to_owned()
     } else {
