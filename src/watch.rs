@@ -60,9 +60,11 @@ impl Watch {
         if before.as_ref().is_some_and(|(age, _)| *age < FRESH) {
             return;
         }
-        let text = match regressed(&self.readers, now).await {
-            Ok(regressed) => regressed.render().map(Arc::from).unwrap_or_default(),
-            Err(_) => {
+        let readers = self.readers.clone();
+        let looked = self.readers.apart(move || async move { regressed(&readers, now).await }).await;
+        let text = match looked {
+            Ok(Ok(regressed)) => regressed.render().map(Arc::from).unwrap_or_default(),
+            _ => {
                 tracing::warn!("scripts that fail more than before could not be looked for");
                 before.map_or_else(|| Arc::from(""), |(_, text)| text)
             }

@@ -42,8 +42,10 @@ pub async fn errors_of(
 ) -> Result<HttpResponse, ApiError> {
     let filter = filter.into_inner().check(today())?;
     let list = list.check::<Errors>()?;
-    let make = async { whole_or_list(&read_errors(&state, &filter).await?, list, lasts(&state, &filter)) };
-    give(&request, &state, (&filter, list), make).await
+    give(&request, &state, (filter, list), async |state, (filter, list)| {
+        whole_or_list(&read_errors(&state, &filter).await?, list, lasts(&state, &filter))
+    })
+    .await
 }
 
 async fn read_errors(state: &AppState, filter: &Filter) -> Result<Errors, ApiError> {
@@ -105,8 +107,10 @@ pub async fn scripts_of(
 ) -> Result<HttpResponse, ApiError> {
     let filter = filter.into_inner().check(today())?;
     let list = list.check::<Scripts>()?;
-    let make = async { whole_or_list(&read_scripts(&state, &filter).await?, list, lasts(&state, &filter)) };
-    give(&request, &state, (&filter, list), make).await
+    give(&request, &state, (filter, list), async |state, (filter, list)| {
+        whole_or_list(&read_scripts(&state, &filter).await?, list, lasts(&state, &filter))
+    })
+    .await
 }
 
 async fn read_scripts(state: &AppState, filter: &Filter) -> Result<Scripts, ApiError> {
@@ -155,12 +159,12 @@ pub async fn repo_slugs(
 ) -> Result<HttpResponse, ApiError> {
     let filter = filter.into_inner().check(today())?;
     let list = list.check::<RepoSlugs>()?;
-    let make = async {
+    give(&request, &state, (filter, list), async |state, (filter, list)| {
         let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let as_of = snapshot.as_of().await?;
         let slugs = snapshot.slugs(REPOSITORIES).await?;
         snapshot.close().await?;
         whole_or_list(&RepoSlugs::of(as_of, slugs), list, lasts(&state, &filter))
-    };
-    give(&request, &state, (&filter, list), make).await
+    })
+    .await
 }

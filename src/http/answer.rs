@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, ETAG, HeaderValue, IF_NONE_MATCH, LINK};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{NaiveDate, Utc};
 use serde::Serialize;
 
@@ -62,18 +62,26 @@ pub fn attachment(list: &str, format: Format) -> Option<HeaderValue> {
     HeaderValue::from_str(&name).ok()
 }
 
-/// Gives the answer of an endpoint to these parameters, as they are after checking; `make` makes it.
+/// Gives the answer of an endpoint to these parameters, as they are after checking; `make` makes it from them,
+/// on a thread that reads.
 ///
 /// # Errors
 /// What `make` says.
-pub async fn give(
+pub async fn give<A, F>(
     request: &HttpRequest,
-    state: &AppState,
-    asked: impl Debug,
-    make: impl Future<Output = Result<Answer, ApiError>>,
-) -> Result<HttpResponse, ApiError> {
+    state: &web::Data<AppState>,
+    asked: A,
+    make: impl FnOnce(web::Data<AppState>, A) -> F + Send + 'static,
+) -> Result<HttpResponse, ApiError>
+where
+    A: Debug + Send + 'static,
+    F: Future<Output = Result<Answer, ApiError>> + 'static,
+{
     let key = format!("{} {asked:?}", request.match_pattern().unwrap_or_default());
-    let answer = state.answers.get_or_make(&key, make).await?;
+    let reader = state.clone();
+    let make = state.readers.apart(move || make(reader, asked));
+    let answer =
+        state.answers.get_or_make(&key, async { make.await.unwrap_or(Err(ApiError::Internal)) }).await?;
     let is_known = request.headers().get_all(IF_NONE_MATCH).any(|tags| holds(tags, &answer.etag));
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response.insert_header((ETAG, answer.etag.clone()));

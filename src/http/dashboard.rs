@@ -43,8 +43,10 @@ pub async fn show(
 ) -> Result<HttpResponse, ApiError> {
     let filter = filter.into_inner().check(today())?;
     let list = list.check::<Dashboard>()?;
-    let make = async { whole_or_list(&read(&state, &filter).await?, list, lasts(&state, &filter)) };
-    give(&request, &state, (&filter, list), make).await
+    give(&request, &state, (filter, list), async |state, (filter, list)| {
+        whole_or_list(&read(&state, &filter).await?, list, lasts(&state, &filter))
+    })
+    .await
 }
 
 async fn read(state: &AppState, filter: &Filter) -> Result<Dashboard, ApiError> {

@@ -67,11 +67,11 @@ pub async fn stream<T: Serialize + 'static>(
     let begin =
         Progress { state: state.clone(), wanted, format, row, start: Start::Offset(0), _permit: permit };
     // The first page before the status, so that an error still is one.
-    let first = next(Some(begin)).await?;
+    let first = next_apart(Some(begin)).await?;
     let pages = try_unfold(Unfolding::Made(first), |unfolding| async {
         let made = match unfolding {
             Unfolding::Made(page) => page,
-            Unfolding::Next(progress) => next(progress).await?,
+            Unfolding::Next(progress) => next_apart(progress).await?,
         };
         Ok::<_, ApiError>(made.map(|(page, progress)| (page, Unfolding::Next(progress))))
     });
@@ -80,15 +80,21 @@ pub async fn stream<T: Serialize + 'static>(
 
 /// What the stream gives next: a page that is there already, or the one after it.
 enum Unfolding<T> {
-    Made(Option<(Bytes, Option<Progress<T>>)>),
+    Made(Made<T>),
     Next(Option<Progress<T>>),
 }
 
-/// The next page and how it goes on; `None` at the end.
-async fn next<T: Serialize>(
-    progress: Option<Progress<T>>,
-) -> Result<Option<(Bytes, Option<Progress<T>>)>, ApiError> {
-    let Some(mut progress) = progress else { return Ok(None) };
+/// A page and how it goes on; `None` at the end.
+type Made<T> = Option<(Bytes, Option<Progress<T>>)>;
+
+/// The next page, made on a thread that reads.
+async fn next_apart<T: Serialize + 'static>(progress: Option<Progress<T>>) -> Result<Made<T>, ApiError> {
+    let Some(progress) = progress else { return Ok(None) };
+    let readers = progress.state.readers.clone();
+    readers.apart(move || next(progress)).await.unwrap_or(Err(ApiError::Internal))
+}
+
+async fn next<T: Serialize>(mut progress: Progress<T>) -> Result<Made<T>, ApiError> {
     let Wanted { filter, choice, order, .. } = &progress.wanted;
     let mut snapshot = Snapshot::open(&progress.state.readers, filter).await?;
     let executions = snapshot.records(choice, *order, &progress.start, PAGE, None).await?;

@@ -53,9 +53,10 @@ pub async fn show_script(
     if app.is_empty() || app.contains('\0') {
         return Err(ApiError::UnknownRun);
     }
-    let make =
-        async { whole_or_list(&read_script(&state, &app, &filter).await?, list, lasts(&state, &filter)) };
-    give(&request, &state, (&app, &filter, list), make).await
+    give(&request, &state, (app, filter, list), async |state, (app, filter, list)| {
+        whole_or_list(&read_script(&state, &app, &filter).await?, list, lasts(&state, &filter))
+    })
+    .await
 }
 
 async fn read_script(state: &AppState, app: &str, filter: &Filter) -> Result<ScriptView, ApiError> {
@@ -128,14 +129,14 @@ pub async fn show_sessions(
 ) -> Result<HttpResponse, ApiError> {
     let filter = filter.into_inner().check(today())?;
     let list = list.check::<Sessions>()?;
-    let make = async {
+    give(&request, &state, (filter, list), async |state, (filter, list)| {
         let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let as_of = snapshot.sessions_as_of().await?.ok_or(ApiError::DatabaseUnavailable)?;
         let rows = snapshot.sessions(None).await?;
         snapshot.close().await?;
         whole_or_list(&sessions(as_of, &rows), list, lasts(&state, &filter))
-    };
-    give(&request, &state, (&filter, list), make).await
+    })
+    .await
 }
 
 /// Where the scripts came from.
@@ -162,14 +163,14 @@ pub async fn show_runtimes(
 ) -> Result<HttpResponse, ApiError> {
     let filter = filter.into_inner().check(today())?;
     let list = list.check::<Runtimes>()?;
-    let make = async {
+    give(&request, &state, (filter, list), async |state, (filter, list)| {
         let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let as_of = snapshot.as_of().await?;
         let rows = snapshot.runtimes().await?;
         snapshot.close().await?;
         whole_or_list(&runtimes(as_of, rows), list, lasts(&state, &filter))
-    };
-    give(&request, &state, (&filter, list), make).await
+    })
+    .await
 }
 
 /// The query of [`show_timeseries`] besides the filter.
@@ -248,9 +249,10 @@ pub async fn show_timeseries(
     let filter = filter.into_inner().check(today())?;
     let list = list.check::<Timeseries>()?;
     let asked = Asked { metric, group, source, bucket: (bucket_name, bucket), most_days };
-    let make =
-        async { whole_or_list(&read_series(&state, &filter, asked).await?, list, lasts(&state, &filter)) };
-    give(&request, &state, (&filter, &asked, list), make).await
+    give(&request, &state, (filter, asked, list), async |state, (filter, asked, list)| {
+        whole_or_list(&read_series(&state, &filter, asked).await?, list, lasts(&state, &filter))
+    })
+    .await
 }
 
 /// What is asked for, as it is after checking.

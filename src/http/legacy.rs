@@ -148,16 +148,18 @@ async fn give_entries(
         let wanted = Wanted { filter, choice, order: paging.order, models: Arc::default() };
         return stream(state, wanted, "entries", format, |state, run, _| entry(state, run)).await;
     }
-    let make = async {
+    // The link repeats the query.
+    let (path, query) = (request.path().to_owned(), request.query_string().to_owned());
+    let asked = (filter, paging, choice, query);
+    give(request, state, asked, async move |state, (filter, paging, choice, query)| {
         let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let Page { records, next, .. } = page(&mut snapshot, &choice, &paging).await?;
         snapshot.close().await?;
-        let entries: Vec<_> = records.iter().map(|run| entry(state, run)).collect();
-        let link = next.and_then(|cursor| link(request, &cursor));
-        Ok(json(&entries, lasts(state, &filter))?.followed_by(link))
-    };
-    // The link repeats the query.
-    give(request, state, (&filter, &paging, &choice, request.query_string()), make).await
+        let entries: Vec<_> = records.iter().map(|run| entry(&state, run)).collect();
+        let link = next.and_then(|cursor| link(&path, &query, &cursor));
+        Ok(json(&entries, lasts(&state, &filter))?.followed_by(link))
+    })
+    .await
 }
 
 fn entry(state: &AppState, run: &Execution) -> Entry {
@@ -166,14 +168,14 @@ fn entry(state: &AppState, run: &Execution) -> Entry {
 }
 
 /// The header that leads to the next page.
-fn link(request: &HttpRequest, cursor: &str) -> Option<HeaderValue> {
-    let kept = request.query_string().split('&').filter(|part| {
+fn link(path: &str, query: &str, cursor: &str) -> Option<HeaderValue> {
+    let kept = query.split('&').filter(|part| {
         let name = part.split('=').next().unwrap_or_default();
         !part.is_empty() && !matches!(name, "cursor" | "page") && !part.contains(['<', '>', '"'])
     });
     let cursor = format!("cursor={cursor}");
     let query = kept.chain([cursor.as_str()]).collect::<Vec<_>>().join("&");
-    HeaderValue::from_str(&format!("<{}?{query}>; rel=\"next\"", request.path())).ok()
+    HeaderValue::from_str(&format!("<{path}?{query}>; rel=\"next\"")).ok()
 }
 
 /// Runs by outcome and application.
@@ -198,14 +200,14 @@ pub async fn counts(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let filter = filter.into_inner().check_all(today())?;
-    let make = async {
+    give(&request, &state, filter, async |state, filter| {
         let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let as_of = snapshot.as_of().await?;
         let scripts = snapshot.scripts(state.running_since(as_of), MOST).await?;
         snapshot.close().await?;
         json(&summary(as_of, &scripts), lasts(&state, &filter))
-    };
-    give(&request, &state, &filter, make).await
+    })
+    .await
 }
 
 /// Failed and blocked runs by what their failing line says.
@@ -232,12 +234,12 @@ pub async fn errors(
 ) -> Result<HttpResponse, ApiError> {
     let filter = filter.into_inner().check_all(today())?;
     let list = list.check::<ErrorCounts>()?;
-    let make = async {
+    give(&request, &state, (filter, list), async |state, (filter, list)| {
         let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let as_of = snapshot.as_of().await?;
         let signatures = snapshot.signatures(FAILED_OR_BLOCKED, None, MOST, i64::MIN, i64::MAX).await?;
         snapshot.close().await?;
         whole_or_list(&ErrorCounts::of(as_of, signatures), list, lasts(&state, &filter))
-    };
-    give(&request, &state, (&filter, list), make).await
+    })
+    .await
 }

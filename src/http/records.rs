@@ -94,13 +94,13 @@ pub async fn list(
         };
         return stream(&state, wanted, "records", format, row).await;
     }
-    let asked = (&filter, &paging, &choice, &search);
-    let make = async {
+    let asked = (filter, paging, choice, search);
+    give(&request, &state, asked, async |state, (filter, paging, choice, search)| {
         // First, for it takes a connection of its own.
         let models = state.common_models().await?;
         let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let as_of = snapshot.as_of().await?;
-        let choice = found(&mut snapshot, choice.clone(), search.as_deref()).await?;
+        let choice = found(&mut snapshot, choice, search.as_deref()).await?;
         let Page { total, records, next, .. } = page(&mut snapshot, &choice, &paging).await?;
         snapshot.close().await?;
         let answer = Records {
@@ -114,8 +114,8 @@ pub async fn list(
             next_cursor: next,
         };
         json(&answer, lasts(&state, &filter))
-    };
-    give(&request, &state, asked, make).await
+    })
+    .await
 }
 
 /// Where a page is.

@@ -59,7 +59,7 @@ pub async fn show(
     let filter = filter.into_inner().check(today)?;
     let filter = Filter { from: Some(today - Days::new(HISTORY_DAYS)), to: Some(today), ..filter };
     let list = list.check::<Regressions>()?;
-    let make = async {
+    give(&request, &state, (filter, windows, list), async move |state, (filter, windows, list)| {
         let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
         let as_of = snapshot.as_of().await?;
         let by = |property| async move |half: &mut Snapshot<'_>| half.platform_series(Some(property)).await;
@@ -72,6 +72,6 @@ pub async fn show(
         let (signatures, codes) = snapshot.reasons(&apps, &since).await?;
         snapshot.close().await?;
         whole_or_list(&regressions(as_of, findings, &signatures, &codes), list, lasts(&state, &filter))
-    };
-    give(&request, &state, (&filter, &windows, list), make).await
+    })
+    .await
 }

@@ -79,11 +79,12 @@ pub async fn list(
     let filter = filter.into_inner().check(today)?;
     let (new_since, limit) = (parameters.new_since()?, parameters.limit()?);
     let list = list.check::<Signatures>()?;
-    let make = async {
+    let asked = (filter, new_since, limit, list);
+    give(&request, &state, asked, async move |state, (filter, new_since, limit, list)| {
         let read = read_list(&state, &filter, (new_since, limit), today).await?;
         whole_or_list(&read, list, lasts(&state, &filter))
-    };
-    give(&request, &state, (&filter, new_since, limit, list), make).await
+    })
+    .await
 }
 
 async fn read_list(
@@ -146,8 +147,10 @@ pub async fn show(
     let id = read_id(&id).ok_or(bad)?;
     let filter = filter.into_inner().check(today())?;
     let list = list.check::<OneSignature>()?;
-    let make = async { whole_or_list(&read(&state, id, &filter).await?, list, lasts(&state, &filter)) };
-    give(&request, &state, (id, &filter, list), make).await
+    give(&request, &state, (id, filter, list), async |state, (id, filter, list)| {
+        whole_or_list(&read(&state, id, &filter).await?, list, lasts(&state, &filter))
+    })
+    .await
 }
 
 async fn read(state: &AppState, id: i64, filter: &Filter) -> Result<OneSignature, ApiError> {

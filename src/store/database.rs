@@ -1,17 +1,16 @@
 //! The way to the database: connecting with patience, migrating, and what the database remembers
 //! for the server.
 
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, setpriority_process};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
 use crate::store::embedded::Endpoint;
 use crate::store::outage::Outage;
+use crate::store::priority::lower_backend;
 
 /// The schema. A migration that was once released never changes.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -46,12 +45,6 @@ const WRITE_ACQUIRE: [Duration; 2] = [Duration::from_secs(1), Duration::from_sec
 const READ_ACQUIRE: Duration = Duration::from_secs(3);
 /// Connections of the read side; small, so that reads never starve ingest.
 const READ_CONNECTIONS: u32 = 6;
-/// Niceness of the processes that read, from 0 to 19: when there is not enough for all, they get a tenth of
-/// what the writers get.
-const READ_NICENESS: i32 = 10;
-/// Who may not do everything may change a session every 100 ms (sched(7)); so often and so late it is tried again.
-const AUTOGROUP_ATTEMPTS: u32 = 3;
-const AUTOGROUP_PAUSE: Duration = Duration::from_millis(120);
 /// Connections for erasing; apart from the writers', so that nobody can hold these up by erasing.
 const DELETE_CONNECTIONS: u32 = 2;
 
@@ -331,34 +324,9 @@ pub fn read_pool(options: &PgConnectOptions, timeout: Duration) -> PgPool {
     let options = named(options, &format!("{}ms", timeout.as_millis()), "telemetry read");
     let mut pool = pool(READ_CONNECTIONS, READ_ACQUIRE);
     if is_here {
-        pool = pool.after_connect(|connection, _| Box::pin(give_way(connection)));
+        pool = pool.after_connect(|connection, _| Box::pin(lower_backend(connection)));
     }
     pool.connect_lazy_with(options)
-}
-
-/// Lowers the priority of the process at the other end of a socket, as far as we may.
-async fn give_way(connection: &mut PgConnection) -> sqlx::Result<()> {
-    let process = sqlx::query_scalar!("select pg_backend_pid() as \"process!\"");
-    let process = process.fetch_one(connection).await?;
-    // A socket can lead into a container, where another process has the number.
-    let name = std::fs::read_to_string(format!("/proc/{process}/comm"));
-    if name.is_ok_and(|name| name.trim_end() == "postgres") {
-        let lowered = setpriority_process(Pid::from_raw(process), READ_NICENESS);
-        // PostgreSQL makes a session of each process. Where the kernel shares the processors among sessions,
-        // the process alone has nobody in its own to give way to.
-        let lower_session =
-            || std::fs::write(format!("/proc/{process}/autogroup"), READ_NICENESS.to_string());
-        let mut session = lower_session();
-        for _ in 0..AUTOGROUP_ATTEMPTS {
-            if !session.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
-                break;
-            }
-            tokio::time::sleep(AUTOGROUP_PAUSE).await;
-            session = lower_session();
-        }
-        tracing::debug!(process = lowered.is_ok(), session = session.is_ok(), "priority of a reader lowered");
-    }
-    Ok(())
 }
 
 fn named(options: PgConnectOptions, statement_timeout: &str, name: &str) -> PgConnectOptions {

@@ -3,6 +3,7 @@
 
 pub mod embedded;
 pub mod outage;
+mod priority;
 pub mod database;
 pub mod row;
 pub mod rollup;

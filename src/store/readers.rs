@@ -3,6 +3,9 @@
 //! What an answer is made of keeps a processor busy for a while. Where the database is on this machine, behind a
 //! Unix socket, one processor is left to the writers: however many ask, the others wait for their turn. Only
 //! who reads alone may use two connections.
+//!
+//! What is done here with what the database says takes its time as well, up to a tenth of a second. It is done on
+//! threads of their own, so that no event waits behind it, and they give way to those that take events.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,14 +14,27 @@ use std::time::Duration;
 
 use sqlx::{PgPool, Postgres, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinError;
+use tokio_util::task::{AbortOnDropHandle, LocalPoolHandle};
+
+use crate::store::priority::lower_thread;
 
 /// How a snapshot begins.
 const BEGIN: &str = "begin transaction isolation level repeatable read read only";
+
+thread_local! {
+    /// Touched once on each thread, lowers its priority.
+    static GIVES_WAY: () = {
+        // Where it may not, it reads all the same.
+        let _ = lower_thread();
+    };
+}
 
 /// Connections for reading, and who has them.
 #[derive(Clone, Debug)]
 pub struct Readers {
     pool: PgPool,
+    threads: LocalPoolHandle,
     turns: Arc<Semaphore>,
     patience: Duration,
     /// Those who read, and those who wait for their turn.
@@ -43,16 +59,34 @@ impl Drop for Presence {
 }
 
 impl Readers {
-    /// Turns for as many as the pool has connections, but for no more than leaves a processor of this machine
-    /// to others if the database is on it. Nobody waits longer than `patience` for one.
+    /// Turns, and threads, for as many as the pool has connections, but turns for no more than leaves a processor
+    /// of this machine to others if the database is on it, and threads for no more than it has processors. Nobody
+    /// waits longer than `patience` for a turn.
     #[must_use]
     pub fn new(pool: PgPool, patience: Duration) -> Self {
         let mut turns = pool.options().get_max_connections() as usize;
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let threads = LocalPoolHandle::new(turns.min(processors - 1).max(1));
         if pool.connect_options().get_socket().is_some() {
-            let processors = thread::available_parallelism().map_or(1, usize::from);
-            turns = turns.min(processors - 1).max(1);
+            turns = threads.num_threads();
         }
-        Self { pool, turns: Arc::new(Semaphore::new(turns)), patience, present: Arc::default() }
+        Self { pool, threads, turns: Arc::new(Semaphore::new(turns)), patience, present: Arc::default() }
+    }
+
+    /// Does what reads, and what is done with what was read, apart from what takes events. It is given up when
+    /// nobody waits for it any more.
+    ///
+    /// # Errors
+    /// That it panicked.
+    pub async fn apart<F>(&self, work: impl FnOnce() -> F + Send + 'static) -> Result<F::Output, JoinError>
+    where
+        F: Future<Output: Send + 'static> + 'static,
+    {
+        let work = || {
+            GIVES_WAY.with(|()| ());
+            work()
+        };
+        AbortOnDropHandle::new(self.threads.spawn_pinned(work)).await
     }
 
     /// Waits for a turn.
