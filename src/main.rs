@@ -14,6 +14,7 @@ use telemetry_protocol::Generation;
 use telemetry_protocol::exit_code::entries;
 use telemetry_server::app;
 use telemetry_server::config::{Config, Database, Variables};
+use telemetry_server::ingest::execution::Execution;
 use telemetry_server::regression::series::series;
 use telemetry_server::regression::{HISTORY_DAYS, Window, find};
 use telemetry_server::report::render::{Format, render, subject};
@@ -328,10 +329,15 @@ async fn seed(
     let pool = database::write_pool(&options, seed::WRITERS, &patience);
     let begun = std::time::Instant::now();
     let mut shown = std::time::Instant::now();
-    let progress = |written: u64| {
+    let (mut committed, mut planted) = (0, vec![0_usize; plan.plants.len()]);
+    let progress = |batch: &[Execution]| {
+        committed += batch.len();
+        for (plant, planted) in plan.plants.iter().zip(&mut planted) {
+            *planted += batch.iter().filter(|run| plant.has_hit(run, plan.until)).count();
+        }
         if shown.elapsed().as_secs() >= 2 {
             shown = std::time::Instant::now();
-            let _ = writeln!(std::io::stderr(), "{written} of {executions} executions");
+            let _ = writeln!(std::io::stderr(), "{committed} of {executions} executions");
         }
     };
     let written = seed::seed(&pool, &plan, progress).await.context("cannot write the executions")?;
@@ -339,6 +345,10 @@ async fn seed(
     let seconds = begun.elapsed().as_secs_f64();
     let per_second = written as f64 / seconds;
     writeln!(std::io::stderr(), "{written} executions in {seconds:.1} s ({per_second:.0} per second)")?;
+    for (Plant { app, exit_code, .. }, planted) in plan.plants.iter().zip(planted) {
+        let note = if planted == 0 { ": what was planted has no run to fall on" } else { "" };
+        writeln!(std::io::stderr(), "{planted} runs of {app} failed there with exit code {exit_code}{note}")?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

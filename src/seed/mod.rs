@@ -46,11 +46,11 @@ pub struct Plan {
     pub plants: Vec<Plant>,
 }
 
-/// Writes all executions of a plan. `progress` is told how many are committed.
+/// Writes all executions of a plan, and returns how many there are. `progress` is shown what is committed.
 ///
 /// # Errors
 /// What the database says; what is committed stays.
-pub async fn seed(pool: &PgPool, plan: &Plan, progress: impl FnMut(u64)) -> sqlx::Result<u64> {
+pub async fn seed(pool: &PgPool, plan: &Plan, progress: impl FnMut(&[Execution])) -> sqlx::Result<u64> {
     let catalogue = Catalogue::of(plan.seed);
     let days = share_out(plan);
     let (next, written) = (AtomicUsize::new(0), AtomicU64::new(0));
@@ -61,8 +61,8 @@ pub async fn seed(pool: &PgPool, plan: &Plan, progress: impl FnMut(u64)) -> sqlx
         while let Some(&(day, count)) = days.get(next.fetch_add(1, Ordering::Relaxed)) {
             for batch in executions_of(plan, &catalogue, day, count).chunks(BATCH) {
                 write(&mut connection, &mut known, batch).await?;
-                let batch = batch.len() as u64;
-                progress.borrow_mut()(written.fetch_add(batch, Ordering::Relaxed) + batch);
+                written.fetch_add(batch.len() as u64, Ordering::Relaxed);
+                progress.borrow_mut()(batch);
             }
         }
         Ok::<_, sqlx::Error>(())
@@ -177,6 +177,18 @@ mod tests {
         assert_eq!(keys.len(), 5_000);
         assert!(executions.iter().all(|run| run.last_seen <= plan(0).until));
         assert!(executions.iter().all(|run| run.first_seen <= run.last_seen));
+    }
+
+    #[test]
+    fn what_was_planted_is_known_from_the_executions() {
+        let hit = |text: &str| {
+            let plant: Plant = text.parse().expect("a plant");
+            let plan = Plan { plants: vec![plant.clone()], ..plan(5_000) };
+            all(&plan).iter().filter(|run| plant.has_hit(run, plan.until)).count()
+        };
+        assert!(hit("app=docker,os=debian,from=20,rate=1,exit_code=77,error=x") > 20);
+        assert_eq!(hit("app=docker,os=beos,from=20,rate=1,exit_code=77,error=x"), 0);
+        assert_eq!(hit("app=nobody,from=20,rate=1,exit_code=77,error=x"), 0);
     }
 
     #[test]

@@ -2,6 +2,11 @@
 
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
+
+use crate::ingest::execution::Execution;
+use crate::ingest::text::Text;
+
 /// From a day on, some of the runs of one script fail for one reason.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plant {
@@ -29,6 +34,16 @@ impl Plant {
             && self.os.as_deref().is_none_or(|own| own == os)
             && self.pve.as_deref().is_none_or(|own| pve.starts_with(own))
             && days_ago <= i64::from(self.from)
+    }
+
+    /// Whether an execution failed as planted; `until` is the end of the plan.
+    #[must_use]
+    pub fn has_hit(&self, run: &Execution, until: DateTime<Utc>) -> bool {
+        let facts = &run.facts;
+        let [app, os, pve] =
+            [&facts.app, &facts.os_type, &facts.pve_version].map(|told| told.get().map_or("", Text::as_str));
+        let days_ago = (until.date_naive() - run.first_seen.date_naive()).num_days();
+        self.hits(app, os, pve, days_ago) && run.exit_code() == Some(self.exit_code)
     }
 }
 
