@@ -61,7 +61,7 @@ async fn read(state: &AppState, filter: &Filter) -> Result<Dashboard, ApiError> 
         let signatures = half.signatures(FAILED_OR_BLOCKED, None, TOP, i64::MIN, i64::MAX).await?;
         let ids: Vec<_> = signatures.iter().map(|row| row.signature).collect();
         let scripts = half.signature_scripts(FAILED_OR_BLOCKED, &ids, SCRIPTS_OF_ERROR).await?;
-        Ok((signatures, scripts, half.history().await?))
+        Ok((signatures, scripts, half.history().await?, half.durations().await?))
     };
     let of_runs = async |half: &mut Snapshot<'_>| {
         let total = half.total(&choice).await?;
@@ -69,12 +69,11 @@ async fn read(state: &AppState, filter: &Filter) -> Result<Dashboard, ApiError> 
         let scripts = half.scripts(running_since, TOP).await?;
         let facets = half.facets(&["os", "method", "pve_version", "gpu"], TOP).await?;
         let (days, exit_codes) = (half.days().await?, half.exit_codes().await?);
-        Ok((recent, scripts, facets, days, exit_codes, half.slugs(TOP).await?, half.durations().await?))
+        Ok((recent, scripts, facets, days, exit_codes, half.slugs(TOP).await?))
     };
-    let (
-        (signatures, signature_scripts, history),
-        (recent, scripts, facets, days, exit_codes, slugs, durations),
-    ) = snapshot.both(of_failures, of_runs).await?;
+    let (failures, runs) = snapshot.both(of_failures, of_runs).await?;
+    let (signatures, signature_scripts, history, durations) = failures;
+    let (recent, scripts, facets, days, exit_codes, slugs) = runs;
     let last = filter.to.unwrap_or(as_of.date_naive());
     let first = filter.from.or(history.first_day).unwrap_or(last);
     let counts = Counts {

@@ -109,13 +109,13 @@ async fn read_list(
         let weeks = half.signature_weeks(today, &ids).await?;
         Ok((half.signature_scripts(FAILED, some, SCRIPTS_IN_LIST).await?, weeks))
     };
-    let with_days = async |half: &mut Snapshot<'_>| {
-        Ok((half.signature_scripts(FAILED, others, SCRIPTS_IN_LIST).await?, half.days().await?))
+    let with_outcomes = async |half: &mut Snapshot<'_>| {
+        Ok((half.signature_scripts(FAILED, others, SCRIPTS_IN_LIST).await?, half.outcomes().await?))
     };
-    let ((mut scripts, weeks), (more, days)) = snapshot.both(with_weeks, with_days).await?;
+    let ((mut scripts, weeks), (more, outcomes)) = snapshot.both(with_weeks, with_outcomes).await?;
     scripts.extend(more);
     snapshot.close().await?;
-    let failed = days.iter().filter(|row| row.outcome == "failed").map(|row| row.runs).sum();
+    let failed = outcomes.iter().filter(|row| row.outcome == "failed").map(|row| row.runs).sum();
     Ok(signatures(as_of, failed, counts, scripts, &weeks))
 }
 

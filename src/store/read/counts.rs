@@ -55,6 +55,15 @@ pub struct DayCount {
     pub runs: i64,
 }
 
+/// Runs by outcome.
+#[derive(Debug)]
+pub struct OutcomeCount {
+    /// `success`, `failed`, `blocked`, `aborted`, `open`.
+    pub outcome: String,
+    /// Runs.
+    pub runs: i64,
+}
+
 /// Runs by the value of a property.
 #[derive(Debug)]
 pub struct FacetCount {
@@ -186,6 +195,8 @@ impl Snapshot<'_> {
 sums! {
     /// Runs by day and outcome; only runs with an app. Days without runs are left out.
     days() -> DayCount of cover_by_day in "src/store/sql/count_days.sql";
+    /// Runs by outcome; only runs with an app.
+    outcomes() -> OutcomeCount of cover in "src/store/sql/count_outcomes.sql";
     /// Runs by the `length` most frequent values of each of these properties.
     facets(facets: &[&str], length: i64) -> FacetCount of cover in "src/store/sql/count_facets.sql";
     /// Runs by the `length` most frequent repository slugs; only runs with an app that told one.

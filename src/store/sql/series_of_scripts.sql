@@ -1,7 +1,7 @@
 -- $1 days and $2 spans of days, $3 repository, $4 slug, $5 type, $6 platform; null does not restrict.
 -- $7: day, week. $8: so many scripts have a name, the others are null. $9 first day, $10 last day, $11 days and
 -- $12 spans of the shortest kind: the same period once more. Runs by time, script and outcome: only those that
--- have a name are looked up, the others are what remains.
+-- have a name are looked up, the others are what remains. By day first: a time costs more than a day.
 with ranked as materialized (
     select app from (
         select app, sum(runs::integer) as runs from rollup_script
@@ -26,7 +26,7 @@ with ranked as materialized (
     order by sum(runs) desc, app
     limit $8
 ), named as materialized (
-    select date_trunc($7, day::timestamp) at time zone 'UTC' as moment, app, outcome, sum(runs::integer) as runs
+    select day, app, outcome, sum(runs::integer) as runs
     from rollup_script
     where app = any(array(select app from ranked)) and day >= $9::date and day <= $10::date
         and population = any(array(
@@ -34,13 +34,9 @@ with ranked as materialized (
             where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
                 and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
         ))
-    group by 1, app, outcome
-), parts as (
-    select moment, app, outcome, runs from named
-    union all
-    select moment, null, outcome, -runs from named
-    union all
-    select date_trunc($7, day::timestamp) at time zone 'UTC', null, outcome, runs::integer
+    group by day, app, outcome
+), total as (
+    select day, outcome, sum(runs::integer) as runs
     from (
         select day, population, outcome, runs from rollup_facet
         where day = any($11::date[]) and facet = 'generation'
@@ -52,9 +48,18 @@ with ranked as materialized (
             where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
                 and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
         ))
+    group by day, outcome
+), parts as (
+    select day, app, outcome, runs from named
+    union all
+    select day, null, outcome, runs - coalesce(part.runs_of_named, 0)
+    from total left join (
+        select day, outcome, sum(runs::integer) as runs_of_named from named group by day, outcome
+    ) as part using (day, outcome)
 )
-select moment as "moment!", app as "name?", outcome as "outcome!", sum(runs)::bigint as "runs!"
+select date_trunc($7, day::timestamp) at time zone 'UTC' as "moment!", app as "name?", outcome as "outcome!",
+    sum(runs::integer) as "runs!"
 from parts
-group by moment, app, outcome
-having sum(runs) <> 0
-order by moment, app nulls last, outcome
+group by 1, app, outcome
+having sum(runs::integer) <> 0
+order by 1, app nulls last, outcome
