@@ -155,6 +155,20 @@ async fn all_answers_count_the_same_runs() {
             let points = list(&answer, "series").iter().map(|series| sum(list(series, "points"), "value"));
             assert_eq!(points.sum::<i64>(), total, "{query} {filter}");
         }
+        for (metric, count) in [("success", "success_count"), ("failed", "failed_count")] {
+            let answer = get(&format!("timeseries?group=app&metric={metric}&")).await;
+            let points = list(&answer, "series").iter().map(|series| sum(list(series, "points"), "value"));
+            assert_eq!(json!(points.sum::<i64>()), dashboard[count], "{metric} {filter}");
+        }
+        let rates = get("timeseries?group=app&metric=failure_rate&").await;
+        let points = list(&rates, "series").iter().flat_map(|series| list(series, "points"));
+        let values: Vec<_> = points.map(|point| point["value"].clone()).collect();
+        assert_eq!(json!(sum(&values, "numerator")), dashboard["failed_count"], "{filter}");
+        let ended = sum(&values, "denominator");
+        assert_eq!(
+            Some(ended),
+            dashboard["success_count"].as_i64().zip(dashboard["failed_count"].as_i64()).map(|(a, b)| a + b)
+        );
         let failed = &dashboard["failed_count"];
         let signatures = get("signatures?limit=200&").await;
         assert_eq!(signatures["failed_count"], *failed, "{filter}");

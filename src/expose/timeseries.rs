@@ -20,6 +20,18 @@ pub enum Metric {
     FailureRate,
 }
 
+impl Metric {
+    /// The outcomes that it tells apart.
+    #[must_use]
+    pub fn outcomes(&self) -> &[&'static str] {
+        match self {
+            Self::Runs("") => &[],
+            Self::Runs(outcome) => std::slice::from_ref(outcome),
+            Self::FailureRate => &["success", "failed"],
+        }
+    }
+}
+
 /// The names of all metrics.
 pub const METRICS: [(&str, Metric); 6] = [
     ("runs", Metric::Runs("")),

@@ -279,7 +279,7 @@ async fn read_series(state: &AppState, filter: &Filter, asked: Asked) -> Result<
         return Err(ApiError::BadParameter { name: "bucket", reason });
     }
     let source = if bucket.1 == Bucket::Hour { Source::Hours } else { source };
-    let rows = snapshot.series(source, group, bucket.0, SERIES).await?;
+    let rows = snapshot.series(source, group, bucket.0, SERIES, metric.1.outcomes()).await?;
     snapshot.close().await?;
     let question = Question { metric, group, bucket, days: (first, last) };
     Ok(timeseries(as_of, &question, &rows))

@@ -38,7 +38,12 @@ impl Snapshot<'_> {
     }
 
     /// See [`Snapshot::series`].
-    async fn series_of_scripts(&mut self, bucket: &str, groups: i64) -> sqlx::Result<Vec<Moment>> {
+    async fn series_of_scripts(
+        &mut self,
+        bucket: &str,
+        groups: i64,
+        outcomes: &[&str],
+    ) -> sqlx::Result<Vec<Moment>> {
         let (cover, by_day, f) = (self.cover().await?, self.cover_by_day().await?, self.filter);
         sqlx::query_file_as!(
             Moment,
@@ -54,13 +59,15 @@ impl Snapshot<'_> {
             f.from.unwrap_or(EARLIEST),
             f.to.unwrap_or(LATEST),
             &by_day.days,
-            &by_day.spans
+            &by_day.spans,
+            outcomes as _
         )
         .fetch_all(&mut *self.transaction)
         .await
     }
 
-    /// Runs with an app by time, group and outcome, earliest first; only so many groups have a name.
+    /// Runs with an app by time, group and outcome, earliest first; only so many groups have a name. Scripts tell
+    /// only these `outcomes` apart, for they are many.
     ///
     /// # Errors
     /// What the database says.
@@ -70,9 +77,10 @@ impl Snapshot<'_> {
         group: &str,
         bucket: &str,
         groups: i64,
+        outcomes: &[&str],
     ) -> sqlx::Result<Vec<Moment>> {
         match source {
-            Source::Scripts => self.series_of_scripts(bucket, groups).await,
+            Source::Scripts => self.series_of_scripts(bucket, groups, outcomes).await,
             Source::Days => self.series_of_days(group, bucket, groups).await,
             Source::Facets => self.series_of_facets(group, bucket, groups).await,
             Source::Hours => self.series_of_hours(group, bucket, groups).await,

@@ -2,6 +2,7 @@
 -- $7: day, week. $8: so many scripts have a name, the others are null. $9 first day, $10 last day, $11 days and
 -- $12 spans of the shortest kind: the same period once more. Runs by time, script and outcome: only those that
 -- have a name are looked up, the others are what remains. By day first: a time costs more than a day.
+-- $13: outcomes that are told apart; the others are none.
 with ranked as materialized (
     select app from (
         select app, sum(runs::integer) as runs from rollup_script
@@ -26,7 +27,8 @@ with ranked as materialized (
     order by sum(runs) desc, app
     limit $8
 ), named as materialized (
-    select day, app, outcome, sum(runs::integer) as runs
+    select day, app, case when outcome = any($13::text[]) then outcome else '' end as outcome,
+        sum(runs::integer) as runs
     from rollup_script
     where app = any(array(select app from ranked)) and day >= $9::date and day <= $10::date
         and population = any(array(
@@ -34,9 +36,9 @@ with ranked as materialized (
             where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
                 and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
         ))
-    group by day, app, outcome
+    group by day, app, 3
 ), total as (
-    select day, outcome, sum(runs::integer) as runs
+    select day, case when outcome = any($13::text[]) then outcome else '' end as outcome, sum(runs::integer) as runs
     from (
         select day, population, outcome, runs from rollup_facet
         where day = any($11::date[]) and facet = 'generation'
@@ -48,7 +50,7 @@ with ranked as materialized (
             where ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
                 and ($5::text is null or kind = $5) and ($6::text is null or platform = $6)
         ))
-    group by day, outcome
+    group by day, 2
 ), parts as (
     select day, app, outcome, runs from named
     union all
