@@ -59,9 +59,9 @@ impl Drop for Presence {
 }
 
 impl Readers {
-    /// Turns, and threads, for as many as the pool has connections, but turns for no more than leaves a processor
-    /// of this machine to others if the database is on it, and threads for no more than it has processors. Nobody
-    /// waits longer than `patience` for a turn.
+    /// Threads for as many as the pool has connections, but for no more than leaves a processor of this machine
+    /// to others, and as many turns if the database is on it, else one for each connection. Nobody waits longer
+    /// than `patience` for a turn.
     #[must_use]
     pub fn new(pool: PgPool, patience: Duration) -> Self {
         let mut turns = pool.options().get_max_connections() as usize;
@@ -111,5 +111,46 @@ impl Turn {
     /// Whether nobody else reads or wants to.
     pub(super) fn is_alone(&self) -> bool {
         self.readers.present.load(Ordering::Relaxed) == 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::postgres::PgPoolOptions;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// They never connect.
+    fn readers() -> Readers {
+        let pool = PgPoolOptions::new().connect_lazy("postgres://nobody@localhost/none").expect("an address");
+        Readers::new(pool, Duration::from_secs(1))
+    }
+
+    #[tokio::test]
+    async fn what_reads_has_a_thread_of_its_own_and_may_panic() {
+        let readers = readers();
+        let there = readers.apart(|| async { thread::current().id() }).await;
+        assert_ne!(there.expect("it ends"), thread::current().id());
+        let panicked = readers.apart(|| async { panic!("for the test") }).await;
+        assert!(panicked.is_err_and(|error| error.is_panic()));
+        assert!(readers.apart(|| async {}).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_given_up() {
+        let ((begun, begins), (held, dropped)) = (oneshot::channel::<()>(), oneshot::channel::<()>());
+        let readers = readers();
+        let work = readers.apart(move || async move {
+            let _held = held;
+            let _ = begun.send(());
+            std::future::pending::<()>().await;
+        });
+        tokio::select! {
+            _ = work => panic!("it never ends"),
+            begun = begins => begun.expect("it begins"),
+        }
+        let given_up = tokio::time::timeout(Duration::from_secs(60), dropped).await;
+        assert!(given_up.expect("it is dropped").is_err());
     }
 }
