@@ -28,15 +28,18 @@ use crate::ingest::identity::IdKey;
 use crate::limit::limits::Limits;
 use crate::metrics::Metrics;
 use crate::state::AppState;
-use crate::store::database;
-use crate::store::drain::Drainer;
-use crate::store::outage::Outage;
-use crate::store::readers::Readers;
-use crate::store::retention::Retention;
-use crate::store::scrape::DomainText;
-use crate::store::spool::Spool;
-use crate::store::writer::{Destination, WRITERS, writers};
-use crate::store::{explanations, recount, rollup, sessions, spans};
+use crate::store::database::connect::connect_to_primary;
+use crate::store::database::migrate::migrate;
+use crate::store::database::outage::Outage;
+use crate::store::database::{exit_codes, pools, settings};
+use crate::store::keep::retention::Retention;
+use crate::store::keep::{recount, sessions, sums};
+use crate::store::model::rollup;
+use crate::store::read::domain::DomainText;
+use crate::store::read::readers::Readers;
+use crate::store::write::drain::Drainer;
+use crate::store::write::spool::Spool;
+use crate::store::write::writer::{Destination, WRITERS, writers};
 use crate::watch::Watch;
 
 /// Seconds that requests in flight have to end when the server stops.
@@ -80,7 +83,7 @@ pub struct Running {
 
 /// Connections for reading: to a replica, if there is one.
 fn read_pool(config: &Config, options: &PgConnectOptions) -> PgPool {
-    database::read_pool(config.read_database.as_ref().map_or(options, Login::options), config.read_timeout)
+    pools::read_pool(config.read_database.as_ref().map_or(options, Login::options), config.read_timeout)
 }
 
 /// The spool and who empties it.
@@ -101,15 +104,14 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let opened = config.spool_max_bytes.map(|bytes| Spool::open(&config.spool_dir, bytes.get(), &metrics));
     let (spool, spool_thread) = opened.transpose()?.unzip();
     let outage = Arc::new(Outage::default());
-    let patience = database::Patience { has_spool: spool.is_some(), outage: Arc::clone(&outage) };
+    let patience = pools::Patience { has_spool: spool.is_some(), outage: Arc::clone(&outage) };
     let read_pool = read_pool(config, options);
     let readers = Readers::new(read_pool.clone(), config.read_timeout);
-    let (delete_pool, probe_pool) =
-        (database::delete_pool(options, &patience), database::probe_pool(options));
+    let (delete_pool, probe_pool) = (pools::delete_pool(options, &patience), pools::probe_pool(options));
     let retention =
         Retention { options: options.clone(), days: config.retention_days, metrics: Arc::clone(&metrics) };
     // One more than there are writers: for what empties the spool.
-    let write_pool = database::write_pool(options, WRITERS + 1, &patience);
+    let write_pool = pools::write_pool(options, WRITERS + 1, &patience);
     let drainer = spool.clone().map(|spool| Drainer::new(spool, &write_pool, &patience, &metrics));
     let destination = Destination { pool: write_pool.clone(), patience, spool: spool.clone() };
     let (queue, writers) = writers(&destination, config.queue_events, &metrics);
@@ -186,7 +188,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         watchers: [tokio::spawn(limits.keep_small()), tokio::spawn(connections.cut_overdue())],
         retention: tokio::spawn(retention.run()),
         sessions: tokio::spawn(sessions::keep_counting(options.clone())),
-        spans: tokio::spawn(spans::keep_sealing(options.clone())),
+        spans: tokio::spawn(sums::keep_sealing(options.clone())),
         pools: [read_pool, write_pool, delete_pool, probe_pool],
     })
 }
@@ -255,18 +257,18 @@ impl Spooling {
 /// Connects, migrates, learns the secret of the run ids, and remakes rollups that were made by
 /// another definition.
 async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<IdKey> {
-    let mut connection = database::connect_to_primary(options, config.connect_patience).await?;
-    database::migrate(&mut connection).await?;
+    let mut connection = connect_to_primary(options, config.connect_patience).await?;
+    migrate(&mut connection).await?;
     let ids = match &config.id_key {
         Some(key) => IdKey::new(key.reveal().as_bytes()),
         None => {
             let fresh = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
-            IdKey::new(&database::remember(&mut connection, ID_KEY, &fresh).await?)
+            IdKey::new(&settings::remember(&mut connection, ID_KEY, &fresh).await?)
         }
     };
     renew_rollups(&mut connection).await?;
     sessions::begin(&mut connection).await?;
-    let told = explanations::tell(&mut connection, config.unfinished_after).await;
+    let told = exit_codes::tell(&mut connection, config.unfinished_after).await;
     told.context("cannot tell the views what exit codes mean")?;
     connection.close().await?;
     Ok(ids)
@@ -274,11 +276,11 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
 
 async fn renew_rollups(connection: &mut PgConnection) -> anyhow::Result<()> {
     let definition = rollup::definition();
-    let made_with = database::remember(connection, DEFINITION, definition.as_bytes()).await?;
+    let made_with = settings::remember(connection, DEFINITION, definition.as_bytes()).await?;
     if made_with != definition.as_bytes() {
         tracing::info!("the rollups were made by another version; making them anew");
         let rebuilt = recount::rebuild(connection).await.context("cannot rebuild the rollups")?;
-        database::overwrite(connection, DEFINITION, definition.as_bytes()).await?;
+        settings::overwrite(connection, DEFINITION, definition.as_bytes()).await?;
         let left_out = rebuilt.days_left_out.len();
         tracing::info!(days = rebuilt.days, left_out, "the rollups are made anew");
     }

@@ -9,7 +9,7 @@ use octocrab::Octocrab;
 use serde::{Deserialize, Serialize};
 
 use crate::config::outgoing::GitHub;
-use crate::store::evidence::SignatureEvidence;
+use crate::store::read::report::SignatureEvidence;
 
 /// How long GitHub may take.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -20,10 +20,13 @@ use telemetry_server::regression::{HISTORY_DAYS, Window, find};
 use telemetry_server::report::render::{Format, render, subject};
 use telemetry_server::report::{Report, mail};
 use telemetry_server::seed::{self, Plan, plant::Plant};
-use telemetry_server::store::embedded::{Cluster, Embedded, Settings, start_or_attach};
-use telemetry_server::store::evidence::Week;
-use telemetry_server::store::recount::Mismatch;
-use telemetry_server::store::{database, evidence, recount};
+use telemetry_server::store::database::connect::{connect, embedded_options};
+use telemetry_server::store::database::embedded::{Cluster, Embedded, Settings, start_or_attach};
+use telemetry_server::store::database::{migrate, pools};
+use telemetry_server::store::keep::recount;
+use telemetry_server::store::keep::recount::Mismatch;
+use telemetry_server::store::read::report as evidence;
+use telemetry_server::store::read::report::Week;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
@@ -148,8 +151,8 @@ fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
                 _ => start_or_attach(&settings)?,
             };
             match cluster {
-                Cluster::Own(own) => (database::embedded_options(own.endpoint()), Some(own)),
-                Cluster::Running(endpoint) => (database::embedded_options(&endpoint), None),
+                Cluster::Own(own) => (embedded_options(own.endpoint()), Some(own)),
+                Cluster::Running(endpoint) => (embedded_options(&endpoint), None),
             }
         }
     };
@@ -232,7 +235,7 @@ async fn report(
     };
     let yesterday = Utc::now().date_naive().pred_opt().context("no day before today")?;
     let week = Week::ending(week.flatten().unwrap_or(yesterday));
-    let mut connection = database::connect(options, config.connect_patience).await?;
+    let mut connection = connect(options, config.connect_patience).await?;
     let (scripts, signatures) =
         evidence::of_week(&mut connection, week, &repository).await.context("cannot read the week")?;
     let days = evidence::platform_series(
@@ -258,14 +261,14 @@ async fn report(
 }
 
 async fn migrate(config: &Config, options: &PgConnectOptions) -> anyhow::Result<ExitCode> {
-    let mut connection = database::connect(options, config.connect_patience).await?;
-    database::migrate(&mut connection).await?;
+    let mut connection = connect(options, config.connect_patience).await?;
+    migrate::migrate(&mut connection).await?;
     connection.close().await?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn verify(config: &Config, options: &PgConnectOptions) -> anyhow::Result<ExitCode> {
-    let mut connection = database::connect(options, config.connect_patience).await?;
+    let mut connection = connect(options, config.connect_patience).await?;
     let seen = recount::verify(&mut connection).await.context("cannot recount")?;
     connection.close().await?;
     let mut out = std::io::stdout().lock();
@@ -296,7 +299,7 @@ async fn verify(config: &Config, options: &PgConnectOptions) -> anyhow::Result<E
 }
 
 async fn rebuild(config: &Config, options: &PgConnectOptions) -> anyhow::Result<ExitCode> {
-    let mut connection = database::connect(options, config.connect_patience).await?;
+    let mut connection = connect(options, config.connect_patience).await?;
     let rebuilt = recount::rebuild(&mut connection).await.context("cannot rebuild")?;
     connection.close().await?;
     let mut out = std::io::stdout().lock();
@@ -318,15 +321,15 @@ async fn seed(
     options: &PgConnectOptions,
     arguments: SeedArguments,
 ) -> anyhow::Result<ExitCode> {
-    let mut connection = database::connect(options, config.connect_patience).await?;
-    database::migrate(&mut connection).await?;
+    let mut connection = connect(options, config.connect_patience).await?;
+    migrate::migrate(&mut connection).await?;
     connection.close().await?;
     let SeedArguments { executions, days, seed, until, plant: plants } = arguments;
     let plan = Plan { executions, days, seed, until: until.unwrap_or_else(Utc::now), plants };
     // Such large batches are slow statements, every one.
-    let patience = database::Patience { has_spool: false, outage: Arc::default() };
+    let patience = pools::Patience { has_spool: false, outage: Arc::default() };
     let options = options.clone().disable_statement_logging();
-    let pool = database::write_pool(&options, seed::WRITERS, &patience);
+    let pool = pools::write_pool(&options, seed::WRITERS, &patience);
     let begun = std::time::Instant::now();
     let mut shown = std::time::Instant::now();
     let (mut committed, mut planted) = (0, vec![0_usize; plan.plants.len()]);

@@ -16,13 +16,13 @@ use crate::ingest::execution::full_hour;
 use crate::ingest::identity::IdKey;
 use crate::limit::limits::Limits;
 use crate::metrics::Metrics;
-use crate::store::outage::Outage;
+use crate::store::database::outage::Outage;
+use crate::store::read::domain::DomainText;
 use crate::store::read::models::CommonModels;
-use crate::store::read::{Filter, Snapshot};
-use crate::store::readers::Readers;
-use crate::store::scrape::DomainText;
-use crate::store::spool::Spool;
-use crate::store::writer::Queue;
+use crate::store::read::readers::Readers;
+use crate::store::read::snapshot::{Filter, Snapshot};
+use crate::store::write::spool::Spool;
+use crate::store::write::writer::Queue;
 use crate::watch::Watch;
 
 /// Shared by all workers of a server.

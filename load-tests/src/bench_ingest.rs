@@ -19,7 +19,7 @@ use std::process::Command;
 
 use anyhow::Context;
 use process::{Server, open_to_all};
-use telemetry_server::store::embedded::{Embedded, Settings};
+use telemetry_server::store::database::embedded::{Embedded, Settings};
 use wrk::Measured;
 
 #[global_allocator]

@@ -27,7 +27,7 @@ use plain_http::Connection;
 use process::{Server, open_to_all};
 use raw::AGGREGATES;
 use sqlx::{AssertSqlSafe, Connection as _, Executor, PgConnection, Row};
-use telemetry_server::store::embedded::{Embedded, Settings};
+use telemetry_server::store::database::embedded::{Embedded, Settings};
 
 /// Requests before those that are measured.
 const WARM_UP: usize = 3;

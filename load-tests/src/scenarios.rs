@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use sqlx::{Connection, Executor, PgConnection};
-use telemetry_server::store::embedded::{Embedded, Settings};
+use telemetry_server::store::database::embedded::{Embedded, Settings};
 
 /// Name, users, scenario of the generator.
 const SCENARIOS: [(&str, u32, &str); 5] = [

@@ -12,7 +12,7 @@ use telemetry_server::ingest::execution::Execution;
 use telemetry_server::ingest::identity::IdKey;
 use telemetry_server::ingest::normalise::{Route, normalise};
 use telemetry_server::ingest::pipeline::read_event;
-use telemetry_server::store::rollup::contributions;
+use telemetry_server::store::model::rollup::contributions;
 
 const CALLS: u32 = 200_000;
 

@@ -4,8 +4,8 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::store::model::rollup::bucket_seconds;
 use crate::store::read::counts::{DayCount, DurationCount, ScriptCount};
-use crate::store::rollup::bucket_seconds;
 
 /// Fewer runs than this tell nothing about a rate.
 const ENOUGH: i64 = 10;

@@ -13,9 +13,9 @@ use crate::expose::numbers::Rate;
 use crate::expose::session::SessionTotals;
 use crate::expose::signature::hexadecimal;
 use crate::expose::table::lists;
-use crate::store::insight::{PlatformCount, ScriptDay, ScriptExitCode, ScriptSignature};
+use crate::store::model::rollup::bucket_seconds;
 use crate::store::read::counts::DurationCount;
-use crate::store::rollup::bucket_seconds;
+use crate::store::read::insight::{PlatformCount, ScriptDay, ScriptExitCode, ScriptSignature};
 
 /// What the answer is made of: all of one moment, script and filter.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::expose::execution::rfc3339;
 use crate::expose::table::lists;
-use crate::store::insight::SessionCount;
+use crate::store::read::insight::SessionCount;
 
 /// Scripts in the list.
 const SCRIPTS: usize = 100;

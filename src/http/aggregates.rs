@@ -13,7 +13,7 @@ use crate::http::error::{ApiError, ErrorBody};
 use crate::http::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
 use crate::store::read::records::{Choice, Order, Start};
-use crate::store::read::{Filter, Snapshot};
+use crate::store::read::snapshot::{Filter, Snapshot};
 
 /// Repositories in their list.
 const REPOSITORIES: i64 = 1_000;

@@ -10,7 +10,7 @@ use crate::http::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
 use crate::store::read::causes::FAILED_OR_BLOCKED;
 use crate::store::read::records::{Choice, Order, Start};
-use crate::store::read::{Filter, Snapshot};
+use crate::store::read::snapshot::{Filter, Snapshot};
 
 /// Executions in lists of the newest ones.
 pub const RECENT: i64 = 20;

@@ -19,7 +19,7 @@ use crate::ingest::execution::Execution;
 use crate::state::AppState;
 use crate::store::read::models::CommonModels;
 use crate::store::read::records::{Choice, Order, Position, Start};
-use crate::store::read::{Filter, Snapshot};
+use crate::store::read::snapshot::{Filter, Snapshot};
 
 /// Executions in a page.
 const PAGE: i64 = 1_000;

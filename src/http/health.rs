@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use crate::state::AppState;
-use crate::store::read;
+use crate::store::read::snapshot;
 
 /// Longest time that the database may take to answer a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -46,7 +46,7 @@ pub async fn healthy() -> HttpResponse {
     )
 )]
 pub async fn ready(state: web::Data<AppState>) -> HttpResponse {
-    let away = match tokio::time::timeout(PROBE_TIMEOUT, read::ping(&state.probe_pool)).await {
+    let away = match tokio::time::timeout(PROBE_TIMEOUT, snapshot::ping(&state.probe_pool)).await {
         Ok(Ok(())) => state.outage.is_on().then_some("the database does not take events"),
         Ok(Err(_)) => Some("the database is unavailable"),
         Err(_) => Some("the database does not answer in time"),

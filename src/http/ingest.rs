@@ -17,7 +17,7 @@ use crate::ingest::normalise::Route;
 use crate::ingest::pipeline::{Accepted, read_event_in_stages};
 use crate::limit::limits::Kind;
 use crate::state::AppState;
-use crate::store::writer::WriteError;
+use crate::store::write::writer::WriteError;
 
 /// Events of one batch that are with the writer at once.
 const BATCH_IN_FLIGHT: usize = 512;

@@ -10,7 +10,7 @@ use crate::github::{Draft, GitHubError, Opened, draft, open};
 use crate::http::admin::Operator;
 use crate::http::error::ApiError;
 use crate::state::AppState;
-use crate::store::evidence::{Claim, claim_issue, of_signature, settle_claim};
+use crate::store::read::report::{Claim, claim_issue, of_signature, settle_claim};
 
 /// What is asked for.
 #[derive(Debug, Deserialize)]

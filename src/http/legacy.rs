@@ -18,7 +18,7 @@ use crate::http::records::{Page, RecordParameters, page};
 use crate::ingest::execution::Execution;
 use crate::state::AppState;
 use crate::store::read::causes::FAILED_OR_BLOCKED;
-use crate::store::read::{Filter, Snapshot};
+use crate::store::read::snapshot::{Filter, Snapshot};
 
 /// Entries of a page of `/data/paginated` without `limit`.
 const PAGE: i64 = 10;

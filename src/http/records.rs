@@ -14,8 +14,8 @@ use crate::http::error::{ApiError, ErrorBody};
 use crate::http::export::{Wanted, stream};
 use crate::http::parameters::{FilterParameters, ListParameters, set, text};
 use crate::state::AppState;
-use crate::store::read::Snapshot;
 use crate::store::read::records::{Choice, Order, Position, Start, Total};
+use crate::store::read::snapshot::Snapshot;
 
 /// Executions of a page without `limit`.
 const DEFAULT_LIMIT: i64 = 50;

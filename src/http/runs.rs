@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 use crate::expose::execution::{ExecutionView, rfc3339};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::state::AppState;
-use crate::store::{erase, read};
+use crate::store::keep::erase;
+use crate::store::read::snapshot;
 
 /// Longest time that erasing may take. Shorter than the time that the database gives a statement.
 const ERASE_PATIENCE: Duration = Duration::from_secs(20);
@@ -42,7 +43,7 @@ struct Runs {
 )]
 pub async fn show(id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
     let as_of = Utc::now();
-    let executions = read::runs(&state.read_pool, state.ids.run_key(id.trim())).await?;
+    let executions = snapshot::runs(&state.read_pool, state.ids.run_key(id.trim())).await?;
     if executions.is_empty() {
         return Err(ApiError::UnknownRun);
     }

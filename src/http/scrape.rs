@@ -7,7 +7,7 @@ use nix::sys::statvfs::statvfs;
 use crate::http::error::ApiError;
 use crate::http::health::busy_and_idle;
 use crate::state::AppState;
-use crate::store::spool::Spool;
+use crate::store::write::spool::Spool;
 
 /// Everything that is measured, in the Prometheus text format. While the database is away only what the
 /// process counts.

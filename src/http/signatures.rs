@@ -13,7 +13,7 @@ use crate::http::error::{ApiError, ErrorBody};
 use crate::http::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
 use crate::store::read::causes::FAILED;
-use crate::store::read::{Filter, Snapshot};
+use crate::store::read::snapshot::{Filter, Snapshot};
 
 /// Reasons without `limit`, and at most.
 const DEFAULT_LIMIT: i64 = 50;

@@ -23,7 +23,7 @@
 //! # How many are false
 //! Thousands of tests are made at once, so q values decide (Benjamini and Hochberg, 1995): of what is
 //! reported at most [`FALSE_DISCOVERIES`] is false on average. And chance is not all: a rise must also
-//! matter ([`is_worth_telling`]). `tests/regressions.rs` simulates what that comes to.
+//! matter ([`is_worth_telling`]). `tests/it/regressions.rs` simulates what that comes to.
 
 pub mod proportion;
 pub mod dispersion;

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::regression::Regression;
-use crate::store::evidence::{NewSignature, ScriptWeek, Week};
+use crate::store::read::report::{NewSignature, ScriptWeek, Week};
 
 /// Length of the lists.
 const TOP: usize = 10;

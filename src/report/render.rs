@@ -93,7 +93,7 @@ fn parts(report: &Report) -> Vec<Part> {
     parts.push(if report.new_signatures.is_empty() {
         Part::Line("Nobody failed in a new way.".to_owned())
     } else {
-        let row = |new: &crate::store::evidence::NewSignature| {
+        let row = |new: &crate::store::read::report::NewSignature| {
             let apps = match &new.apps[..] {
                 [one] => one.clone(),
                 [one, rest @ ..] => format!("{one} and {} more", rest.len()),

@@ -20,7 +20,7 @@ use crate::ingest::execution::Execution;
 use crate::seed::catalogue::Catalogue;
 use crate::seed::plant::Plant;
 use crate::seed::session::session;
-use crate::store::merge::{Known, Merged, join_events, merge};
+use crate::store::write::merge::{Known, Merged, join_events, merge};
 
 /// Executions in one transaction.
 const BATCH: usize = 8_000;

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use telemetry_protocol::Status;
-use telemetry_server::store::embedded::Settings;
+use telemetry_server::store::database::embedded::Settings;
 
 use crate::common::server::{run, until};
 use crate::common::{DataDir, http};

@@ -5,7 +5,7 @@
 //! The quick tests run with all others. `make faults` runs the `full_` ones, FAULT_ROUNDS times.
 //! Each prints a line with its figures.
 
-#[path = "../common/mod.rs"]
+#[path = "../it/common/mod.rs"]
 mod common;
 
 mod crashes;

@@ -8,8 +8,8 @@ use nix::unistd::Pid;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 use telemetry_protocol::Status;
-use telemetry_server::store::database::embedded_options;
-use telemetry_server::store::embedded::{Cluster, Embedded, Endpoint, Settings, start_or_attach};
+use telemetry_server::store::database::connect::embedded_options;
+use telemetry_server::store::database::embedded::{Cluster, Embedded, Endpoint, Settings, start_or_attach};
 
 use crate::common::DataDir;
 use crate::common::server::until;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::store::read::Snapshot;
+use crate::store::read::snapshot::{Snapshot, over_sums};
 
 /// Bad ends by exit code and category.
 #[derive(Debug)]
@@ -89,20 +89,20 @@ pub struct TopCause {
     pub generation: i16,
 }
 
-sums! {
+over_sums! {
     /// Bad ends by exit code, category, generation and outcome, most frequent first.
-    exit_codes() -> ExitCodeCount of cover in "src/store/sql/count_exit_codes.sql";
+    exit_codes() -> ExitCodeCount of cover in "src/store/sql/read/count_exit_codes.sql";
     /// The five applications most hit by each category, the most hit first.
-    most_hit() -> MostHit of cover in "src/store/sql/count_most_hit.sql";
+    most_hit() -> MostHit of cover in "src/store/sql/read/count_most_hit.sql";
     /// The `length` most frequent reasons for these outcomes, of those whose ids lie between `first` and `last`,
     /// most frequent first; with `new_since` only those that no failure of an earlier day had.
     signatures(outcomes: &[&str], new_since: Option<NaiveDate>, length: i64, first: i64, last: i64) -> SignatureCount
-        of cover in "src/store/sql/count_signatures.sql";
+        of cover in "src/store/sql/read/count_signatures.sql";
     /// The scripts that each of `signatures` hit, and up to `names` of those with the most runs.
     signature_scripts(outcomes: &[&str], signatures: &[i64], names: i32) -> SignatureScripts
-        of cover in "src/store/sql/signature_scripts.sql";
+        of cover in "src/store/sql/read/signature_scripts.sql";
     /// The most frequent cause of the failures of each script of `apps`.
-    causes(apps: &[String]) -> TopCause of cover in "src/store/sql/count_causes.sql";
+    causes(apps: &[String]) -> TopCause of cover in "src/store/sql/read/count_causes.sql";
 }
 
 impl Snapshot<'_> {
@@ -118,7 +118,7 @@ impl Snapshot<'_> {
         let f = self.filter;
         sqlx::query_file_as!(
             SignatureWeeks,
-            "src/store/sql/signature_weeks.sql",
+            "src/store/sql/read/signature_weeks.sql",
             today,
             signatures,
             f.repo.as_deref(),

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::store::read::Snapshot;
+use crate::store::read::snapshot::{Snapshot, over_sums};
 
 /// Runs of a script, which is an application and its type, or of everything of a type.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ pub struct SlugCount {
 /// Successful runs by bucket of their duration.
 #[derive(Debug)]
 pub struct DurationCount {
-    /// See [`crate::store::rollup::bucket_seconds`].
+    /// See [`crate::store::model::rollup::bucket_seconds`].
     pub bucket: i16,
     /// Runs.
     pub runs: i64,
@@ -130,7 +130,7 @@ impl Snapshot<'_> {
         let (cover, f) = (self.cover_before(running_since).await?, self.filter);
         sqlx::query_file_as!(
             ScriptCount,
-            "src/store/sql/count_scripts.sql",
+            "src/store/sql/read/count_scripts.sql",
             &cover.days,
             &cover.spans,
             f.repo.as_deref(),
@@ -179,7 +179,7 @@ impl Snapshot<'_> {
         let (cover, f) = (self.cover_all().await?, self.filter);
         sqlx::query_file_as!(
             History,
-            "src/store/sql/count_all.sql",
+            "src/store/sql/read/count_all.sql",
             &cover.days,
             &cover.spans,
             f.repo.as_deref(),
@@ -192,15 +192,15 @@ impl Snapshot<'_> {
     }
 }
 
-sums! {
+over_sums! {
     /// Runs by day and outcome; only runs with an app. Days without runs are left out.
-    days() -> DayCount of cover_by_day in "src/store/sql/count_days.sql";
+    days() -> DayCount of cover_by_day in "src/store/sql/read/count_days.sql";
     /// Runs by outcome; only runs with an app.
-    outcomes() -> OutcomeCount of cover in "src/store/sql/count_outcomes.sql";
+    outcomes() -> OutcomeCount of cover in "src/store/sql/read/count_outcomes.sql";
     /// Runs by the `length` most frequent values of each of these properties.
-    facets(facets: &[&str], length: i64) -> FacetCount of cover in "src/store/sql/count_facets.sql";
+    facets(facets: &[&str], length: i64) -> FacetCount of cover in "src/store/sql/read/count_facets.sql";
     /// Runs by the `length` most frequent repository slugs; only runs with an app that told one.
-    slugs(length: i64) -> SlugCount of cover in "src/store/sql/count_slugs.sql";
+    slugs(length: i64) -> SlugCount of cover in "src/store/sql/read/count_slugs.sql";
     /// Successful runs by bucket of their duration, shortest first.
-    durations() -> DurationCount of cover in "src/store/sql/count_durations.sql";
+    durations() -> DurationCount of cover in "src/store/sql/read/count_durations.sql";
 }

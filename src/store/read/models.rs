@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::store::read::Snapshot;
+use crate::store::read::snapshot::Snapshot;
 
 /// Sessions that must have a model of hardware before it is published.
 const MODEL_GROUP: i64 = 5;
@@ -25,7 +25,7 @@ impl Snapshot<'_> {
     /// # Errors
     /// What the database says.
     pub async fn common_models(&mut self) -> sqlx::Result<CommonModels> {
-        let found = sqlx::query_file!("src/store/sql/common_models.sql", MODEL_WINDOW, MODEL_GROUP);
+        let found = sqlx::query_file!("src/store/sql/read/common_models.sql", MODEL_WINDOW, MODEL_GROUP);
         let mut common = CommonModels::default();
         for row in found.fetch_all(&mut *self.transaction).await? {
             let models = if row.part == "cpu" { &mut common.cpu } else { &mut common.gpu };

@@ -8,10 +8,10 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use uuid::Uuid;
 
 use crate::ingest::execution::Execution;
-use crate::store::read::{Filter, Snapshot};
-use crate::store::rollup::os_family;
-use crate::store::row::Stored;
-use crate::store::spans::Cover;
+use crate::store::keep::sums::Cover;
+use crate::store::model::rollup::os_family;
+use crate::store::model::row::Stored;
+use crate::store::read::snapshot::{Filter, Snapshot};
 
 /// More applications than this are not looked up one by one.
 const FEW_APPS: usize = 50;
@@ -135,7 +135,7 @@ impl Snapshot<'_> {
     /// # Errors
     /// What the database says.
     pub async fn find_apps(&mut self, part: &str, length: i64) -> sqlx::Result<Vec<String>> {
-        sqlx::query_file_scalar!("src/store/sql/find_apps.sql", part, length)
+        sqlx::query_file_scalar!("src/store/sql/keep/find_apps.sql", part, length)
             .fetch_all(&mut *self.transaction)
             .await
     }
@@ -162,7 +162,7 @@ impl Snapshot<'_> {
         let f = self.filter;
         let days = sqlx::query_file_as!(
             DayRuns,
-            "src/store/sql/record_days.sql",
+            "src/store/sql/read/record_days.sql",
             first,
             last,
             f.repo.as_deref(),
@@ -189,7 +189,7 @@ impl Snapshot<'_> {
         // many it has is not known when the query is planned.
         sqlx::query!("set local enable_bitmapscan = off").execute(&mut *self.transaction).await?;
         let count = sqlx::query_file_scalar!(
-            "src/store/sql/count_records.sql",
+            "src/store/sql/read/count_records.sql",
             start_of(first),
             end_of(last),
             COUNT_BOUND,
@@ -273,15 +273,19 @@ impl Snapshot<'_> {
         let (app, app_time) = (position.map(|p| p.app.as_str()), position.map(|p| p.first_seen));
         let app_key = position.map(|p| p.key);
         let rows: Vec<Stored> = match order {
-            Order::Newest if of_few => page!("src/store/sql/records_of_apps_newest.sql", time, key, first),
-            Order::Newest => page!("src/store/sql/records_newest.sql", time, key, first),
-            Order::Oldest if of_few => page!("src/store/sql/records_of_apps_oldest.sql", time, key, last),
-            Order::Oldest => page!("src/store/sql/records_oldest.sql", time, key, last),
+            Order::Newest if of_few => {
+                page!("src/store/sql/read/records_of_apps_newest.sql", time, key, first)
+            }
+            Order::Newest => page!("src/store/sql/read/records_newest.sql", time, key, first),
+            Order::Oldest if of_few => {
+                page!("src/store/sql/read/records_of_apps_oldest.sql", time, key, last)
+            }
+            Order::Oldest => page!("src/store/sql/read/records_oldest.sql", time, key, last),
             Order::App => {
-                page!("src/store/sql/records_by_app.sql", first, last, app, app_time, app_key)
+                page!("src/store/sql/read/records_by_app.sql", first, last, app, app_time, app_key)
             }
             Order::AppDescending => {
-                page!("src/store/sql/records_by_app_descending.sql", first, last, app, app_time, app_key)
+                page!("src/store/sql/read/records_by_app_descending.sql", first, last, app, app_time, app_key)
             }
         }?;
         Ok(rows.into_iter().map(|row| row.execution).collect())

@@ -1,0 +1,10 @@
+//! The database itself: the embedded cluster, connections, the schema.
+
+pub mod embedded;
+pub mod outage;
+pub(crate) mod priority;
+pub mod connect;
+pub mod migrate;
+pub mod settings;
+pub mod pools;
+pub mod exit_codes;

@@ -1,0 +1,30 @@
+//! Values that the server keeps in the table `setting`.
+
+use sqlx::PgConnection;
+
+use crate::store::database::connect::DatabaseError;
+
+/// A value that the server remembers in the database; the first one to come is kept.
+///
+/// # Errors
+/// What the database says.
+pub async fn remember(
+    connection: &mut PgConnection,
+    name: &str,
+    value: &[u8],
+) -> Result<Vec<u8>, DatabaseError> {
+    sqlx::query!("insert into setting (name, value) values ($1, $2) on conflict do nothing", name, value)
+        .execute(&mut *connection)
+        .await?;
+    let kept = sqlx::query_scalar!("select value from setting where name = $1", name);
+    Ok(kept.fetch_one(connection).await?)
+}
+
+/// Replaces a value that the server remembers.
+///
+/// # Errors
+/// What the database says.
+pub async fn overwrite(connection: &mut PgConnection, name: &str, value: &[u8]) -> Result<(), DatabaseError> {
+    sqlx::query!("update setting set value = $2 where name = $1", name, value).execute(connection).await?;
+    Ok(())
+}

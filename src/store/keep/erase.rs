@@ -1,0 +1,73 @@
+//! Erasing by id: the executions and what they count for, in one transaction, with a note for
+//! whoever has events of them in a spool.
+
+use chrono::{DateTime, Utc};
+use sqlx::{Connection, PgConnection, PgPool};
+
+use crate::ingest::identity::RunKey;
+use crate::store::keep::horizon::horizon;
+use crate::store::model::difference::Difference;
+use crate::store::model::population::Populations;
+use crate::store::model::rollup::PopulationKey;
+use crate::store::model::row::Stored;
+use crate::store::write::erasures;
+use crate::store::write::statement::write;
+
+/// Executions in one transaction. A session has a few; a forged one may have many.
+const PAGE_ROWS: i64 = 200;
+
+/// Erases the execution with this key and the attempts of the session with this key, as somebody asked
+/// for `at` a time. Returns how many there were. What came before it and waits in a spool is left
+/// out when that is drained.
+///
+/// # Errors
+/// What the database says; then some may be erased already.
+pub async fn erase(pool: &PgPool, key: RunKey, at: DateTime<Utc>) -> sqlx::Result<u64> {
+    let mut connection = pool.acquire().await?;
+    let mut erased = 0;
+    loop {
+        let page = erase_page(&mut connection, key, at).await?;
+        erased += page;
+        if page < PAGE_ROWS as u64 {
+            return Ok(erased);
+        }
+    }
+}
+
+/// Erases some of them. A writer that changes one of the rows is waited for; one that has read a row
+/// before it is erased starts again.
+async fn erase_page(connection: &mut PgConnection, key: RunKey, at: DateTime<Utc>) -> sqlx::Result<u64> {
+    let mut transaction = connection.begin().await?;
+    erasures::begin(&mut transaction).await?;
+    // The rows are locked in the order of all writers, and returned as they are when locked.
+    let deleted = sqlx::query_scalar!(
+        "delete from execution where run_key = any(array(
+             select run_key from execution where run_key = $1 or session_key = $1
+             order by run_key limit $2 for update
+         )) returning execution as \"row!: Stored\"",
+        key.0,
+        PAGE_ROWS
+    );
+    let deleted = deleted.fetch_all(&mut *transaction).await?;
+    // Events that wait may name the run and not its session.
+    let keys = deleted.iter().map(|row| row.execution.key.0).chain([key.0]).collect::<Vec<_>>();
+    erasures::note(&mut transaction, &keys, at).await?;
+    // The rollups of days before the horizon are final: they count a run whether it is erased
+    // shortly before or shortly after it would have gone for its age. Read behind the locks.
+    let horizon = horizon(&mut transaction).await?;
+    let counted = deleted.iter().map(|row| &row.execution);
+    let counted = counted.filter(|run| horizon.is_none_or(|first| run.first_seen.date_naive() >= first));
+    let counted: Vec<_> = counted.collect();
+    if !counted.is_empty() {
+        let mut populations = Populations::default();
+        let keys: Vec<_> = counted.iter().copied().map(PopulationKey::of).collect();
+        populations.learn(&mut transaction, &keys).await?;
+        let mut difference = Difference::default();
+        for run in counted {
+            difference.count(run, populations.id(PopulationKey::of(run)).unwrap_or_default(), -1);
+        }
+        write(&mut transaction, &[], &difference.into_rows()).await?;
+    }
+    transaction.commit().await?;
+    Ok(deleted.len() as u64)
+}

@@ -1,0 +1,33 @@
+//! The first day whose executions are all there. Earlier ones were deleted for their age; their rollups
+//! stay, and nothing can recount them.
+
+use chrono::NaiveDate;
+use sqlx::PgConnection;
+
+/// The UTC day before which executions may be missing; `None` while none was deleted for its age.
+///
+/// # Errors
+/// What the database says.
+pub async fn horizon(connection: &mut PgConnection) -> sqlx::Result<Option<NaiveDate>> {
+    let day = sqlx::query_scalar!(
+        "select convert_from(value, 'UTF8')::date as \"day!\" from setting where name = 'retention_horizon'"
+    );
+    day.fetch_optional(connection).await
+}
+
+/// Moves the horizon to a day, never back, and returns where it is now. To be committed before
+/// anything of an earlier day is deleted.
+///
+/// # Errors
+/// What the database says.
+pub(crate) async fn advance(connection: &mut PgConnection, day: NaiveDate) -> sqlx::Result<NaiveDate> {
+    // Written like this, days are ordered as text.
+    let day = sqlx::query_scalar!(
+        "insert into setting (name, value)
+         values ('retention_horizon', convert_to(to_char($1::date, 'YYYY-MM-DD'), 'UTF8'))
+         on conflict (name) do update set value = greatest(setting.value, excluded.value)
+         returning convert_from(value, 'UTF8')::date as \"day!\"",
+        day
+    );
+    day.fetch_one(connection).await
+}

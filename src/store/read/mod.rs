@@ -1,0 +1,12 @@
+//! The read side: rollups for every number, rows only for lists.
+
+pub mod readers;
+pub mod snapshot;
+pub mod counts;
+pub mod causes;
+pub mod models;
+pub mod records;
+pub mod insight;
+pub mod years;
+pub mod domain;
+pub mod report;

@@ -1,0 +1,230 @@
+//! What is known of a week, and of a way to fail: read from the rollups, for people who are written to.
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use sqlx::{PgConnection, PgPool};
+
+use crate::store::read::insight::PlatformSeries;
+
+/// Ways to fail that a report names.
+const NEW_SIGNATURES: i64 = 10;
+/// Days back that count for an issue.
+const ISSUE_DAYS: u64 = 30;
+
+/// Seven UTC days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Week {
+    /// The first.
+    pub first: NaiveDate,
+    /// The last.
+    pub last: NaiveDate,
+}
+
+impl Week {
+    /// The seven days that end with this one.
+    #[must_use]
+    pub fn ending(last: NaiveDate) -> Self {
+        Self { first: last.checked_sub_days(Days::new(6)).unwrap_or(last), last }
+    }
+}
+
+/// Runs of a script by outcome, in the week and in the one before.
+#[derive(Clone, Debug)]
+pub struct ScriptWeek {
+    /// The script.
+    pub app: String,
+    /// `success`, `failed`, `blocked`, `aborted`, `open`.
+    pub outcome: String,
+    /// In the week.
+    pub runs: i64,
+    /// In the one before.
+    pub runs_before: i64,
+    /// Nobody ran it before the week.
+    pub is_new: bool,
+}
+
+/// A way to fail.
+#[derive(Clone, Debug)]
+pub struct NewSignature {
+    /// The failing line, masked.
+    pub template: String,
+    /// Its id.
+    pub signature: i64,
+    /// Runs of the week that had it.
+    pub runs: i64,
+    /// Scripts that had it.
+    pub apps: Vec<String>,
+}
+
+/// The histories that a comparison with the time before needs.
+///
+/// # Errors
+/// What the database says.
+pub async fn platform_series(
+    connection: &mut PgConnection,
+    first: NaiveDate,
+    last: NaiveDate,
+    repository: &str,
+) -> sqlx::Result<Vec<PlatformSeries>> {
+    let nothing: Option<&str> = None;
+    let rows = sqlx::query_file_as!(
+        PlatformSeries,
+        "src/store/sql/read/regression_series.sql",
+        Some(first),
+        Some(last),
+        Some(repository),
+        nothing,
+        nothing,
+        nothing,
+        nothing
+    );
+    rows.fetch_all(connection).await
+}
+
+/// The counts of a week: scripts of a repository, and ways to fail that are new.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_week(
+    connection: &mut PgConnection,
+    week: Week,
+    repository: &str,
+) -> sqlx::Result<(Vec<ScriptWeek>, Vec<NewSignature>)> {
+    let before = week.first.checked_sub_days(Days::new(7)).unwrap_or(week.first);
+    let scripts = sqlx::query_file_as!(
+        ScriptWeek,
+        "src/store/sql/read/report_scripts.sql",
+        before,
+        week.first,
+        week.last,
+        repository
+    );
+    let scripts = scripts.fetch_all(&mut *connection).await?;
+    let signatures = sqlx::query_file_as!(
+        NewSignature,
+        "src/store/sql/read/report_signatures.sql",
+        week.first,
+        week.last,
+        repository,
+        NEW_SIGNATURES
+    );
+    Ok((scripts, signatures.fetch_all(connection).await?))
+}
+
+/// What is known of a way to fail.
+#[derive(Clone, Debug)]
+pub struct SignatureEvidence {
+    /// The failing line, masked.
+    pub template: String,
+    /// When it was first seen.
+    pub first_seen: DateTime<Utc>,
+    /// Runs of the last days by script, most first.
+    pub scripts: Vec<(String, i64)>,
+    /// The same by day, oldest first.
+    pub days: Vec<(NaiveDate, i64)>,
+}
+
+/// The evidence of the last 30 days; `None` for a signature that nobody knows.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_signature(
+    pool: &PgPool,
+    signature: i64,
+    today: NaiveDate,
+) -> sqlx::Result<Option<SignatureEvidence>> {
+    let known = sqlx::query!("select template, created from signature where id = $1", signature);
+    let Some(known) = known.fetch_optional(pool).await? else { return Ok(None) };
+    let since = today.checked_sub_days(Days::new(ISSUE_DAYS - 1)).unwrap_or(today);
+    let counts = sqlx::query!(
+        "select app, day, sum(runs)::bigint as \"runs!\" from rollup_signature
+         where signature = $1 and day >= $2 group by app, day having sum(runs) <> 0 order by day, app",
+        signature,
+        since
+    );
+    let (mut scripts, mut days) = (Vec::<(String, i64)>::new(), Vec::<(NaiveDate, i64)>::new());
+    for count in counts.fetch_all(pool).await? {
+        match scripts.iter_mut().find(|(app, _)| *app == count.app) {
+            Some((_, runs)) => *runs += count.runs,
+            None => scripts.push((count.app, count.runs)),
+        }
+        match days.last_mut().filter(|(day, _)| *day == count.day) {
+            Some((_, runs)) => *runs += count.runs,
+            None => days.push((count.day, count.runs)),
+        }
+    }
+    scripts.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+    Ok(Some(SignatureEvidence { template: known.template, first_seen: known.created, scripts, days }))
+}
+
+/// Whether an issue may be opened for a signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Yes, by whoever got this answer, and by nobody else for some minutes.
+    Ours,
+    /// It is open already.
+    Open {
+        /// Its number.
+        number: i64,
+        /// Its address.
+        url: String,
+    },
+    /// Somebody is opening it.
+    Theirs,
+}
+
+/// Asks to open the issue of a signature. A claim that led to nothing lapses after five minutes.
+///
+/// # Errors
+/// What the database says.
+pub async fn claim_issue(pool: &PgPool, signature: i64, repository: &str) -> sqlx::Result<Claim> {
+    let claimed = sqlx::query!(
+        "insert into signature_issue (signature, repository) values ($1, $2)
+         on conflict (signature, repository) do update set requested = now()
+             where signature_issue.number is null and signature_issue.requested < now() - interval '5 minutes'
+         returning signature",
+        signature,
+        repository
+    );
+    if claimed.fetch_optional(pool).await?.is_some() {
+        return Ok(Claim::Ours);
+    }
+    let open = sqlx::query!(
+        "select number, url from signature_issue where signature = $1 and repository = $2",
+        signature,
+        repository
+    );
+    let open = open.fetch_optional(pool).await?;
+    Ok(match open.and_then(|row| row.number.zip(row.url)) {
+        Some((number, url)) => Claim::Open { number, url },
+        None => Claim::Theirs,
+    })
+}
+
+/// Remembers the issue that was opened on a claim, or gives the claim back.
+///
+/// # Errors
+/// What the database says.
+pub async fn settle_claim(
+    pool: &PgPool,
+    signature: i64,
+    repository: &str,
+    opened: Option<(i64, &str)>,
+) -> sqlx::Result<()> {
+    match opened {
+        Some((number, url)) => sqlx::query!(
+            "update signature_issue set number = $3, url = $4 where signature = $1 and repository = $2",
+            signature,
+            repository,
+            number,
+            url
+        ),
+        None => sqlx::query!(
+            "delete from signature_issue where signature = $1 and repository = $2 and number is null",
+            signature,
+            repository
+        ),
+    }
+    .execute(pool)
+    .await
+    .map(drop)
+}

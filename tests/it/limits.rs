@@ -1,0 +1,136 @@
+//! Who comes too often: one run, one address, and who claims to be another.
+
+use crate::common::app::{TestApp, spawn_app_with, unlimited};
+use reqwest::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+use telemetry_server::config::protection::ProtectionVariables;
+
+fn text(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+/// Three at once from one address, and one in 20 minutes.
+fn few_from_an_address() -> ProtectionVariables {
+    ProtectionVariables {
+        address_limit_burst: text("3"),
+        address_limit_per_minute: text("1"),
+        ..ProtectionVariables::default()
+    }
+}
+
+async fn get_as(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> StatusCode {
+    let request = app.request(Method::GET, path);
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    request.send().await.expect("an answer").status()
+}
+
+/// Asserts the contract's form of a 429, and returns the seconds to wait.
+async fn assert_limited(response: Response, said: &str) -> u64 {
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(response.headers()["content-type"], "application/json");
+    let wait = response.headers()["retry-after"].to_str().expect("a number").parse().expect("a number");
+    let body: Value = response.json().await.expect("a JSON answer");
+    assert_eq!((&body["error"], &body["field"]), (&json!("rate_limited"), &Value::Null));
+    assert!(body["message"].as_str().expect("a text").contains(said), "{body}");
+    wait
+}
+
+async fn metric(app: &TestApp, line: &str) -> bool {
+    let metrics = app.request(Method::GET, "/metrics").send().await.expect("an answer");
+    metrics.text().await.expect("a text").lines().any(|found| found == line)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replayed_id_is_limited_and_the_others_are_served() {
+    let app = spawn_app_with(ProtectionVariables {
+        run_limit_burst: text("30"),
+        run_limit_per_minute: text("1"),
+        ..unlimited()
+    })
+    .await;
+    let event = json!({"random_id": "session", "execution_id": "replayed", "nsapp": "x", "status": "failed"});
+    for _ in 0..30 {
+        app.report("/telemetry", &event).await;
+    }
+    let wait = assert_limited(app.post("/telemetry", event.to_string()).await, "run reports too often").await;
+    assert!((1..=60).contains(&wait), "{wait}");
+    let other = json!({"random_id": "session", "execution_id": "another", "nsapp": "x", "status": "failed"});
+    app.report("/telemetry", &other).await;
+    // Each of these is a run of its own.
+    for _ in 0..40 {
+        app.report("/telemetry", &json!({"nsapp": "x", "ct_type": 1})).await;
+    }
+    assert_eq!(app.executions().await, 42);
+    assert!(metric(&app, r#"telemetry_limited_total{kind="run"} 1"#).await);
+    assert!(metric(&app, r#"telemetry_limiter_keys{kind="run"} 2"#).await);
+    assert!(metric(&app, r#"telemetry_events_rejected_total{reason="rate_limited"} 1"#).await);
+    app.verify().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_limited_on_every_path_before_its_body_is_read_but_not_for_probes() {
+    let app = spawn_app_with(few_from_an_address()).await;
+    for path in ["/", "/nothing", "/api/exit-codes"] {
+        assert_ne!(get_as(&app, path, &[]).await, StatusCode::TOO_MANY_REQUESTS, "{path}");
+    }
+    for path in ["/telemetry", "/nothing"] {
+        let wait = assert_limited(app.post(path, "no event").await, "this address").await;
+        assert!((1..=60).contains(&wait), "{wait}");
+    }
+    assert_eq!(get_as(&app, "/api/dashboard", &[]).await, StatusCode::TOO_MANY_REQUESTS);
+    // The body is 1 GB, they say; nobody waits for it.
+    let huge = app.request(Method::POST, "/telemetry").header("content-length", "1000000000").body("{");
+    let status = tokio::time::timeout(std::time::Duration::from_secs(20), huge.send()).await;
+    assert!(status.expect("at once").is_ok_and(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS));
+
+    for _ in 0..50 {
+        assert_eq!(get_as(&app, "/healthz", &[]).await, StatusCode::OK);
+    }
+    assert_eq!(get_as(&app, "/readyz", &[]).await, StatusCode::OK);
+    assert!(metric(&app, r#"telemetry_limited_total{kind="address"} 4"#).await);
+    let head = app.request(Method::HEAD, "/telemetry").send().await.expect("an answer");
+    assert_eq!(head.status(), StatusCode::OK);
+    assert_eq!(get_as(&app, "/readyz", &[]).await, StatusCode::TOO_MANY_REQUESTS, "probes are counted, too");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_trusted_cannot_claim_to_be_another() {
+    let app = spawn_app_with(few_from_an_address()).await;
+    for address in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
+        let headers = [("x-forwarded-for", address), ("forwarded", "for=192.0.2.9")];
+        assert_eq!(get_as(&app, "/", &headers).await, StatusCode::OK);
+    }
+    let headers = [("x-forwarded-for", "192.0.2.4")];
+    assert_eq!(get_as(&app, "/", &headers).await, StatusCode::TOO_MANY_REQUESTS);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_trusted_proxy_each_client_is_limited_by_itself() {
+    let proxies = ProtectionVariables { trusted_proxies: text("127.0.0.0/8"), ..few_from_an_address() };
+    let app = spawn_app_with(proxies).await;
+    for (name, client, claim) in [
+        ("x-forwarded-for", "192.0.2.1", "192.0.2.1"),
+        ("forwarded", "for=192.0.2.2", "for=192.0.2.2"),
+        ("x-forwarded-for", "2001:db8:1:2::1", "2001:db8:1:2:9::1"),
+    ] {
+        for number in 0..3 {
+            // What the client claims stands to the left.
+            let spoofed = format!("{number}.1.1.1, {client}");
+            assert_eq!(get_as(&app, "/", &[(name, &spoofed)]).await, StatusCode::OK, "{client}");
+        }
+        assert_eq!(get_as(&app, "/", &[(name, claim)]).await, StatusCode::TOO_MANY_REQUESTS, "{client}");
+    }
+    assert_eq!(get_as(&app, "/", &[]).await, StatusCode::OK, "the proxy itself is another");
+    let both = [("x-forwarded-for", "192.0.2.7"), ("forwarded", "for=192.0.2.8")];
+    assert_eq!(get_as(&app, "/", &both).await, StatusCode::OK);
+    assert_eq!(get_as(&app, "/", &both).await, StatusCode::OK);
+    assert_eq!(
+        get_as(&app, "/", &both).await,
+        StatusCode::TOO_MANY_REQUESTS,
+        "a contradiction is the proxy's"
+    );
+    app.stop().await;
+}

@@ -1,0 +1,245 @@
+//! Each figure has one definition: whoever asks any endpoint for the same runs gets the same number,
+//! which is the number of these runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::common::app::{TestApp, spawn_app};
+use crate::common::history::{Filter, History, outcome};
+use reqwest::Method;
+use serde_json::{Value, json};
+use telemetry_server::ingest::execution::Execution;
+
+/// Adds up a field of the objects of a list.
+fn sum(list: &Value, field: &str) -> i64 {
+    let items = list.as_array().unwrap_or_else(|| panic!("a list for {field}: {list}"));
+    items.iter().map(|item| item[field].as_i64().expect("a number")).sum()
+}
+
+fn counts(runs: &[&Execution]) -> BTreeMap<&'static str, i64> {
+    let all = ["success", "failed", "blocked", "aborted", "installing", "unfinished"];
+    let mut counts = BTreeMap::from(all.map(|outcome| (outcome, 0)));
+    for run in runs {
+        *counts.entry(outcome(run)).or_default() += 1;
+    }
+    counts
+}
+
+fn query(filter: &Filter<'_>) -> String {
+    let mut parts = vec![match filter.days {
+        Some((from, to)) => format!("from={from}&to={to}"),
+        None => "days=0".to_owned(),
+    }];
+    parts.push(format!("repo={}", filter.repo.unwrap_or("all")));
+    let more = [("type", filter.kind), ("slug", filter.slug), ("platform", filter.platform)];
+    parts.extend(more.iter().filter_map(|(name, value)| value.map(|value| format!("{name}={value}"))));
+    parts.join("&")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_endpoint_counts_the_same_runs() {
+    let app = spawn_app().await;
+    let history = History::write(&mut app.connection().await, 700).await;
+    app.verify().await;
+    let mut compared = 0;
+    for days in [None, Some((history.day(1), history.last)), Some((history.day(5), history.day(2)))] {
+        for repo in [None, Some("ProxmoxVE"), Some("ProxmoxVED"), Some("external")] {
+            for kind in [None, Some("lxc"), Some("vm"), Some("pve")] {
+                for slug in [None, Some("me/fork")] {
+                    for platform in [None, Some("incus")] {
+                        let filter = Filter { days, repo, kind, slug, platform };
+                        compare(&app, &history, &filter).await;
+                        compared += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(compared, 3 * 4 * 4 * 2 * 2);
+    app.stop().await;
+}
+
+async fn compare(app: &TestApp, history: &History, filter: &Filter<'_>) {
+    let runs = history.meant(filter, true);
+    let (total, by_outcome) = (runs.len() as i64, counts(&runs));
+    let bad = by_outcome["failed"] + by_outcome["blocked"] + by_outcome["aborted"];
+    let query = query(filter);
+    let get = async |path: &str| app.get_json(&format!("{path}?{query}")).await;
+
+    let dashboard = get("/api/dashboard").await;
+    assert_eq!(dashboard["total_installs"], total, "{query}");
+    let all_time = history.meant(&Filter { days: None, ..*filter }, true).len();
+    assert_eq!(dashboard["total_all_time"], all_time, "{query}");
+    assert_eq!(dashboard["unattributed_count"], history.meant(filter, false).len(), "{query}");
+    for (outcome, count) in &by_outcome {
+        assert_eq!(dashboard[format!("{outcome}_count")], *count, "{outcome} of {query}");
+    }
+    for list in ["type_stats", "top_apps"] {
+        assert_eq!(sum(&dashboard[list], "count"), total, "{list} of {query}");
+    }
+    for outcome in ["success", "failed"] {
+        assert_eq!(sum(&dashboard["daily_stats"], outcome), by_outcome[outcome], "{query}");
+    }
+    let versions = runs.iter().filter(|run| run.facts.pve_version.get().is_some()).count();
+    assert_eq!(sum(&dashboard["pve_versions"], "count"), versions as i64, "{query}");
+    assert_eq!(sum(&dashboard["error_categories"], "count"), bad, "{query}");
+    assert_eq!(dashboard["success"]["numerator"], by_outcome["success"], "{query}");
+    let finished = by_outcome["success"] + by_outcome["failed"];
+    assert_eq!(dashboard["success"]["denominator"], finished, "{query}");
+    assert_eq!(dashboard["success"]["rate"].is_null(), finished < 10, "{query}");
+    assert_eq!(sum(&dashboard["failed_apps"], "failed_count"), by_outcome["failed"], "{query}");
+    let shown = dashboard["recent_records"].as_array().map(Vec::len);
+    assert_eq!(shown, Some(runs.len().min(20)), "{query}");
+
+    let scripts = get("/api/scripts").await;
+    assert_eq!(scripts["total_installs"], total, "{query}");
+    let fields = ["total", "success", "failed", "blocked", "aborted", "installing", "unfinished"];
+    for field in fields {
+        let expected = if field == "total" { total } else { by_outcome[field] };
+        assert_eq!(sum(&scripts["top_scripts"], field), expected, "{field} of {query}");
+    }
+    let known: BTreeSet<_> = runs.iter().map(|run| (run.facts.app.get(), run.facts.kind.get())).collect();
+    assert_eq!(scripts["total_scripts"], known.len(), "{query}");
+
+    let errors = get("/api/errors").await;
+    assert_eq!(errors["total_installs"], total, "{query}");
+    assert_eq!(errors["total_errors"], by_outcome["failed"], "{query}");
+    assert_eq!(errors["stuck_installing"], by_outcome["unfinished"], "{query}");
+    assert_eq!(sum(&errors["app_errors"], "failed_count"), by_outcome["failed"], "{query}");
+    for (list, field, expected) in [
+        ("error_timeline", "failed", by_outcome["failed"]),
+        ("error_timeline", "aborted", by_outcome["aborted"]),
+        ("exit_code_stats", "count", bad),
+        ("category_stats", "count", bad),
+    ] {
+        assert_eq!(sum(&errors[list], field), expected, "{list} of {query}");
+    }
+
+    let slugs = runs.iter().filter(|run| run.facts.repo_slug.get().is_some()).count() as i64;
+    assert_eq!(sum(&get("/api/repo-slugs").await["repo_slugs"], "count"), slugs, "{query}");
+    assert_eq!(sum(&dashboard["repo_slugs"], "count"), slugs, "{query}");
+
+    let summary = get("/data/summary").await;
+    assert_eq!(summary["total_entries"], total, "{query}");
+    assert_eq!(summary["status_count"], json!(by_outcome), "{query}");
+    let by_app: i64 =
+        summary["nsapp_count"].as_object().expect("an object").values().filter_map(Value::as_i64).sum();
+    assert_eq!(by_app, total, "{query}");
+
+    let records = get("/api/records").await;
+    assert_eq!((&records["total"], &records["total_is_exact"]), (&json!(total), &json!(true)), "{query}");
+    for (outcome, count) in &by_outcome {
+        let records = app.get_json(&format!("/api/records?{query}&limit=100&status={outcome}")).await;
+        assert_eq!(records["total"], *count, "{outcome} of {query}");
+        let shown = records["records"].as_array().map(Vec::len);
+        assert_eq!(shown, Some((*count).min(100) as usize), "{outcome} of {query}");
+    }
+    let signatures =
+        runs.iter().filter(|run| run.signature.is_some() && matches!(outcome(run), "failed" | "blocked"));
+    let signatures = signatures.count() as i64;
+    assert_eq!(sum(&get("/data/errors").await["error_counts"], "count"), signatures, "{query}");
+    assert_eq!(sum(&dashboard["error_analysis"], "count"), signatures, "{query}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_has_every_record_once_however_it_is_read() {
+    let app = spawn_app().await;
+    let history = History::write(&mut app.connection().await, 400).await;
+    for more in [
+        "",
+        "&status=failed",
+        "&app=docker",
+        "&search=e",
+        "&os=chainguard",
+        "&os=debian&os_version=13",
+        "&app=docker&os=debian",
+        "&status=unfinished&os=ubuntu",
+        "&type=vm&platform=incus",
+        "&app=nothing",
+        "&search=nothing",
+    ] {
+        for sort in ["-created", "created", "app", "-app"] {
+            let path = format!("/api/records?days=0&repo=all&limit=7&sort={sort}{more}");
+            let first = app.get_json(&path).await;
+            let total = first["total"].as_i64().expect("a number");
+            let (mut by_page, mut by_cursor) = (Vec::new(), Vec::new());
+            for number in 1..=first["total_pages"].as_i64().expect("a number") {
+                let page = app.get_json(&format!("{path}&page={number}")).await;
+                by_page.extend(page["records"].as_array().expect("a list").clone());
+            }
+            let mut page = first;
+            loop {
+                by_cursor.extend(page["records"].as_array().expect("a list").clone());
+                let Some(cursor) = page["next_cursor"].as_str() else { break };
+                page = app.get_json(&format!("{path}&cursor={cursor}")).await;
+                assert_eq!((&page["page"], &page["total"]), (&Value::Null, &json!(total)), "{path}");
+            }
+            assert_eq!(by_page.len() as i64, total, "{path}");
+            assert_eq!(by_page, by_cursor, "{path}");
+            let response = app.request(Method::GET, &format!("{path}&format=ndjson")).send().await;
+            let lines = response.expect("an answer").text().await.expect("a text");
+            let exported: Vec<Value> =
+                lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+            assert_eq!(exported, by_cursor, "{path}");
+            let sorted_by = |record: &Value| match sort.trim_start_matches('-') {
+                "app" => format!("{}{}", record["app"], record["created"]),
+                _ => record["created"].to_string(),
+            };
+            let sorted: Vec<_> = by_page.iter().map(sorted_by).collect();
+            let is_sorted =
+                if sort.starts_with('-') { sorted.is_sorted_by(|a, b| a >= b) } else { sorted.is_sorted() };
+            assert!(is_sorted, "{path}");
+        }
+    }
+    let all = app.get_json("/api/records?days=0&repo=all&limit=1").await;
+    let meant = history.runs.iter().filter(|run| run.facts.app.get().is_some());
+    assert_eq!(all["total"], meant.count());
+    let docker = app.get_json("/api/records?days=0&repo=all&app=docker&os=debian&limit=1").await;
+    let is = |fact: Option<&telemetry_server::ingest::text::Text>, word: &str| {
+        fact.is_some_and(|text| text.as_str() == word)
+    };
+    let meant = history
+        .runs
+        .iter()
+        .filter(|run| is(run.facts.app.get(), "docker") && is(run.facts.os_type.get(), "debian"));
+    assert_eq!(docker["total"], meant.count());
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_paths_of_2025_lead_on_by_their_link_and_show_no_id() {
+    let app = spawn_app().await;
+    let history = History::write(&mut app.connection().await, 60).await;
+    let expected = history.runs.iter().filter(|run| run.facts.app.get().is_some()).count();
+    let mut path = "/data/json?repo=all&limit=7".to_owned();
+    let mut ids = BTreeSet::new();
+    loop {
+        let response = app.request(Method::GET, &path).send().await.expect("an answer");
+        let link = response.headers().get("link").map(|link| link.to_str().expect("a text").to_owned());
+        for entry in response.json::<Vec<Value>>().await.expect("a list") {
+            assert_eq!(entry["random_id"], "");
+            assert!(ids.insert(entry["id"].as_str().expect("a text").to_owned()), "an entry stands twice");
+        }
+        let Some(link) = link else { break };
+        assert!(link.ends_with("; rel=\"next\""), "{link}");
+        path = link[1..link.find('>').expect("a URL")].to_owned();
+    }
+    assert_eq!(ids.len(), expected);
+    for run in &history.runs {
+        assert!(!ids.contains(&run.key.0.simple().to_string()), "a stored key is published");
+    }
+    let (from, to) = (history.day(4), history.day(2));
+    for (path, count) in [
+        ("/data/nsapp?nsapp=docker&repo=all".to_owned(), "docker"),
+        (format!("/data/date?start_date={from}&end_date={to}&repo=all"), ""),
+    ] {
+        let entries = app.get_json(&path).await;
+        let meant = history.runs.iter().filter(|run| {
+            let app = run.facts.app.get().map_or("", |app| app.as_str());
+            let day = run.first_seen.date_naive();
+            !app.is_empty() && if count.is_empty() { (from..=to).contains(&day) } else { app == count }
+        });
+        assert_eq!(entries.as_array().map(Vec::len), Some(meant.count()), "{path}");
+    }
+    assert_eq!(app.get_json("/data/paginated?repo=all").await.as_array().map(Vec::len), Some(10));
+    app.stop().await;
+}

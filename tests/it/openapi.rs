@@ -1,0 +1,55 @@
+//! Whatever the description of the API allows, and much that it does not, is asked of a real server by
+//! schemathesis: nothing may be answered that is not described, and nothing with an error of the server.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::common::app::{spawn_app_set, unlimited};
+use crate::common::history::History;
+use telemetry_server::config::Variables;
+use telemetry_server::seed::{Plan, seed};
+
+/// Tries for each path and method.
+const EXAMPLES: &str = "12";
+/// Longest time in seconds; what is left out then is tried another time.
+const SECONDS: &str = "100";
+/// What is looked at: not that what makes no sense is refused, for unknown parameters are ignored.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+    response_headers_conformance,response_schema_conformance";
+
+/// Where `scripts/setup test` put it.
+fn program() -> PathBuf {
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    target.parent().expect("the target folder").join("tools/schemathesis/bin/schemathesis")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_is_described() {
+    let program = program();
+    assert!(program.exists(), "{} is missing: run `scripts/setup test`", program.display());
+    // On a busy machine nothing is refused for its slowness.
+    let slow =
+        Variables { read_seconds: Some("60".to_owned()), protection: unlimited(), ..Variables::default() };
+    let app = spawn_app_set(slow).await;
+    History::write(&mut app.connection().await, 300).await;
+    let plan = Plan { executions: 500, days: 40, seed: 1, until: chrono::Utc::now(), plants: Vec::new() };
+    seed(app.pool(), &plan, |_| ()).await.expect("it is written");
+    let mut schemathesis = Command::new(program);
+    schemathesis
+        .arg("run")
+        .arg(format!("{}/openapi.json", app.url))
+        .args(["--checks", CHECKS, "--max-examples", EXAMPLES, "--max-time", SECONDS, "--seed", "1"])
+        .args(["--phases", "examples,coverage,fuzzing", "--no-shrink", "--workers", "2", "--warnings", "off"])
+        .args(["--request-timeout", "30"])
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .env_remove("HTTP_PROXY")
+        .env_remove("http_proxy")
+        .env("NO_PROXY", "127.0.0.1")
+        .env("NO_COLOR", "1");
+    let output = tokio::task::spawn_blocking(move || schemathesis.output());
+    let output = output.await.expect("it ends").expect("it runs");
+    let (text, trouble) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{text}\n{trouble}");
+    app.verify().await;
+    app.stop().await;
+}

@@ -1,0 +1,92 @@
+//! What the writers promise when the database is not as they would like it to be.
+
+use std::time::Duration;
+
+use crate::common::app::{Cluster, spawn_app_on};
+use futures_util::future::join_all;
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use telemetry_server::store::database::pools::{Patience, delete_pool, read_pool, write_pool};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_the_database_refuses_stands_alone() {
+    let cluster = tokio::task::block_in_place(Cluster::shared);
+    let app = spawn_app_on(cluster.database().await).await;
+    let refuse = "alter table execution add check (app <> 'poison')";
+    sqlx::query(refuse).execute(app.pool()).await.expect("it runs");
+
+    let apps: Vec<_> = (0..64).map(|run| if run % 29 == 13 { "poison" } else { "jellyfin" }).collect();
+    let posts = apps.iter().enumerate().map(|(run, name)| {
+        let event =
+            json!({"random_id": format!("r-{run}"), "nsapp": name, "type": "lxc", "status": "success"});
+        app.post("/telemetry", event.to_string())
+    });
+    let answers: Vec<_> = join_all(posts).await.iter().map(|answer| answer.status().as_u16()).collect();
+
+    let expected: Vec<_> = apps.iter().map(|name| if *name == "poison" { 503 } else { 200 }).collect();
+    assert_eq!(answers, expected);
+    assert_eq!(app.executions().await, expected.iter().filter(|status| **status == 200).count() as i64);
+    app.verify().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_makes_rollups_of_another_definition_anew() {
+    let cluster = tokio::task::block_in_place(Cluster::shared);
+    let options = cluster.database().await;
+    let app = spawn_app_on(options.clone()).await;
+    for run in 0..5 {
+        let event =
+            json!({"random_id": format!("r-{run}"), "nsapp": "jellyfin", "type": "lxc", "status": "failed"});
+        app.report("/telemetry", &event).await;
+    }
+    app.stop().await;
+
+    let mut connection = PgConnection::connect_with(&options).await.expect("it runs");
+    let of_another = "delete from rollup_script; update rollup_facet set runs = runs + 1;
+        update setting set value = 'of another' where name = 'rollup_definition'";
+    sqlx::raw_sql(of_another).execute(&mut connection).await.expect("it runs");
+    let app = spawn_app_on(options).await;
+    app.verify().await;
+    let dashboard = app.get_json("/api/dashboard?days=1").await;
+    assert_eq!(dashboard["total_installs"], 5, "{dashboard}");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_the_database_defaults_to_a_commit_waits_for_the_disk() {
+    let cluster = tokio::task::block_in_place(Cluster::shared);
+    let options = cluster.database().await;
+    let mut connection = PgConnection::connect_with(&options).await.expect("it runs");
+    let careless = format!(
+        "alter database \"{}\" set synchronous_commit = off",
+        options.get_database().expect("it has a name")
+    );
+    sqlx::raw_sql(AssertSqlSafe(careless)).execute(&mut connection).await.expect("it runs");
+
+    let patience = Patience { has_spool: true, outage: std::sync::Arc::default() };
+    for pool in [write_pool(&options, 1, &patience), delete_pool(&options, &patience)] {
+        let shown = sqlx::query_scalar("show synchronous_commit").fetch_one(&pool);
+        let shown: String = shown.await.expect("it runs");
+        assert_eq!(shown, "on");
+        pool.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_the_same_machine_who_reads_gives_way_to_who_writes() {
+    let cluster = tokio::task::block_in_place(Cluster::shared);
+    let options = cluster.database().await;
+    let patience = Patience { has_spool: true, outage: std::sync::Arc::default() };
+    let niceness = async |pool: sqlx::PgPool| {
+        let process: i32 =
+            sqlx::query_scalar("select pg_backend_pid()").fetch_one(&pool).await.expect("it runs");
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("it runs");
+        pool.close().await;
+        // proc_pid_stat(5): the 19th field; the second one, in parentheses, may have spaces.
+        let after_name = stat.rsplit_once(')').expect("it has a name").1;
+        after_name.split_whitespace().nth(16).expect("a field").parse::<i32>().expect("a number")
+    };
+    assert_eq!(niceness(write_pool(&options, 1, &patience)).await, 0);
+    assert_eq!(niceness(read_pool(&options, Duration::from_secs(1))).await, 10);
+}
