@@ -50,7 +50,7 @@ faults: ## kill, stop, fill and cut off everything under load, FAULT_ROUNDS (3) 
 	@cargo test --locked --test faults --no-run
 	@for round in $$(seq "$${FAULT_ROUNDS:-3}"); do \
 		echo "round $$round"; \
-		cargo test --quiet --locked --test faults -- --ignored --test-threads=1 || exit 1; \
+		FAULTS=full cargo test --quiet --locked --test faults -- --test-threads=1 || exit 1; \
 	done
 
 fuzz: ## run every fuzz target for FUZZ_SECONDS (60)

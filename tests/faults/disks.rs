@@ -1,5 +1,5 @@
-//! Disks that run full: that of PostgreSQL, and that of the spool. A disk is a small file system in
-//! memory; where mounting is not allowed the tests say so and do nothing.
+//! Full disks: PostgreSQL's and the spool's. A disk is a small tmpfs; where mounting is not allowed the
+//! tests say so and do nothing.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
@@ -11,11 +11,11 @@ use std::time::Instant;
 use telemetry_protocol::Status;
 use telemetry_server::store::database::embedded::Settings;
 
-use crate::common::server::{run, until};
+use crate::common::server::until;
 use crate::common::{DataDir, http};
 use crate::postgres::Postgres;
-use crate::stage::{CLIENTS, Story, beside_others, metric, server, settle};
-use crate::traffic::{Manner, Traffic, body, targets};
+use crate::scenario::{CLIENTS, Scenario, metric, scale, server, wait_until_spooling};
+use crate::traffic::{OnFailure, Traffic, body, targets};
 
 /// A file system of a fixed size.
 struct Disk {
@@ -40,7 +40,7 @@ impl Disk {
         None
     }
 
-    /// Leaves no room.
+    /// Fills it to the last byte.
     fn fill(&self) {
         let ballast = OpenOptions::new().create(true).append(true).open(self.path.join("ballast"));
         let mut ballast = ballast.expect("it is ours");
@@ -62,65 +62,40 @@ impl Drop for Disk {
 }
 
 #[test]
-fn the_disk_of_postgres_is_full() {
-    let _turn = beside_others();
-    fill_data("data disk full", 1, 300);
-}
-
-#[test]
-#[ignore = "takes minutes: make faults"]
-fn full_04_the_disk_of_postgres_is_full() {
-    let _turn = beside_others();
-    fill_data("04 data disk full", 3, 4000);
-}
-
-fn fill_data(name: &'static str, times: usize, events: usize) {
-    let Some(disk) = Disk::mount(name, 400) else { return };
+fn the_disk_of_postgres_fills_up() {
+    let times = scale(1, 3);
+    let events = scale(300, 4000);
+    let mut scenario = Scenario::new("data disk full");
+    let Some(disk) = Disk::mount("data disk full", 400) else { return };
     let settings = Settings { data_dir: disk.path.join("data"), ..DataDir::new().settings() };
     let postgres = Postgres::start_in(settings);
     let running = server(&[("DATABASE_URL", &postgres.url())]);
-    let mut story = Story::new(name);
-    let traffic = Traffic::start(&targets(&[running.address]), CLIENTS, Manner::GivesUp);
+    let traffic = Traffic::start(&targets(&[running.address]), CLIENTS, OnFailure::GivesUp);
     for _ in 0..times {
         traffic.wait_for(events);
         disk.fill();
-        until("events are spooled", || metric(running.address, "telemetry_spooling") == Some(1.0));
+        wait_until_spooling(&running);
         traffic.wait_for(events);
         disk.make_room();
-        let begun = Instant::now();
-        settle(&[&running]);
-        story.recovered(begun);
+        scenario.wait_for_recovery(Instant::now(), &[&running]);
     }
     traffic.wait_for(events);
-    story.tell(traffic.finish());
-    settle(&[&running]);
-    story.watch(&running);
-    assert_eq!(story.ledger().failed.len(), 0, "{:?}", story.ledger().failed);
-    story.reckon(&postgres.stored(), &run(&["verify"], &[("DATABASE_URL", &postgres.url())]));
+    scenario.finish(traffic, &[&running]);
+    scenario.assert_all_answered();
+    scenario.assert_nothing_lost(&postgres.stored(), &postgres.verify());
     drop(running);
     drop(postgres);
 }
 
 #[test]
-fn the_disk_of_the_spool_is_full() {
-    let _turn = beside_others();
-    fill_spool("spool disk full", 1);
-}
-
-#[test]
-#[ignore = "takes minutes: make faults"]
-fn full_05_the_disk_of_the_spool_is_full() {
-    let _turn = beside_others();
-    fill_spool("05 spool disk full", 3);
-}
-
-fn fill_spool(name: &'static str, times: usize) {
-    let Some(disk) = Disk::mount(name, 16) else { return };
+fn the_disk_of_the_spool_fills_up() {
+    let times = scale(1, 3);
+    let mut scenario = Scenario::new("spool disk full");
+    let Some(disk) = Disk::mount("spool disk full", 16) else { return };
     let mut postgres = Postgres::start();
     let url = postgres.url();
     let running = server(&[("DATABASE_URL", &url), ("SPOOL_DIR", &disk.path.to_string_lossy())]);
-    let mut story = Story::new(name);
-    let traffic = Traffic::start(&targets(&[running.address]), CLIENTS, Manner::GivesUp);
+    let traffic = Traffic::start(&targets(&[running.address]), CLIENTS, OnFailure::GivesUp);
     for _ in 0..times {
         traffic.wait_for(200);
         postgres.stop();
@@ -128,31 +103,27 @@ fn fill_spool(name: &'static str, times: usize) {
         disk.fill();
         traffic.wait_for_refusals(100);
         assert_refused(running.address);
-        // Room alone is enough to go on.
+        // Free space alone is enough to accept events again.
         disk.make_room();
         traffic.wait_for(200);
         disk.fill();
         traffic.wait_for_refusals(100);
-        // And so is the database alone.
+        // So is the database alone.
         postgres.start_again();
-        let begun = Instant::now();
-        settle(&[&running]);
-        story.recovered(begun);
+        scenario.wait_for_recovery(Instant::now(), &[&running]);
         traffic.wait_for(200);
         disk.make_room();
     }
-    story.tell(traffic.finish());
-    settle(&[&running]);
-    story.watch(&running);
+    scenario.finish(traffic, &[&running]);
     let refused =
-        story.ledger().failures("503 spool_full") + story.ledger().failures("503 database_unavailable");
-    assert!(refused >= 200, "{:?}", story.ledger().failed);
-    assert_eq!(story.ledger().failed.values().sum::<usize>(), refused, "{:?}", story.ledger().failed);
-    story.reckon(&postgres.stored(), &run(&["verify"], &[("DATABASE_URL", &url)]));
+        scenario.ledger().failures("503 spool_full") + scenario.ledger().failures("503 database_unavailable");
+    assert!(refused >= 200, "{:?}", scenario.ledger().failed);
+    assert_eq!(scenario.ledger().failed.values().sum::<usize>(), refused, "{:?}", scenario.ledger().failed);
+    scenario.assert_nothing_lost(&postgres.stored(), &postgres.verify());
     drop(running);
 }
 
-/// A client is told to come back, and an operator why.
+/// The client gets a `Retry-After`, and `/readyz` gives the reason.
 fn assert_refused(address: std::net::SocketAddr) {
     let mut connection = http::open(address).expect("it listens");
     let body = body("refused", Status::Installing);

@@ -1,5 +1,5 @@
-//! Erasing a run of which something waits in a spool: it does not come back, whichever instance is
-//! asked and on whichever the events wait.
+//! An erased run does not come back from a spool, whichever instance erased it and whichever spooled its
+//! events.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -7,10 +7,10 @@ use std::thread;
 use telemetry_protocol::Status;
 
 use crate::common::http;
-use crate::common::server::{run, until};
+use crate::common::server::until;
 use crate::postgres::Postgres;
-use crate::proxy::{Proxy, Way};
-use crate::stage::{beside_others, metric, server, settle};
+use crate::proxy::{Mode, Proxy};
+use crate::scenario::{metric, server, shared_machine, wait_until_drained};
 use crate::traffic::body;
 
 fn report(address: SocketAddr, id: &str, status: Status) {
@@ -35,8 +35,8 @@ fn waiting(address: SocketAddr) -> f64 {
 }
 
 #[test]
-fn what_is_erased_after_an_outage_does_not_come_back() {
-    let _turn = beside_others();
+fn a_run_erased_after_an_outage_does_not_come_back() {
+    let _machine = shared_machine();
     let mut postgres = Postgres::start();
     let running = server(&[("DATABASE_URL", &postgres.url())]);
     let address = running.address;
@@ -46,31 +46,31 @@ fn what_is_erased_after_an_outage_does_not_come_back() {
         report(address, id, Status::Failed);
     }
     assert_eq!(waiting(address), 3.0);
-    assert_eq!(erase(address, "waiting"), 503, "nothing can be erased now");
+    assert_eq!(erase(address, "waiting"), 503, "erasing needs the database");
     postgres.start_again();
     for id in ["stored", "waiting"] {
-        // Before, while and after the spool is drained: as it comes.
+        // Whether the spool is drained before, after or meanwhile is left to chance.
         until("it can be erased", || erase(address, id) == 204);
     }
-    settle(&[&running]);
+    wait_until_drained(&[&running]);
     assert!(!is_known(address, "stored") && !is_known(address, "waiting") && is_known(address, "kept"));
     report(address, "waiting", Status::Success);
-    assert!(is_known(address, "waiting"), "what comes later is a new run");
-    let verified = run(&["verify"], &[("DATABASE_URL", &postgres.url())]);
+    assert!(is_known(address, "waiting"), "a later event begins a new run");
+    let verified = postgres.verify();
     assert_eq!((verified.code, postgres.stored().len()), (Some(0), 2), "{verified:?}");
 }
 
 #[test]
-fn what_waits_on_another_machine_is_erased_as_well() {
-    let _turn = beside_others();
+fn events_spooled_by_another_instance_are_erased_as_well() {
+    let _machine = shared_machine();
     const RUNS: usize = 400;
     let postgres = Postgres::start();
     let proxy = Proxy::start(postgres.socket());
     let near = server(&[("DATABASE_URL", &postgres.url())]);
     let cut_off = server(&[("DATABASE_URL", &postgres.url_by(proxy.port))]);
     report(cut_off.address, "0", Status::Installing);
-    proxy.set(Way::BlackHole);
-    // The first one waits for the database; the others know.
+    proxy.set(Mode::BlackHole);
+    // The first one waits for the database; from then on the outage is known.
     report(cut_off.address, "1", Status::Failed);
     (0..RUNS).for_each(|id| report(cut_off.address, &id.to_string(), Status::Failed));
     assert_eq!(waiting(cut_off.address), (RUNS + 1) as f64);
@@ -84,13 +84,13 @@ fn what_waits_on_another_machine_is_erased_as_well() {
     assert!(!is_known(near.address, "0"));
     thread::scope(|scope| {
         scope.spawn(|| erase_all(&during));
-        proxy.set(Way::Open);
-        settle(&[&cut_off]);
+        proxy.set(Mode::Open);
+        wait_until_drained(&[&cut_off]);
     });
-    settle(&[&near, &cut_off]);
+    wait_until_drained(&[&near, &cut_off]);
     let back: Vec<_> =
         (0..RUNS).filter(|id| is_known(near.address, &id.to_string()) == erased(*id)).collect();
-    assert!(back.is_empty(), "came back, or went with others: {back:?}");
-    let verified = run(&["verify"], &[("DATABASE_URL", &postgres.url())]);
+    assert!(back.is_empty(), "came back, or was erased by mistake: {back:?}");
+    let verified = postgres.verify();
     assert_eq!(verified.code, Some(0), "{verified:?}");
 }

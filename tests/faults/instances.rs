@@ -1,4 +1,4 @@
-//! Several servers on one database: replaced one after the other under load, and fed the same
+//! Several servers on one database: replaced one after the other under load, and sent the same
 //! events at the same time.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,54 +12,44 @@ use telemetry_protocol::Status;
 
 use crate::common::corpus::shuffle;
 use crate::common::http;
-use crate::common::server::{Server, run};
+use crate::common::server::Server;
 use crate::postgres::Postgres;
-use crate::stage::{CLIENTS, Story, beside_others, server, settle};
-use crate::traffic::{Ledger, Manner, Targets, Traffic, body, targets};
+use crate::scenario::{CLIENTS, Scenario, scale, server, wait_until_drained};
+use crate::traffic::{Ledger, OnFailure, Targets, Traffic, body, targets};
 
 /// Longest time that a stop may take.
 const STOP_SECONDS: Duration = Duration::from_secs(20);
 
 #[test]
 fn two_servers_are_replaced_under_load() {
-    let _turn = beside_others();
-    replace("rolling restart", 1, 300);
-}
-
-#[test]
-#[ignore = "takes minutes: make faults"]
-fn full_06_two_servers_are_replaced_under_load() {
-    let _turn = beside_others();
-    replace("06 rolling restart of two instances", 5, 2000);
-}
-
-fn replace(name: &'static str, rounds: usize, events: usize) {
+    let rounds = scale(1, 5);
+    let events = scale(300, 2000);
+    let mut scenario = Scenario::new("rolling restart");
     let postgres = Postgres::start();
     let url = postgres.url();
     let start = || server(&[("DATABASE_URL", &url)]);
     let mut servers = [start(), start()];
     let targets = targets(&servers.each_ref().map(|server| server.address));
-    let mut story = Story::new(name);
-    let traffic = Traffic::start(&targets, CLIENTS, Manner::Retries);
+    let traffic = Traffic::start(&targets, CLIENTS, OnFailure::Retries);
     for round in 0..2 * rounds {
         traffic.wait_for(events);
         let place = round % 2;
         let begun = Instant::now();
-        story.watch(&servers[place]);
+        scenario.sample(&servers[place]);
         stop(&mut servers[place]);
         servers[place] = start();
         set(&targets, place, servers[place].address);
-        story.recovered(begun);
+        scenario.note_recovery(begun);
     }
     traffic.wait_for(events);
-    story.tell(traffic.finish());
-    servers.iter().for_each(|server| story.watch(server));
-    settle(&servers.each_ref());
-    assert_eq!(story.ledger().failed.len(), 0, "{:?}", story.ledger().failed);
-    story.reckon(&postgres.stored(), &run(&["verify"], &[("DATABASE_URL", &url)]));
+    scenario.add(traffic.finish());
+    servers.iter().for_each(|server| scenario.sample(server));
+    wait_until_drained(&servers.each_ref());
+    scenario.assert_all_answered();
+    scenario.assert_nothing_lost(&postgres.stored(), &postgres.verify());
 }
 
-/// In good order, while requests come.
+/// Stops a server gracefully while requests arrive.
 fn stop(server: &mut Server) {
     server.signal(Signal::SIGTERM);
     let status = server.wait(STOP_SECONDS).and_then(|status| status.code());
@@ -71,43 +61,32 @@ fn set(targets: &Targets, place: usize, address: SocketAddr) {
 }
 
 #[test]
-fn two_servers_are_fed_the_same_at_the_same_time() {
-    let _turn = beside_others();
-    feed_twice("two instances", 150);
-}
-
-#[test]
-#[ignore = "takes minutes: make faults"]
-fn full_08_two_servers_are_fed_the_same_at_the_same_time() {
-    let _turn = beside_others();
-    feed_twice("08 two instances, same executions", 3000);
-}
-
-fn feed_twice(name: &'static str, runs: usize) {
+fn two_servers_receive_the_same_events_at_the_same_time() {
+    let runs = scale(150, 3000);
+    let mut scenario = Scenario::new("two instances");
     const STEPS: [Status; 4] = [Status::Installing, Status::Configuring, Status::Failed, Status::Success];
     let postgres = Postgres::start();
     let servers = [(); 2].map(|()| server(&[("DATABASE_URL", &postgres.url())]));
     let addresses = servers.each_ref().map(|server| server.address);
     let mut events: Vec<_> =
         (0..runs).flat_map(|run| STEPS.map(|status| (format!("same-{run}"), status))).collect();
-    let mut story = Story::new(name);
     thread::scope(|scope| {
         let mut feeders = Vec::new();
         for feeder in 0..CLIENTS {
-            // Everyone sends everything, in another order; neighbours at the same time.
+            // Each client sends every event, in an order of its own.
             shuffle(&mut events);
             let (events, addresses) = (events.clone(), &addresses);
             feeders.push(scope.spawn(move || feed(&events, addresses[feeder % 2])));
         }
-        feeders.into_iter().for_each(|feeder| story.tell(feeder.join().expect("no panic")));
+        feeders.into_iter().for_each(|feeder| scenario.add(feeder.join().expect("no panic")));
     });
-    settle(&servers.each_ref());
-    servers.iter().for_each(|server| story.watch(server));
-    assert_eq!(story.ledger().failed.len(), 0, "{:?}", story.ledger().failed);
+    wait_until_drained(&servers.each_ref());
+    servers.iter().for_each(|server| scenario.sample(server));
+    scenario.assert_all_answered();
     let stored = postgres.stored();
     assert_eq!(stored.len(), runs);
     assert!(stored.values().all(|steps| steps[..] == STEPS), "each run has all its steps");
-    story.reckon(&stored, &run(&["verify"], &[("DATABASE_URL", &postgres.url())]));
+    scenario.assert_nothing_lost(&stored, &postgres.verify());
 }
 
 fn feed(events: &[(String, Status)], address: SocketAddr) -> Ledger {

@@ -1,6 +1,6 @@
-//! More than one machine, with what `deploy/` brings: three servers behind HAProxy on a primary and
-//! a replica, which are behind HAProxy as well. A server dies, the replica hangs, the primary dies and
-//! the replica takes its place, while clients report.
+//! Several machines, set up with the files of `deploy/`: three servers behind HAProxy, on a primary and a
+//! replica behind HAProxy. While clients report, a server dies, the replica hangs, and the primary dies and
+//! is replaced by the replica.
 
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
@@ -16,29 +16,29 @@ use sqlx::{Connection, PgConnection};
 
 use crate::common::server::{Server, run, until_within};
 use crate::common::{DataDir, http};
+use crate::deployment::{Cluster, HaProxy, deployed, free_port, pg_bin};
 use crate::postgres::{block_on, stored};
-use crate::programs::{Cluster, HaProxy, deployed, free_port, pg_bin};
-use crate::stage::{CLIENTS, Story, alone, metric, server, settle};
-use crate::traffic::{Manner, Traffic, targets};
+use crate::scenario::{CLIENTS, Scenario, exclusive_machine, metric, server, wait_until_drained};
+use crate::traffic::{OnFailure, Traffic, targets};
 
-/// Checks are programs, and a machine that runs other tests as well starts them late.
+/// HAProxy's checks are programs, which a busy machine starts late.
 fn until(what: &str, done: impl Fn() -> bool) {
     until_within(180, what, done);
 }
 
-/// The programs in front of the two databases.
-struct Way {
+/// HAProxy in front of the two databases.
+struct DatabaseProxy {
     writes: u16,
     reads: u16,
     _proxy: HaProxy,
 }
 
-impl Way {
+impl DatabaseProxy {
     fn start(folder: &Path, one: &Cluster, two: &Cluster) -> Self {
         let check = folder.join("is-primary");
         fs::write(&check, deployed("haproxy/is-primary")).expect("it is ours");
         fs::set_permissions(&check, Permissions::from_mode(0o755)).expect("it is ours");
-        // Debian's psql is a script that looks for clusters first.
+        // Debian's psql is a wrapper that looks for its own clusters first.
         let settings =
             format!("state={}\nPATH={}:$PATH\n", folder.join("timeline").display(), pg_bin().display());
         fs::write(folder.join("is-primary.conf"), settings).expect("it is ours");
@@ -57,12 +57,12 @@ impl Way {
         Self { writes, reads, _proxy: proxy }
     }
 
-    /// The port of the database to which writes are led; `None` if it cannot be reached.
+    /// The port of the database that gets the writes; `None` if there is none.
     fn primary(&self) -> Option<i32> {
         let options = PgConnectOptions::from_str(&Self::url(self.writes)).expect("it is one");
         block_on(async {
             let mut connection = PgConnection::connect_with(&options).await.ok()?;
-            // A check may not have come to it yet: then a replica is taken for a primary.
+            // Until the first check HAProxy takes a replica for a primary.
             let port = "select inet_server_port() where not pg_is_in_recovery()";
             sqlx::query_scalar(port).fetch_optional(&mut connection).await.ok().flatten()
         })
@@ -73,7 +73,7 @@ impl Way {
     }
 }
 
-/// A folder in which the account of PostgreSQL can make its own.
+/// A folder in which the account of PostgreSQL can create its clusters.
 fn folder_for_clusters(folder: &DataDir) -> std::path::PathBuf {
     let path = folder.path();
     fs::create_dir(&path).expect("it is new");
@@ -91,7 +91,8 @@ fn is_known(address: SocketAddr, id: &str) -> bool {
 
 #[test]
 fn several_machines_lose_nothing_when_a_server_and_the_primary_die() {
-    let _turn = alone();
+    let mut scenario = Scenario::on_exclusive_machine("several machines");
+    let _machine = exclusive_machine();
     let data = DataDir::new();
     let folder = folder_for_clusters(&data);
     let mut one = Cluster::primary(&folder);
@@ -102,9 +103,9 @@ fn several_machines_lose_nothing_when_a_server_and_the_primary_die() {
     one.sql("select pg_reload_conf()");
     until("the replica is waited for", || one.sql("select sync_state from pg_stat_replication") == "sync");
 
-    let way = Way::start(&folder, &one, &two);
-    until("the primary is found", || way.primary() == Some(one.port.into()));
-    let (url, read_url) = (Way::url(way.writes), Way::url(way.reads));
+    let proxy = DatabaseProxy::start(&folder, &one, &two);
+    until("the primary is found", || proxy.primary() == Some(one.port.into()));
+    let (url, read_url) = (DatabaseProxy::url(proxy.writes), DatabaseProxy::url(proxy.reads));
     let spools =
         [0, 1, 2].map(|number| folder.join(format!("spool-{number}")).to_string_lossy().into_owned());
     let start = |spool: &String| {
@@ -113,7 +114,7 @@ fn several_machines_lose_nothing_when_a_server_and_the_primary_die() {
     let [first, second, third] = spools.each_ref().map(start);
     let clients: SocketAddr = ([127, 0, 0, 1], free_port()).into();
     let at = [&first, &second, &third].map(|server: &Server| server.address.to_string());
-    let _proxy = HaProxy::start(
+    let _front = HaProxy::start(
         "instances.cfg",
         &[
             ("HTTP", &clients.to_string()),
@@ -124,25 +125,24 @@ fn several_machines_lose_nothing_when_a_server_and_the_primary_die() {
     );
     until("clients are served", || http::get(clients, "/readyz").is_ok_and(|answer| answer.status == 200));
 
-    let mut story = Story::new("several machines");
-    let traffic = Traffic::start(&targets(&[clients]), CLIENTS, Manner::Retries);
+    let traffic = Traffic::start(&targets(&[clients]), CLIENTS, OnFailure::Retries);
     traffic.wait_for(300);
-    // What is written on the primary is read on the replica.
+    // Writes go to the primary, reads to the replica.
     let reading = "select count(*) > 0 from pg_stat_activity where application_name = 'telemetry read'";
     until("a run is read", || is_known(clients, &traffic.first_run()));
     assert_eq!([&one, &two].map(|cluster| cluster.sql(reading)), ["f", "t"].map(str::to_owned));
 
-    story.watch(&first);
+    scenario.sample(&first);
     first.kill();
     traffic.wait_for(300);
 
-    // A commit that the replica does not confirm is none: it would be gone with the primary.
+    // A commit that the replica has not confirmed does not count: it would be lost with the primary.
     two.signal_all(Signal::SIGSTOP);
     let spooling = |server: &Server| metric(server.address, "telemetry_spooling") == Some(1.0);
     until("events are spooled", || spooling(&second) && spooling(&third));
     traffic.wait_for(100);
     two.signal_all(Signal::SIGCONT);
-    settle(&[&second, &third]);
+    wait_until_drained(&[&second, &third]);
 
     traffic.wait_for(300);
     one.kill();
@@ -150,46 +150,45 @@ fn several_machines_lose_nothing_when_a_server_and_the_primary_die() {
     until("events are spooled", || spooling(&second) && spooling(&third));
     traffic.wait_for(300);
     two.promote();
-    settle(&[&second, &third]);
-    story.recovered(begun);
+    scenario.wait_for_recovery(begun, &[&second, &third]);
     traffic.wait_for(300);
-    story.tell(traffic.finish());
-    settle(&[&second, &third]);
+    scenario.add(traffic.finish());
+    wait_until_drained(&[&second, &third]);
 
-    // What the server that was killed may have kept.
+    // The killed server may have events in its spool.
     let again = start(&spools[0]);
-    settle(&[&again]);
+    wait_until_drained(&[&again]);
     for server in [&second, &third, &again] {
-        story.watch(server);
+        scenario.sample(server);
     }
-    assert_eq!(story.ledger().failed.len(), 0, "{:?}", story.ledger().failed);
-    assert!(story.spooled() > 0.0);
+    scenario.assert_all_answered();
+    assert!(scenario.spooled() > 0.0);
     let options = PgConnectOptions::from_str(&url).expect("it is one");
-    story.reckon(&stored(&options), &run(&["verify"], &[("DATABASE_URL", &url)]));
+    scenario.assert_nothing_lost(&stored(&options), &run(&["verify"], &[("DATABASE_URL", &url)]));
     assert_eq!(two.sql("select pg_is_in_recovery()"), "f");
 }
 
 #[test]
 fn a_primary_that_comes_back_after_a_failover_is_not_written_to() {
-    let _turn = alone();
+    let _machine = exclusive_machine();
     let data = DataDir::new();
     let folder = folder_for_clusters(&data);
     let one = Cluster::primary(&folder);
     one.sql("create role telemetry login");
     one.sql("create database telemetry owner telemetry");
     let two = Cluster::replica(&folder, &one);
-    let way = Way::start(&folder, &one, &two);
-    until("the primary is found", || way.primary() == Some(one.port.into()));
-    // It does not answer; nobody knows whether it is gone.
+    let proxy = DatabaseProxy::start(&folder, &one, &two);
+    until("the primary is found", || proxy.primary() == Some(one.port.into()));
+    // It does not answer, and may or may not be gone.
     one.signal(Signal::SIGSTOP);
     two.promote();
-    until("the new one is found", || way.primary() == Some(two.port.into()));
+    until("the new one is found", || proxy.primary() == Some(two.port.into()));
     one.signal(Signal::SIGCONT);
     until("the old one answers", || one.try_sql("select 1").is_some());
     two.signal(Signal::SIGSTOP);
-    // Rather none than that one: the way is closed when the checks have seen it.
-    until("the new one is missed", || way.primary().is_none());
+    // No primary is better than the old one: HAProxy has none once its checks have failed.
+    until("the new one is missed", || proxy.primary().is_none());
     two.signal(Signal::SIGCONT);
-    until("the new one is found again", || way.primary() == Some(two.port.into()));
-    assert_eq!(one.sql("select pg_is_in_recovery()"), "f", "it took itself for the primary all the time");
+    until("the new one is found again", || proxy.primary() == Some(two.port.into()));
+    assert_eq!(one.sql("select pg_is_in_recovery()"), "f", "it believed all along that it was the primary");
 }

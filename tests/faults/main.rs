@@ -1,21 +1,21 @@
-//! Nothing acknowledged is ever lost: real processes, real faults, and clients that remember what
-//! was answered 2xx. Each test ends with every answered event in the database, exactly once in
-//! effect, and `verify` clean.
+//! No acknowledged event is lost: real processes, real faults, and clients that remember which events
+//! were answered 2xx. Each test ends with every answered event in the database, counted once, and a
+//! clean `verify`.
 //!
-//! The quick tests run with all others. `make faults` runs the `full_` ones, FAULT_ROUNDS times.
-//! Each prints a line with its figures.
+//! `make test` runs each fault once, under few events. `make faults` sets `FAULTS=full`, which repeats the
+//! faults under many, FAULT_ROUNDS times. Each test prints a line with its figures.
 
 #[path = "../it/common/mod.rs"]
 mod common;
 
 mod crashes;
+mod deployment;
 mod disks;
 mod erasing;
 mod instances;
 mod machines;
 mod postgres;
-mod programs;
 mod proxy;
 mod refusals;
-mod stage;
+mod scenario;
 mod traffic;

@@ -1,4 +1,4 @@
-//! A PostgreSQL that is not the server's own: stopped, started, killed and questioned by the test.
+//! A PostgreSQL that the test stops, starts, kills and queries.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use telemetry_server::store::database::connect::embedded_options;
 use telemetry_server::store::database::embedded::{Cluster, Embedded, Endpoint, Settings, start_or_attach};
 
 use crate::common::DataDir;
-use crate::common::server::until;
+use crate::common::server::{Finished, run, until};
 
 pub(crate) struct Postgres {
     settings: Settings,
@@ -28,7 +28,7 @@ impl Postgres {
         Self { _folder: Some(folder), ..Self::start_in(settings) }
     }
 
-    /// In a folder that is the test's.
+    /// Starts it in a folder that belongs to the test.
     pub(crate) fn start_in(settings: Settings) -> Self {
         let embedded = Embedded::start(&settings).expect("PostgreSQL starts");
         let endpoint = embedded.endpoint().clone();
@@ -40,7 +40,7 @@ impl Postgres {
         format!("postgres://{user}@localhost/{database}?host={}", socket_dir.display())
     }
 
-    /// The same over TCP, for a server behind a proxy.
+    /// The same over TCP, through a proxy on `port`.
     pub(crate) fn url_by(&self, port: u16) -> String {
         let Endpoint { user, database, .. } = &self.endpoint;
         format!("postgres://{user}@127.0.0.1:{port}/{database}?sslmode=disable")
@@ -58,7 +58,7 @@ impl Postgres {
         self.embedded = Some(Embedded::start(&self.settings).expect("PostgreSQL starts"));
     }
 
-    /// Its supervisor starts it again.
+    /// Kills it and returns when its supervisor has started it again.
     pub(crate) fn kill(&self) {
         let running = || self.embedded.as_ref().and_then(Embedded::postmaster_pid);
         until("PostgreSQL runs", || running().is_some());
@@ -71,13 +71,18 @@ impl Postgres {
         execute(&embedded_options(&self.endpoint), statement).expect("it runs");
     }
 
+    /// What `verify` says of the database.
+    pub(crate) fn verify(&self) -> Finished {
+        run(&["verify"], &[("DATABASE_URL", &self.url())])
+    }
+
     /// Which steps of which runs are stored, by key.
     pub(crate) fn stored(&self) -> BTreeMap<uuid::Uuid, Vec<Status>> {
         stored(&embedded_options(&self.endpoint))
     }
 }
 
-/// The database of a server with a cluster of its own.
+/// Which steps of which runs a server with an embedded cluster has stored, by key.
 pub(crate) fn stored_by(data: &DataDir) -> BTreeMap<uuid::Uuid, Vec<Status>> {
     match start_or_attach(&data.settings()).expect("it runs") {
         Cluster::Running(endpoint) => stored(&embedded_options(&endpoint)),
@@ -85,7 +90,10 @@ pub(crate) fn stored_by(data: &DataDir) -> BTreeMap<uuid::Uuid, Vec<Status>> {
     }
 }
 
-/// Runs a statement, if the database can be reached.
+/// Runs a statement.
+///
+/// # Errors
+/// Any error from the database.
 pub(crate) fn execute(options: &PgConnectOptions, statement: &str) -> sqlx::Result<()> {
     block_on(async {
         let mut connection = PgConnection::connect_with(options).await?;
@@ -106,8 +114,8 @@ pub(crate) fn stored(options: &PgConnectOptions) -> BTreeMap<uuid::Uuid, Vec<Sta
             .expect("it runs");
         assert_eq!(counted, Some(rows.len() as i64), "each run is counted once");
         let steps = |row: &sqlx::postgres::PgRow| {
-            let told = (1..).zip(Status::ALL).filter(|(column, _)| row.get::<bool, _>(*column));
-            told.map(|(_, status)| status).collect()
+            let reported = (1..).zip(Status::ALL).filter(|(column, _)| row.get::<bool, _>(*column));
+            reported.map(|(_, status)| status).collect()
         };
         rows.iter().map(|row| (row.get(0), steps(row))).collect()
     })

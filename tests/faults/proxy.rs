@@ -1,4 +1,4 @@
-//! A way to PostgreSQL that a test can spoil: it swallows what comes, or refuses.
+//! A proxy in front of PostgreSQL that swallows bytes or refuses connections when a test says so.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,57 +9,57 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// What happens to bytes and to new connections.
+/// How the proxy treats bytes and new connections.
 #[derive(Clone, Copy, PartialEq)]
 #[repr(u8)]
-pub(crate) enum Way {
+pub(crate) enum Mode {
     /// They pass.
     Open,
-    /// Bytes vanish, connections are accepted; nobody is ever told.
+    /// Connections are accepted and their bytes dropped, without a reset.
     BlackHole,
-    /// Every other new connection is told that there are too many (SQLSTATE 53300).
+    /// Every other new connection is refused with SQLSTATE 53300, too many connections.
     TooMany,
 }
 
 pub(crate) struct Proxy {
     pub(crate) port: u16,
-    way: Arc<AtomicU8>,
+    mode: Arc<AtomicU8>,
     /// Connections that were refused.
     refused: Arc<AtomicUsize>,
     ended: Arc<AtomicBool>,
 }
 
-/// How often a thread looks whether the way has changed.
-const LOOK: Duration = Duration::from_millis(20);
-/// The answer of a server that is full: an ErrorResponse of the protocol of PostgreSQL.
+/// How often a thread checks the mode.
+const POLL: Duration = Duration::from_millis(20);
+/// An `ErrorResponse` of the PostgreSQL protocol, without its type and length.
 const TOO_MANY: &[u8] = b"SFATAL\0VFATAL\0C53300\0Msorry, too many clients already\0\0";
 
 impl Proxy {
     pub(crate) fn start(socket: PathBuf) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
-        let (way, refused, ended) = <(Arc<AtomicU8>, Arc<AtomicUsize>, Arc<AtomicBool>)>::default();
+        let (mode, refused, ended) = <(Arc<AtomicU8>, Arc<AtomicUsize>, Arc<AtomicBool>)>::default();
         let proxy =
-            Self { port, way: Arc::clone(&way), refused: Arc::clone(&refused), ended: Arc::clone(&ended) };
+            Self { port, mode: Arc::clone(&mode), refused: Arc::clone(&refused), ended: Arc::clone(&ended) };
         thread::spawn(move || {
             for (number, client) in listener.incoming().map_while(Result::ok).enumerate() {
                 if ended.load(Ordering::Relaxed) {
                     return;
                 }
-                if way.load(Ordering::Relaxed) == Way::TooMany as u8 && number % 2 == 0 {
+                if mode.load(Ordering::Relaxed) == Mode::TooMany as u8 && number % 2 == 0 {
                     refused.fetch_add(1, Ordering::Relaxed);
                     thread::spawn(move || drop(refuse(client)));
                     continue;
                 }
-                let (way, ended, socket) = (Arc::clone(&way), Arc::clone(&ended), socket.clone());
-                thread::spawn(move || drop(pass(client, &socket, &way, &ended)));
+                let (mode, ended, socket) = (Arc::clone(&mode), Arc::clone(&ended), socket.clone());
+                thread::spawn(move || drop(pass(client, &socket, &mode, &ended)));
             }
         });
         proxy
     }
 
-    pub(crate) fn set(&self, way: Way) {
-        self.way.store(way as u8, Ordering::Relaxed);
+    pub(crate) fn set(&self, mode: Mode) {
+        self.mode.store(mode as u8, Ordering::Relaxed);
     }
 
     pub(crate) fn refused(&self) -> usize {
@@ -70,7 +70,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
-        // So that it looks.
+        // Wakes the accept loop.
         let _ = TcpStream::connect(("127.0.0.1", self.port));
     }
 }
@@ -82,28 +82,33 @@ fn refuse(mut client: TcpStream) -> io::Result<()> {
     client.write_all(&[b"E", &length[..], TOO_MANY].concat())
 }
 
-/// Carries bytes both ways until one end closes.
-fn pass(client: TcpStream, socket: &PathBuf, way: &Arc<AtomicU8>, ended: &Arc<AtomicBool>) -> io::Result<()> {
+/// Copies bytes in both directions until one end closes.
+fn pass(
+    client: TcpStream,
+    socket: &PathBuf,
+    mode: &Arc<AtomicU8>,
+    ended: &Arc<AtomicBool>,
+) -> io::Result<()> {
     client.set_nodelay(true)?;
-    while way.load(Ordering::Relaxed) == Way::BlackHole as u8 && !ended.load(Ordering::Relaxed) {
-        thread::sleep(LOOK);
+    while mode.load(Ordering::Relaxed) == Mode::BlackHole as u8 && !ended.load(Ordering::Relaxed) {
+        thread::sleep(POLL);
     }
     let server = UnixStream::connect(socket)?;
-    client.set_read_timeout(Some(LOOK))?;
-    server.set_read_timeout(Some(LOOK))?;
+    client.set_read_timeout(Some(POLL))?;
+    server.set_read_timeout(Some(POLL))?;
     let (from, to) = (client.try_clone()?, server.try_clone()?);
-    let (other_way, other_ended) = (Arc::clone(way), Arc::clone(ended));
-    let back = thread::spawn(move || carry(server, client, &other_way, &other_ended));
-    let there = carry(from, to, way, ended);
+    let (other_way, other_ended) = (Arc::clone(mode), Arc::clone(ended));
+    let back = thread::spawn(move || copy(server, client, &other_way, &other_ended));
+    let there = copy(from, to, mode, ended);
     let _ = back.join();
     there
 }
 
-/// One direction. What is swallowed once is gone for ever, and the connection with it.
-fn carry(
+/// Copies one direction. After dropping bytes once, the connection forwards nothing any more.
+fn copy(
     mut from: impl Read + Close,
     mut to: impl Write + Close,
-    way: &AtomicU8,
+    mode: &AtomicU8,
     ended: &AtomicBool,
 ) -> io::Result<()> {
     let (mut buffer, mut is_lost) = (vec![0; 64 << 10], false);
@@ -111,7 +116,7 @@ fn carry(
         match from.read(&mut buffer) {
             Ok(0) => break,
             Ok(length) => {
-                is_lost |= way.load(Ordering::Relaxed) == Way::BlackHole as u8;
+                is_lost |= mode.load(Ordering::Relaxed) == Mode::BlackHole as u8;
                 if !is_lost {
                     to.write_all(&buffer[..length])?;
                 }

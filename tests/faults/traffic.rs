@@ -1,4 +1,4 @@
-//! Clients that report runs from start to end, and remember what was answered.
+//! Clients that report runs from start to end and remember which events were answered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -12,27 +12,27 @@ use telemetry_protocol::Status;
 use crate::common::http;
 use crate::common::server::until;
 
-/// What is reported of a run, one event each. Not every run gets to its end.
+/// The events of a run. Not every run gets to its end.
 const STEPS: [Status; 4] = [Status::Installing, Status::Validation, Status::Configuring, Status::Success];
-/// Tries of a client that retries, and its pause between two.
+/// Attempts of a client that retries, and the pause between two.
 const TRIES: usize = 40;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The servers that take requests now. A client goes from one to the next as a proxy would.
+/// The servers that take requests now. A client goes round them, as a proxy would.
 pub(crate) type Targets = Arc<Mutex<Vec<SocketAddr>>>;
 
 pub(crate) fn targets(addresses: &[SocketAddr]) -> Targets {
     Arc::new(Mutex::new(addresses.to_vec()))
 }
 
-/// What happened to the events of the runs.
+/// What the clients sent, and what was answered.
 #[derive(Default)]
 pub(crate) struct Ledger {
-    /// Every run that was sent, with the steps that were sent and those that were answered 2xx.
+    /// For each run the steps that were sent, and those that were answered 2xx.
     pub(crate) runs: BTreeMap<String, (BTreeSet<Status>, BTreeSet<Status>)>,
     pub(crate) requests: usize,
     pub(crate) answered: usize,
-    /// Requests that were given up, in words.
+    /// Requests that were given up, by reason.
     pub(crate) failed: BTreeMap<String, usize>,
     /// Longest time to any answer.
     pub(crate) slowest: Duration,
@@ -53,29 +53,29 @@ impl Ledger {
         self.slowest = self.slowest.max(other.slowest);
     }
 
-    /// How many requests ended in a failure of this kind.
+    /// Number of requests that failed for reasons that contain `kind`.
     pub(crate) fn failures(&self, kind: &str) -> usize {
         self.failed.iter().filter(|(reason, _)| reason.contains(kind)).map(|(_, count)| count).sum()
     }
 }
 
-/// How clients behave.
+/// What a client does with an event that was not answered 2xx.
 #[derive(Clone, Copy)]
-pub(crate) enum Manner {
-    /// What is not answered 2xx is given up.
+pub(crate) enum OnFailure {
+    /// Gives it up.
     GivesUp,
-    /// Sends again, to the next server.
+    /// Sends it again, to the next server.
     Retries,
 }
 
-/// Runs of all clients of this process, so that no two have the same id.
+/// Number of the next run in this process, so that no two have the same id.
 static RUNS: AtomicU64 = AtomicU64::new(0);
 
 fn id_of(run: u64) -> String {
     format!("fault-{run}")
 }
 
-/// Clients at work.
+/// Clients that are sending.
 pub(crate) struct Traffic {
     first_run: u64,
     threads: Vec<JoinHandle<Ledger>>,
@@ -85,7 +85,7 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    pub(crate) fn start(targets: &Targets, clients: usize, manner: Manner) -> Self {
+    pub(crate) fn start(targets: &Targets, clients: usize, manner: OnFailure) -> Self {
         let (answered, refused) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let stop = Arc::new(AtomicBool::new(false));
         let first_run = RUNS.load(Ordering::Relaxed);
@@ -103,24 +103,24 @@ impl Traffic {
         Self { first_run, threads: threads.collect(), answered, refused, stop }
     }
 
-    /// The id of its first run, if nobody else reports.
+    /// The id of its first run, if no other traffic is sending.
     pub(crate) fn first_run(&self) -> String {
         id_of(self.first_run)
     }
 
-    /// Returns when so many more requests were answered 2xx.
+    /// Returns when `more` further requests were answered 2xx.
     pub(crate) fn wait_for(&self, more: usize) {
         let wanted = self.answered.load(Ordering::Relaxed) + more;
         until("requests are answered", || self.answered.load(Ordering::Relaxed) >= wanted);
     }
 
-    /// Returns when so many more requests were not answered 2xx.
+    /// Returns when `more` further requests were not answered 2xx.
     pub(crate) fn wait_for_refusals(&self, more: usize) {
         let wanted = self.refused.load(Ordering::Relaxed) + more;
         until("requests are refused", || self.refused.load(Ordering::Relaxed) >= wanted);
     }
 
-    /// Ends the work.
+    /// Stops the clients.
     pub(crate) fn finish(self) -> Ledger {
         self.stop.store(true, Ordering::Relaxed);
         let mut ledger = Ledger::default();
@@ -131,7 +131,7 @@ impl Traffic {
 
 struct Client {
     targets: Targets,
-    manner: Manner,
+    manner: OnFailure,
     answered: Arc<AtomicUsize>,
     refused: Arc<AtomicUsize>,
     ledger: Ledger,
@@ -158,10 +158,10 @@ impl Client {
         self.ledger
     }
 
-    /// Whether it was answered 2xx.
+    /// Sends an event. Returns whether it was answered 2xx.
     fn report(&mut self, id: &str, status: Status) -> bool {
         let body = body(id, status);
-        let tries = if matches!(self.manner, Manner::Retries) { TRIES } else { 1 };
+        let tries = if matches!(self.manner, OnFailure::Retries) { TRIES } else { 1 };
         let mut reason = String::new();
         for attempt in 0..tries {
             let target = {
@@ -189,7 +189,7 @@ impl Client {
                 Err(error) => format!("{:?}", error.kind()),
             };
             self.refused.fetch_add(1, Ordering::Relaxed);
-            // Not to keep the processor from the server that comes back.
+            // Leaves the processor to the server that is starting again.
             thread::sleep(if tries > 1 { PAUSE } else { PAUSE / 10 });
         }
         self.ledger.requests += 1;

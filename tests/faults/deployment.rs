@@ -1,5 +1,5 @@
-//! Programs that a deployment on several machines consists of besides the server: PostgreSQL as a
-//! distribution runs it, and HAProxy. They end with the value, and with the thread that started them.
+//! The other programs of a deployment on several machines: PostgreSQL as a distribution runs it, and
+//! HAProxy. They end when the value is dropped, and with the thread that started them.
 
 use std::fs;
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ use crate::common::server::until;
 
 const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy");
 
-/// A port of this machine that nobody uses now.
+/// A port that is free at the moment.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("it is bound").port()
 }
@@ -30,8 +30,8 @@ pub(crate) fn pg_bin() -> PathBuf {
     PathBuf::from(found.trim())
 }
 
-/// A command of the account that runs PostgreSQL, which does not run as root. It gets SIGKILL with the
-/// thread that starts it.
+/// A command that runs as the account of PostgreSQL, since that refuses to run as root. It gets SIGKILL
+/// when the thread that starts it ends.
 fn as_postgres(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]);
@@ -58,7 +58,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// A new one, below a folder that the account of PostgreSQL may write to.
+    /// Creates one below a folder that the account of PostgreSQL may write to.
     pub(crate) fn primary(parent: &Path) -> Self {
         let folder = parent.join("one");
         let options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"];
@@ -69,7 +69,7 @@ impl Cluster {
         Self::start(folder)
     }
 
-    /// A replica, made as on a machine of its own.
+    /// Creates a replica with the script of `deploy/`.
     pub(crate) fn replica(parent: &Path, primary: &Self) -> Self {
         let folder = parent.join("two");
         let script = deployed("replica/setup");
@@ -101,7 +101,7 @@ impl Cluster {
         cluster
     }
 
-    /// Where it is, for libpq.
+    /// Its connection string for libpq.
     pub(crate) fn connection(&self) -> String {
         format!("host=127.0.0.1 port={} user=postgres dbname=postgres", self.port)
     }
@@ -117,7 +117,7 @@ impl Cluster {
         done.status.success().then(|| String::from_utf8_lossy(&done.stdout).trim().to_owned())
     }
 
-    /// By the script for that.
+    /// Promotes it with the script of `deploy/`.
     pub(crate) fn promote(&self) {
         let script = deployed("replica/promote");
         succeed(
@@ -125,7 +125,7 @@ impl Cluster {
         );
     }
 
-    /// Ends it with a signal that it cannot see coming.
+    /// Kills it with SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.signal(Signal::SIGKILL);
         let ended = self.process.wait().expect("it is our child");
@@ -136,7 +136,7 @@ impl Cluster {
         let _ = kill(Pid::from_raw(self.process.id().cast_signed()), signal);
     }
 
-    /// To all its processes.
+    /// Sends a signal to all its processes.
     pub(crate) fn signal_all(&self, signal: Signal) {
         let postmaster = self.process.id();
         let children = fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children"));
@@ -152,7 +152,7 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         if matches!(self.process.try_wait(), Ok(None)) {
             self.signal_all(Signal::SIGCONT);
-            // At once, without a checkpoint.
+            // Immediate shutdown, without a checkpoint.
             self.signal(Signal::SIGQUIT);
             let _ = self.process.wait();
         }
@@ -163,14 +163,14 @@ impl Drop for Cluster {
 pub(crate) struct HaProxy(Child);
 
 impl HaProxy {
-    /// As root or as whoever runs the test; the checks are run by the same.
+    /// Runs as the user of the test, as do the checks.
     pub(crate) fn start(file: &str, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", "haproxy", "-db", "-q", "-f"]);
         command.arg(Path::new(DEPLOY).join("haproxy").join(file));
         let path = "/usr/sbin:/usr/bin:/sbin:/bin";
         command.env_clear().env("PATH", path).envs(variables.iter().copied());
-        // What it complains about belongs into the output of the test.
+        // Its complaints belong in the output of the test.
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         Self(process.expect("HAProxy is installed: scripts/setup test"))
     }
