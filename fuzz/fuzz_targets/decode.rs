@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use telemetry_server::ingest::identity::IdKey;
 use telemetry_server::ingest::normalise::Route;
 use telemetry_server::ingest::pipeline::read_event;
-use telemetry_server::ingest::scrub::MAX_ERROR_BYTES;
+use telemetry_server::ingest::reported::MAX_ERROR_BYTES;
 
 const ROUTES: [Route; 5] =
     [Route::Telemetry, Route::Upload, Route::DevUpload, Route::UpdateStatus, Route::DevUpdateStatus];

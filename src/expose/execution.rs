@@ -6,7 +6,8 @@ use telemetry_protocol::exit_code::explain;
 use telemetry_protocol::{Generation, Outcome, Status};
 use utoipa::ToSchema;
 
-use crate::ingest::execution::{Execution, Facts, Reported};
+use crate::ingest::execution::Execution;
+use crate::ingest::reported::{Facts, Reported};
 use crate::ingest::text::Text;
 use crate::store::read::models::CommonModels;
 

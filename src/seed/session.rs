@@ -8,8 +8,9 @@ use telemetry_protocol::exit_code::explain;
 use telemetry_protocol::{Generation, Status};
 use uuid::Uuid;
 
-use crate::ingest::execution::{Execution, Facts, Reported};
+use crate::ingest::execution::Execution;
 use crate::ingest::identity::RunKey;
+use crate::ingest::reported::{Facts, Reported};
 use crate::ingest::scrub::scrub_facts;
 use crate::ingest::text::Text;
 use crate::seed::Plan;

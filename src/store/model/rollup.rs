@@ -7,7 +7,8 @@ use chrono::{DateTime, NaiveDate, Timelike, Utc};
 use telemetry_protocol::Outcome;
 use telemetry_protocol::exit_code::{Category, classification_fingerprint};
 
-use crate::ingest::execution::{Execution, Reported};
+use crate::ingest::execution::Execution;
+use crate::ingest::reported::Reported;
 use crate::ingest::text::Text;
 
 mod size;

@@ -8,8 +8,9 @@ use sqlx::{Decode, Postgres, Type};
 use telemetry_protocol::{Generation, Status};
 use uuid::Uuid;
 
-use crate::ingest::execution::{Execution, Facts, Reported, with_facts};
+use crate::ingest::execution::Execution;
 use crate::ingest::identity::RunKey;
+use crate::ingest::reported::{Facts, Reported, with_facts};
 use crate::ingest::text::Text;
 
 impl Type<Postgres> for Text {

@@ -20,7 +20,8 @@ use chrono::Utc;
 use sqlx::PgPool;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use crate::ingest::execution::{Execution, Reported};
+use crate::ingest::execution::Execution;
+use crate::ingest::reported::Reported;
 use crate::ingest::validate::CleanEvent;
 use crate::metrics::Metrics;
 use crate::store::database::pools::Patience;

@@ -6,8 +6,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use telemetry_protocol::{Generation, Status};
-use telemetry_server::ingest::execution::{Execution, Facts, Reported};
+use telemetry_server::ingest::execution::Execution;
 use telemetry_server::ingest::identity::RunKey;
+use telemetry_server::ingest::reported::{Facts, Reported};
 use telemetry_server::ingest::text::Text;
 use uuid::Uuid;
 

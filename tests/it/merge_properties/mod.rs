@@ -17,7 +17,8 @@ use proptest::collection::vec;
 use proptest::sample::select;
 use sqlx::{AssertSqlSafe, Column, Connection, Executor, PgConnection, SqlSafeStr, Statement};
 use telemetry_protocol::Status;
-use telemetry_server::ingest::execution::{Execution, Facts, Reported};
+use telemetry_server::ingest::execution::Execution;
+use telemetry_server::ingest::reported::{Facts, Reported};
 use telemetry_server::store::keep::recount::{rebuild, verify};
 use telemetry_server::store::write::merge::{Known, Merged, join_events, merge};
 
