@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use telemetry_server::ingest::identity::IdKey;
 use telemetry_server::ingest::normalise::Route;
 use telemetry_server::ingest::pipeline::read_event;
-use telemetry_server::ingest::scrub::MAX_ERROR_BYTES;
+use telemetry_server::ingest::reported::MAX_ERROR_BYTES;
 
 const ROUTES: [Route; 5] =
     [Route::Telemetry, Route::Upload, Route::DevUpload, Route::UpdateStatus, Route::DevUpdateStatus];
@@ -18,7 +18,7 @@ fuzz_target!(|body: &[u8]| {
         if let Ok(accepted) = read_event(body, route, DateTime::UNIX_EPOCH, &ids) {
             let run = accepted.event.execution();
             assert!(run.facts.error.get().is_none_or(|text| text.len() <= MAX_ERROR_BYTES && !text.contains('\0')));
-            assert_eq!(run.signature, run.clone().signed().signature);
+            assert_eq!(run.signature, run.clone().with_signature().signature);
             // Joined with itself it stays what it is.
             let mut twice = run.clone();
             twice.join(run);

@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::ingest::batch::BatchError;
+use crate::ingest::bulk::BulkError;
 use crate::ingest::rejection::Rejection;
 use crate::limit::limits::Kind;
 use crate::store::write::writer::WriteError;
@@ -23,7 +23,7 @@ pub enum ApiError {
     Rejected(#[from] Rejection),
     /// A body of many events cannot be taken apart.
     #[error("{0}")]
-    Batch(#[from] BatchError),
+    Batch(#[from] BulkError),
     /// The event was not stored, now.
     #[error("{0}")]
     NotWritten(#[from] WriteError),
@@ -178,9 +178,9 @@ impl From<sqlx::Error> for ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Batch(BatchError::TooLong | BatchError::TooMany) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Batch(BulkError::TooLong | BulkError::TooMany) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Rejected(_)
-            | Self::Batch(BatchError::Compression | BatchError::Unreadable)
+            | Self::Batch(BulkError::Compression | BulkError::Unreadable)
             | Self::BadParameter { .. }
             | Self::UnreadableQuery
             | Self::BodyBroken => StatusCode::BAD_REQUEST,

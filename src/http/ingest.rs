@@ -12,7 +12,7 @@ use serde::Serialize;
 use telemetry_protocol::Generation;
 
 use crate::http::error::{ApiError, ErrorBody};
-use crate::ingest::batch::{self, Encoding, MAX_BATCH_BYTES, decompress};
+use crate::ingest::bulk::{self, Encoding, MAX_BATCH_BYTES, decompress};
 use crate::ingest::normalise::Route;
 use crate::ingest::pipeline::{Accepted, read_event_in_stages};
 use crate::limit::limits::Kind;
@@ -81,7 +81,7 @@ pub async fn accept_batch(
     let body = receive(&request, payload, MAX_BATCH_BYTES, &state).await.map_err(refused)?;
     let body = web::block(move || decompress(&body, encoding).map(Cow::into_owned)).await;
     let body = body.map_err(|_| refused(ApiError::Internal))?.map_err(|error| refused(error.into()))?;
-    let events = batch::events(&body).map_err(|error| refused(error.into()))?;
+    let events = bulk::split(&body).map_err(|error| refused(error.into()))?;
 
     let (state, begun) = (state.get_ref(), Instant::now());
     let results = stream::iter(events).map(|event| async move {

@@ -12,7 +12,7 @@ use crate::http::{
     admin, aggregates, dashboard, exit_codes, health, ingest, insight, issues, legacy, openapi, records,
     regressions, runs, scrape, signatures,
 };
-use crate::ingest::batch::MAX_BATCH_BYTES;
+use crate::ingest::bulk::MAX_BATCH_BYTES;
 use crate::ingest::normalise::Route;
 use crate::state::AppState;
 

@@ -1,10 +1,10 @@
-//! Bytes to fields: strict JSON first, the tolerant reader where that fails.
+//! Decodes bytes into fields: strict JSON first, then the tolerant reader.
 
 use crate::ingest::rejection::Rejection;
 use crate::ingest::repair::repair;
 use crate::ingest::rescue::{Decoded, Rescues};
 
-/// Reads one body. The content type does not matter: curl's default says form.
+/// Decodes one body. The content type is ignored, because curl declares a form by default.
 ///
 /// # Errors
 /// [`Rejection::EmptyBody`], [`Rejection::NotAnObject`] or [`Rejection::Unreadable`].
@@ -28,7 +28,7 @@ mod tests {
     use telemetry_protocol::wire::RawEvent;
 
     #[test]
-    fn what_is_no_object_is_named() {
+    fn a_body_that_is_no_object_is_rejected_with_its_reason() {
         assert_eq!(decode(b""), Err(Rejection::EmptyBody));
         assert_eq!(decode(b" \n"), Err(Rejection::EmptyBody));
         for body in [&b"[1]"[..], b"3", b"hello", b"\0\0", b"a=b&c=d", b"\xff\xfe"] {
@@ -39,12 +39,12 @@ mod tests {
     }
 
     #[test]
-    fn an_object_without_our_fields_is_read_and_left_to_the_next_stages() {
+    fn an_object_without_known_fields_decodes_to_an_empty_event() {
         assert_eq!(decode(br#"{"test": "payload"}"#).map(|d| d.event), Ok(RawEvent::default()));
     }
 
     #[test]
-    fn nesting_without_end_costs_one_pass_and_keeps_the_rest() {
+    fn deep_nesting_costs_one_pass_and_keeps_the_other_fields() {
         let deep = format!(r#"{{"a":{}{},"nsapp":"x"}}"#, "[".repeat(50_000), "]".repeat(50_000));
         let decoded = decode(deep.as_bytes()).map(|d| d.event.nsapp.into_text());
         assert_eq!(decoded, Ok(Some("x".into())));

@@ -1,7 +1,7 @@
-//! Run ids as they are stored: only as a keyed hash.
+//! Keyed hashes of run ids.
 //!
-//! Whoever knows the id of a run may report on it and read it. What is stored, published or
-//! dumped must therefore not be usable as an id.
+//! The id of a run authorises its holder to report on the run, to read it and to erase it. The server
+//! therefore stores and publishes only hashes, which cannot be used as ids.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
 
-/// The first 128 bits of HMAC-SHA-256 over a run id: the key of an execution or a session.
+/// The key of an execution or a session: the first 128 bits of the HMAC-SHA-256 of its id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunKey(pub Uuid);
 
@@ -19,7 +19,7 @@ impl fmt::Debug for RunKey {
     }
 }
 
-/// The server's secret behind every [`RunKey`]. All instances on one database share it.
+/// The secret that turns ids into [`RunKey`]s. All instances on one database share it.
 #[derive(Clone)]
 pub struct IdKey(Hmac<Sha256>);
 
@@ -30,7 +30,7 @@ impl fmt::Debug for IdKey {
 }
 
 impl IdKey {
-    /// Takes a secret of any length (HMAC pads or hashes it).
+    /// Uses a secret of any length; HMAC pads or hashes it.
     #[must_use]
     pub fn new(secret: &[u8]) -> Self {
         let mut block = [0_u8; 64];
@@ -43,7 +43,7 @@ impl IdKey {
         Self(Hmac::new(&block.into()))
     }
 
-    /// The key under which a run is stored.
+    /// The key under which the run with this id is stored.
     #[must_use]
     pub fn run_key(&self, id: &str) -> RunKey {
         let digest = self.0.clone().chain_update(id.as_bytes()).finalize().into_bytes();
@@ -59,7 +59,7 @@ mod tests {
 
     /// Test case 2 of RFC 4231.
     #[test]
-    fn it_is_hmac_sha_256() {
+    fn the_key_is_an_hmac_sha_256() {
         let key = IdKey::new(b"Jefe").run_key("what do ya want for nothing?");
         assert_eq!(key.0.simple().to_string(), "5bdcc146bf60754e6a042426089575c7");
     }
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn another_secret_gives_another_key_and_none_is_printed() {
+    fn secrets_give_different_keys_and_debug_output_hides_both() {
         assert_ne!(IdKey::new(b"a").run_key("x"), IdKey::new(b"b").run_key("x"));
         let printed = format!("{:?} {:?}", IdKey::new(b"a"), IdKey::new(b"a").run_key("x"));
         assert_eq!(printed, "IdKey(..) RunKey(..)");

@@ -1,28 +1,36 @@
-//! Every generation to one [`Event`]: words are folded, fillers (`0`, `""`, `none`) become what
-//! they mean, namely nothing, and a field that makes no sense is dropped without its event.
+//! Turns the fields of any client generation into one [`Event`].
+//!
+//! Words are folded, and fillers (`0`, `""`, `none`) become absent. A field without a usable value is
+//! dropped; the rest of its event is kept.
 
 use chrono::{DateTime, Utc};
 use telemetry_protocol::exit_code::code_from_text;
 use telemetry_protocol::wire::{RawEvent, Scalar};
 use telemetry_protocol::{Generation, Status};
+use validator::{Validate, ValidationError};
 
-use crate::ingest::execution::{Facts, Told};
 use crate::ingest::rejection::Rejection;
+use crate::ingest::reported::{
+    Facts, MAX_CORES, MAX_CT_TYPE, MAX_DISK_GB, MAX_DURATION_SECONDS, MAX_EXIT_CODE, MAX_RAM_MB, Reported,
+};
 use crate::ingest::rescue::{Decoded, Rescue, Rescues};
 use crate::ingest::text::Text;
 
-/// The path an event came by: it decides generation and repository.
+/// Longest id, in characters.
+pub const MAX_ID_CHARS: u64 = 128;
+
+/// The path that received an event. It decides the generation and the default repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// `/upload`: generation 1, a start.
+    /// `/upload`: the start of a run, generation 1.
     Upload,
-    /// `/dev/upload`: the same from the development repository.
+    /// `/dev/upload`: the same for the development repository.
     DevUpload,
-    /// `/upload/updatestatus`: generation 1, an end.
+    /// `/upload/updatestatus`: the end of a run, generation 1.
     UpdateStatus,
-    /// `/dev/upload/updatestatus`: the same from the development repository.
+    /// `/dev/upload/updatestatus`: the same for the development repository.
     DevUpdateStatus,
-    /// `/telemetry`: generations 2 and 3, every event.
+    /// `/telemetry`: every event of generations 2 and 3.
     Telemetry,
 }
 
@@ -35,36 +43,56 @@ impl Route {
     }
 }
 
-/// One report in the words that all generations share.
-#[derive(Clone, Debug, PartialEq)]
+/// One event in the vocabulary that all generations share, with the limits of each field.
+///
+/// [`normalise`] and `scrub` drop or cut every fact that exceeds its limits, so that the rest of the event
+/// is kept. Only an id and the name of the application reject the event, because a shortened one would
+/// denote another run or another application.
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Event {
     /// Id of the session.
+    #[validate(
+        length(min = 1, max = MAX_ID_CHARS, message = "is longer than 128 characters"),
+        custom(function = without_white_space)
+    )]
     pub random_id: Option<String>,
     /// Id of the attempt.
+    #[validate(
+        length(min = 1, max = MAX_ID_CHARS, message = "is longer than 128 characters"),
+        custom(function = without_white_space)
+    )]
     pub execution_id: Option<String>,
-    /// Who speaks.
+    /// Generation of the client.
     pub generation: Generation,
-    /// What is reported.
+    /// The status that is reported.
     pub status: Status,
-    /// When it arrived.
+    /// When the event arrived.
     pub at: DateTime<Utc>,
-    /// What else it tells.
+    /// All other fields.
+    #[validate(nested)]
     pub facts: Facts,
 }
 
-/// Makes one event of the fields of any generation; `now` is when it arrived. Returns also what
-/// was dropped or mended on the way, added to what decoding noted.
+fn without_white_space(id: &str) -> Result<(), ValidationError> {
+    if id.contains(char::is_whitespace) {
+        return Err(ValidationError::new("white_space").with_message("contains white space".into()));
+    }
+    Ok(())
+}
+
+/// Builds an event, which arrived at `now`, from the fields of any generation. Adds what was dropped or
+/// repaired to the rescues of decoding.
 ///
 /// # Errors
-/// [`Rejection::InvalidField`] for a status that we do not know, [`Rejection::MissingField`] if
-/// there is neither a status nor an application.
+/// [`Rejection::InvalidField`] for an unknown status, [`Rejection::MissingField`] without both a status and
+/// an application.
 pub fn normalise(
     decoded: Decoded<'_>,
     route: Route,
     now: DateTime<Utc>,
 ) -> Result<(Event, Rescues), Rejection> {
     let raw = decoded.event;
-    let mut read = Reading { rescues: decoded.rescues };
+    let mut read = Reader { rescues: decoded.rescues };
     let random_id = text(raw.random_id.clone());
     let execution_id = text(raw.execution_id.clone());
     let generation = generation(&raw, route, random_id.is_some() || execution_id.is_some());
@@ -73,18 +101,18 @@ pub fn normalise(
     let ends = status.is_end();
     let ends_badly = ends && status != Status::Success;
 
-    let told_ct_type = read.integer(raw.ct_type, 2);
+    let ct_type_sent = read.integer(raw.ct_type, MAX_CT_TYPE);
     let kind = match line(raw.kind) {
         Some(word) => read.known(kind(&word)),
-        None => told_ct_type.map(|ct_type| if ct_type == 2 { "vm" } else { "lxc" }),
+        None => ct_type_sent.map(|ct_type| if ct_type == 2 { "vm" } else { "lxc" }),
     };
-    // The end of a VM says 1 where its start says 2.
-    let ct_type = if kind == Some("vm") { told_ct_type.map(|_| 2) } else { told_ct_type };
+    // Clients send 2 at the start of a VM and 1 at its end.
+    let ct_type = if kind == Some("vm") { ct_type_sent.map(|_| 2) } else { ct_type_sent };
 
-    // What colours and control characters hide is for the scrubber to see.
+    // Colours and control characters stay: the scrubber looks at what they hide.
     let error_text = raw.error.into_text().or_else(|| raw.error_explanation.into_text());
     let error_text = error_text.filter(|text| text != "none");
-    let exit_code = read.integer(raw.exit_code, 255).or_else(|| {
+    let exit_code = read.integer(raw.exit_code, MAX_EXIT_CODE).or_else(|| {
         let text = error_text.as_deref().filter(|_| ends_badly && generation <= Generation::One);
         text.and_then(code_from_text)
     });
@@ -93,28 +121,28 @@ pub fn normalise(
         .map(|word| repo_source(&word))
         .or_else(|| route.is_development().then_some("ProxmoxVED"));
 
-    let short = |value: Scalar<'_>| told(status, line(value));
+    let short = |value: Scalar<'_>| reported(status, line(value));
     let facts = Facts {
-        app: told(status, app),
-        kind: told(status, kind),
-        ct_type: Told::by(status, ct_type),
-        disk_size: Told::by(status, read.either(raw.disk_size, raw.vm_disk, 1 << 20)),
-        core_count: Told::by(status, read.either(raw.core_count, raw.vm_cores, 1 << 14)),
-        ram_size: Told::by(status, read.either(raw.ram_size, raw.vm_ram, 1 << 30)),
-        os_type: told(status, line(raw.os_type).or_else(|| line(raw.vm_os)).map(|word| os(&word))),
-        os_version: told(status, line(raw.os_version).or_else(|| line(raw.vm_version))),
+        app: reported(status, app),
+        kind: reported(status, kind),
+        ct_type: Reported::by(status, ct_type),
+        disk_size: Reported::by(status, read.either(raw.disk_size, raw.vm_disk, MAX_DISK_GB)),
+        core_count: Reported::by(status, read.either(raw.core_count, raw.vm_cores, MAX_CORES)),
+        ram_size: Reported::by(status, read.either(raw.ram_size, raw.vm_ram, MAX_RAM_MB)),
+        os_type: reported(status, line(raw.os_type).or_else(|| line(raw.vm_os)).map(|word| os(&word))),
+        os_version: reported(status, line(raw.os_version).or_else(|| line(raw.vm_version))),
         pve_version: short(raw.pve_version),
         method: short(raw.method),
-        disable_ipv6: Told::by(status, raw.disableip6.to_bool()),
-        exit_code: Told::by(status, exit_code.filter(|_| ends)),
-        error: told(status, error_text.filter(|_| ends_badly)),
-        error_category: told(status, line(raw.error_category).filter(|_| ends_badly)),
-        install_duration: Told::by(
+        disable_ipv6: Reported::by(status, raw.disableip6.to_bool()),
+        exit_code: Reported::by(status, exit_code.filter(|_| ends)),
+        error: reported(status, error_text.filter(|_| ends_badly)),
+        error_category: reported(status, line(raw.error_category).filter(|_| ends_badly)),
+        install_duration: Reported::by(
             status,
-            duration.into_iter().find_map(|value| read.integer(value, 31 * 86_400)).filter(|_| ends),
+            duration.into_iter().find_map(|value| read.integer(value, MAX_DURATION_SECONDS)).filter(|_| ends),
         ),
-        failed_command: told(status, raw.failed_command.into_text().filter(|_| ends_badly)),
-        failed_line: Told::by(
+        failed_command: reported(status, raw.failed_command.into_text().filter(|_| ends_badly)),
+        failed_line: Reported::by(
             status,
             read.integer(raw.failed_line, i32::MAX).filter(|number| ends_badly && *number > 0),
         ),
@@ -126,32 +154,32 @@ pub fn normalise(
         ram_speed: short(raw.ram_speed),
         arch: short(raw.arch),
         platform: short(raw.platform),
-        has_arm: Told::by(status, raw.has_arm.to_bool()),
+        has_arm: Reported::by(status, raw.has_arm.to_bool()),
         kernel_version: short(raw.kernel_version),
         app_version: short(raw.app_version),
-        repo_source: told(status, repo_source),
+        repo_source: reported(status, repo_source),
         repo_slug: short(raw.repo_slug),
-        template_kind: told(status, read.word(line(raw.template_kind), &["tarball", "oci"])),
-        custom_entrypoint: Told::by(status, raw.custom_entrypoint.to_bool()),
-        host_managed_network: Told::by(status, raw.host_managed_network.to_bool()),
-        runtime_source: told(
+        template_kind: reported(status, read.word(line(raw.template_kind), &["tarball", "oci"])),
+        custom_entrypoint: Reported::by(status, raw.custom_entrypoint.to_bool()),
+        host_managed_network: Reported::by(status, raw.host_managed_network.to_bool()),
+        runtime_source: reported(
             status,
             read.word(line(raw.runtime_source), &["local", "remote", "pinned", "mirror"]),
         ),
-        runtime_ref: told(status, line(raw.runtime_ref).filter(|word| is_public_ref(word))),
+        runtime_ref: reported(status, line(raw.runtime_ref).filter(|word| is_public_ref(word))),
     };
     Ok((Event { random_id, execution_id, generation, status, at: now, facts }, read.rescues))
 }
 
-fn told(status: Status, text: Option<impl Into<Text>>) -> Told<Text> {
-    Told::by(status, text.map(Into::into))
+fn reported(status: Status, text: Option<impl Into<Text>>) -> Reported<Text> {
+    Reported::by(status, text.map(Into::into))
 }
 
 fn generation(raw: &RawEvent<'_>, route: Route, has_id: bool) -> Generation {
     if route != Route::Telemetry {
         return if has_id { Generation::One } else { Generation::Zero };
     }
-    // The version itself is sometimes empty; the fields that came with it are not left out.
+    // The version is sometimes empty, but the fields introduced with it are always sent.
     let newest = [&raw.payload_version, &raw.failed_command, &raw.failed_line, &raw.kernel_version];
     if newest.into_iter().any(|field| *field != Scalar::Absent) { Generation::Three } else { Generation::Two }
 }
@@ -168,11 +196,11 @@ fn status(value: Scalar<'_>, route: Route, has_app: bool, has_id: bool) -> Resul
         field: "status",
         reason: "is not a status that a client reports",
     })?;
-    // The very first client said `failed` when it started.
+    // Generation 0 sends `failed` when a run starts.
     Ok(if route.is_start() && status == Status::Failed { Status::Installing } else { status })
 }
 
-/// Folds the type of a run. `None` for a word of no client.
+/// Folds the type of a run. `None` for an unknown word.
 fn kind(word: &str) -> Option<&'static str> {
     const KINDS: [(&str, &str); 7] = [
         ("lxc", "lxc"),
@@ -186,7 +214,7 @@ fn kind(word: &str) -> Option<&'static str> {
     KINDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, kind)| *kind)
 }
 
-/// Folds the names of operating systems. One never heard of is kept.
+/// Folds the name of an operating system. An unknown name is kept.
 fn os(word: &str) -> String {
     let word = word.to_lowercase();
     match word.as_str() {
@@ -205,8 +233,7 @@ fn repo_source(word: &str) -> &'static str {
     }
 }
 
-/// Whether a revision is one of the public repositories: `main`, a release tag or a commit. A
-/// branch of one's own is nobody's business.
+/// Whether a revision is public: `main`, a release tag or a commit. The name of any other branch is private.
 fn is_public_ref(word: &str) -> bool {
     let is_commit =
         (7..=40).contains(&word.len()) && word.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
@@ -218,7 +245,7 @@ fn is_public_ref(word: &str) -> bool {
     word == "main" || is_commit || is_tag
 }
 
-/// Text without control characters but newline and tab.
+/// Text without control characters, except newline and tab.
 fn text(value: Scalar<'_>) -> Option<String> {
     let text = value.into_text()?;
     let dropped = |c: char| c.is_control() && c != '\n' && c != '\t';
@@ -239,13 +266,13 @@ fn line(value: Scalar<'_>) -> Option<String> {
     text(value).map(one_line)
 }
 
-/// Reads numbers and notes what was wrong with them.
-struct Reading {
+/// Reads values that have limits and records what was wrong with them.
+struct Reader {
     rescues: Rescues,
 }
 
-impl Reading {
-    /// A whole number from 0 to `max`; anything else is absent.
+impl Reader {
+    /// A whole number from 0 to `max`; `None` for anything else.
     fn integer(&mut self, value: Scalar<'_>, max: i32) -> Option<i32> {
         match &value {
             Scalar::Absent | Scalar::Bool(_) => return None,
@@ -260,7 +287,7 @@ impl Reading {
         number
     }
 
-    /// Notes when a word is none of those that we know.
+    /// Passes a recognised word on, and records an unknown one.
     fn known<T>(&mut self, word: Option<T>) -> Option<T> {
         if word.is_none() {
             self.rescues.add(Rescue::UnknownWord);
@@ -268,12 +295,13 @@ impl Reading {
         word
     }
 
-    /// A word out of a closed list; another one is dropped.
-    fn word(&mut self, told: Option<String>, known: &[&'static str]) -> Option<&'static str> {
-        let told = told?;
-        self.known(known.iter().copied().find(|word| word.eq_ignore_ascii_case(&told)))
+    /// A word from a closed list; any other word is dropped.
+    fn word(&mut self, sent: Option<String>, known: &[&'static str]) -> Option<&'static str> {
+        let sent = sent?;
+        self.known(known.iter().copied().find(|word| word.eq_ignore_ascii_case(&sent)))
     }
 
+    /// The number of the field that scripts send, or else of the field that was documented in 2025.
     fn either(&mut self, value: Scalar<'_>, documented: Scalar<'_>, max: i32) -> Option<i32> {
         self.integer(value, max).or_else(|| self.integer(documented, max))
     }

@@ -1,4 +1,4 @@
-//! The stages in a row, from bytes to an event that may be stored.
+//! Runs the stages in order, from bytes to an event that may be stored.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -11,36 +11,36 @@ use crate::ingest::rescue::Rescues;
 use crate::ingest::scrub::scrub;
 use crate::ingest::validate::{CleanEvent, validate};
 
-/// An event that may be stored, and what had to be mended to get it.
+/// An event that may be stored, and what had to be repaired to read it.
 #[derive(Debug)]
 pub struct Accepted {
-    /// What goes to the writer.
+    /// The event.
     pub event: CleanEvent,
-    /// For the metric.
+    /// What was repaired or dropped.
     pub rescues: Rescues,
 }
 
-/// What is timed.
+/// A part of the pipeline whose duration is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// From bytes to one kind of event, with repair and folding.
+    /// Decoding and normalising.
     Decode,
-    /// Taking out what must not be stored.
+    /// Scrubbing.
     Scrub,
 }
 
 /// Reads one body that arrived by `route` at `now`.
 ///
 /// # Errors
-/// The [`Rejection`] of the first stage that refuses.
+/// The [`Rejection`] of the first stage that refuses the body.
 pub fn read_event(body: &[u8], route: Route, now: DateTime<Utc>, ids: &IdKey) -> Result<Accepted, Rejection> {
     read_event_in_stages(body, route, now, ids, |_| {})
 }
 
-/// The same; `ended` is told when a stage has ended.
+/// Like [`read_event`]; calls `ended` after each [`Stage`].
 ///
 /// # Errors
-/// The same.
+/// As [`read_event`].
 pub fn read_event_in_stages(
     body: &[u8],
     route: Route,

@@ -1,32 +1,32 @@
-//! Why a body was refused. One closed set that feeds the reply, the log and the metric.
+//! The reasons for rejecting a body: one closed set for the reply, the log and the metric.
 
-/// A body that cannot become an event. Nothing in it repeats what the client sent.
+/// Why a body cannot become an event. Nothing in it repeats the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// No byte came.
+    /// The body has no bytes.
     #[error("the body is empty")]
     EmptyBody,
-    /// JSON, but not an object (an array, a number), or no JSON at all.
+    /// The body is another kind of JSON (an array, a number) or not JSON at all.
     #[error("the body must be one JSON object")]
     NotAnObject,
-    /// It begins like an object, but no field of ours could be read, even with repair.
+    /// The body begins like an object, but not even the tolerant reader found a known field.
     #[error("no field could be read from the body")]
     Unreadable,
-    /// A field without which nothing can be stored is absent or empty.
+    /// A required field is absent or empty.
     #[error("`{0}` is missing or empty")]
     MissingField(&'static str),
-    /// A field without which nothing can be stored says nothing that we understand.
+    /// A field is beyond its limits or has an unknown value, and the event is useless without it.
     #[error("`{field}` {reason}")]
     InvalidField {
         /// Name of the field on the wire.
         field: &'static str,
-        /// What is wrong, as the end of a sentence.
+        /// What is wrong, as the rest of a sentence that begins with the field.
         reason: &'static str,
     },
 }
 
 impl Rejection {
-    /// Stable code of the reason: in the reply and as label of the metric.
+    /// Stable code of the reason, for the reply and as the label of the metric.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Rejection {
         }
     }
 
-    /// The field at fault, if it is one.
+    /// The field at fault; `None` if the body as a whole is.
     #[must_use]
     pub const fn field(self) -> Option<&'static str> {
         match self {

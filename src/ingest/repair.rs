@@ -1,8 +1,8 @@
-//! The tolerant reader: one pass over a body that is not JSON.
+//! The tolerant reader: one pass over a body that is not valid JSON.
 //!
-//! Clients build JSON by hand. What they get wrong is regular, so each field can still be told
-//! apart: a string ends at the quote that is followed by the next *known* field or by the end of
-//! the object, whatever stands before; everything else is copied as well as it can be.
+//! Shell clients build JSON by hand and break it in regular ways, so fields can still be separated: a
+//! string ends at a quote that is followed by the next *known* field or by the end of the object. Quotes
+//! before that belong to the text.
 
 use std::borrow::Cow;
 
@@ -11,13 +11,13 @@ use telemetry_protocol::wire::{FIELDS, RawEvent, Scalar};
 use crate::ingest::rejection::Rejection;
 use crate::ingest::rescue::{Decoded, Rescue, Rescues};
 
-/// Fields of the first clients that we do not keep, but that still end the field before them.
+/// Fields of the first clients that are not stored, but that still end the field before them.
 const DROPPED_FIELDS: [&str; 6] = ["hn", "ssh", "tags", "verbose", "vm_id", "disableip4"];
 
 /// Reads the fields of a broken object.
 ///
 /// # Errors
-/// [`Rejection::Unreadable`] if not one known field could be read.
+/// [`Rejection::Unreadable`] without a single known field.
 pub(super) fn repair(body: &[u8]) -> Result<Decoded<'_>, Rejection> {
     let mut reader = Reader { body, at: 1, rescues: Rescues::default() };
     let mut event = RawEvent::default();
@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         self.at = after_white_space(self.body, self.at);
     }
 
-    /// The next `"name" :` and the position behind it; skips what stands before.
+    /// The next name in quotes with a colon after it. Skips everything before the name.
     fn next_name(&mut self) -> Option<&'a [u8]> {
         loop {
             let quote = self.body.get(self.at..)?.iter().position(|&byte| byte == b'"')? + self.at;
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A number, `true`, `false`, `null`, or what stands in their place.
+    /// A number, `true`, `false`, `null`, or any other unquoted value.
     fn bare_word(&mut self) -> Scalar<'a> {
         let rest = self.body.get(self.at..).unwrap_or_default();
         let length = rest.iter().position(|byte| b",}\n\"".contains(byte)).unwrap_or(rest.len());
@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Skips a balanced array or object without recursion. Brackets inside strings do not count.
+    /// Skips an array or object without recursion. Brackets inside strings do not count.
     fn skip_nested(&mut self) {
         let mut depth = 0_usize;
         let mut in_string = false;
@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
         self.rescues.add(Rescue::Truncated);
     }
 
-    /// The rest of a string whose opening quote is behind us.
+    /// The rest of a string after its opening quote.
     fn string(&mut self) -> Scalar<'a> {
         let start = self.at;
         let mut end = None;
@@ -201,9 +201,9 @@ fn after_white_space(body: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// `"name" :` at the quote `at`: the name and the position behind the colon.
+/// The name that begins with the quote at `at`, and the position after its colon.
 fn name_at(body: &[u8], at: usize) -> Option<(&[u8], usize)> {
-    /// Longer than any name of ours, so that a look ahead is bounded.
+    /// Longer than any known name. It bounds the look-ahead.
     const LONGEST: usize = 40;
     if body.get(at) != Some(&b'"') {
         return None;
@@ -218,7 +218,7 @@ fn name_at(body: &[u8], at: usize) -> Option<(&[u8], usize)> {
     (body.get(colon) == Some(&b':')).then_some((&rest[..length], colon + 1))
 }
 
-/// Whether a value can end before `at`: the object ends there, or a known field follows.
+/// Whether a value can end before `at`: either the object ends there, or a known field follows.
 fn ends_value(body: &[u8], at: usize) -> bool {
     let at = after_white_space(body, at);
     match body.get(at) {
@@ -236,7 +236,7 @@ fn ends_value(body: &[u8], at: usize) -> bool {
     }
 }
 
-/// Reads the four digits behind `\u`, with the second half of a surrogate pair.
+/// Reads the four digits after `\u`, and the second half of a surrogate pair.
 fn unicode_escape(text: &str) -> Option<(char, &str)> {
     fn unit(text: &str) -> Option<u32> {
         let digits = text.get(..4).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
@@ -261,7 +261,7 @@ fn unicode_escape(text: &str) -> Option<(char, &str)> {
 mod tests {
     use super::*;
 
-    /// The error text and the rescues of a body that has the fields around it right.
+    /// The error text and the rescues of a body in which the fields around the error are valid.
     fn error_of(value: &[u8]) -> (String, Vec<&'static str>) {
         let body =
             [b"{\n \"status\": \"failed\",\n \"error\": ", value, b",\n \"random_id\": \"r-1\"\n}"].concat();
@@ -285,14 +285,14 @@ mod tests {
     }
 
     #[test]
-    fn raw_newlines_bad_escapes_and_bad_bytes_are_kept_as_text() {
+    fn raw_newlines_bad_escapes_and_bad_bytes_stay_in_the_text() {
         let (text, rescues) = error_of(b"\"a\nb \\_ \\x1b[0m \xff \\u00e9 \\ud83d\\ude80\"");
         assert_eq!(text, "a\nb \\_ \\x1b[0m \u{fffd} é 🚀");
         assert_eq!(rescues, ["control_character", "escape", "utf8"]);
     }
 
     #[test]
-    fn sizes_with_units_empty_and_with_leading_zeros_are_read() {
+    fn sizes_that_have_units_or_leading_zeros_or_are_empty_are_read() {
         let body = br#"{"disk_size": 32G, "core_count": 02, "ram_size": , "nsapp": "x", "exit_code":}"#;
         let decoded = repair(body).expect("readable");
         assert_eq!(decoded.event.disk_size.to_integer(), Some(32));
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_cut_off_keeps_what_came() {
+    fn a_truncated_body_keeps_the_fields_that_arrived() {
         let decoded =
             repair(br#"{"random_id":"r","status":"failed","error":"the end is cu"#).expect("readable");
         assert_eq!(decoded.event.error, Scalar::Text("the end is cu".into()));
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn brackets_in_a_skipped_value_do_not_hide_what_follows() {
+    fn brackets_in_a_skipped_value_do_not_hide_later_fields() {
         let body = br#"{"x": [{"a":"]}"},[1]], "nsapp": "y",, "status": "installing"}"#;
         let decoded = repair(body).expect("readable");
         assert_eq!(decoded.event.nsapp, Scalar::Text("y".into()));

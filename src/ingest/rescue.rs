@@ -1,31 +1,31 @@
-//! What had to be mended in a body so that it could be read: a small set, counted by kind.
+//! The kinds of damage that decoding and normalising repair or drop, as a small set for the metric.
 
 use telemetry_protocol::wire::RawEvent;
 
-/// One kind of damage that real clients send.
+/// One kind of damage that clients in the field send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rescue {
-    /// A quote inside a string that is not escaped.
+    /// An unescaped quote inside a string.
     Quote,
     /// A raw control character or newline inside a string.
     ControlCharacter,
-    /// An escape that JSON does not know (`\x1b`, `\_`), or one that is cut off.
+    /// An escape that JSON does not know (`\x1b`, `\_`), or a truncated one.
     Escape,
     /// Bytes that are not UTF-8.
     Utf8,
     /// A number with a unit or a leading zero (`32G`, `02`).
     Number,
-    /// Nothing where a number belongs (`"disk_size": ,`).
+    /// A missing number (`"disk_size": ,`).
     EmptyNumber,
     /// A number sent as a string, in otherwise valid JSON.
     NumberAsText,
-    /// A number out of range or negative where there can be none: the field is dropped.
+    /// A number outside its limits; the field is dropped.
     NumberOutOfRange,
-    /// A word out of a closed list that we do not know (`type`): the field is dropped.
+    /// An unknown word in a field with a closed list, such as `type`; the field is dropped.
     UnknownWord,
-    /// A body that ends in the middle.
+    /// A truncated body.
     Truncated,
-    /// Anything else: a comma too many, a missing one, nesting without end.
+    /// Anything else: an extra or a missing comma, deep nesting.
     Structure,
 }
 
@@ -64,39 +64,39 @@ impl Rescue {
     }
 }
 
-/// The kinds that one body needed.
+/// The kinds of damage in one body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rescues(u16);
 
 impl Rescues {
-    /// Notes a kind; noting it again changes nothing.
+    /// Adds a kind; adding it again changes nothing.
     pub const fn add(&mut self, kind: Rescue) {
         self.0 |= 1 << kind as u16;
     }
 
-    /// Whether this kind was noted.
+    /// Whether this kind was added.
     #[must_use]
     pub const fn has(self, kind: Rescue) -> bool {
         self.0 & (1 << kind as u16) != 0
     }
 
-    /// Whether nothing had to be mended.
+    /// Whether the body was undamaged.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The kinds noted.
+    /// The kinds that were added.
     pub fn iter(self) -> impl Iterator<Item = Rescue> {
         Rescue::ALL.into_iter().filter(move |kind| self.has(*kind))
     }
 }
 
-/// The fields of a body and what had to be mended to read them.
+/// The fields of a body and the damage that was repaired to read them.
 #[derive(Debug, PartialEq)]
 pub struct Decoded<'a> {
     /// The fields as sent.
     pub event: RawEvent<'a>,
-    /// What was mended.
+    /// The damage that was repaired.
     pub rescues: Rescues,
 }

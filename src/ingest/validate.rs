@@ -1,65 +1,45 @@
-//! The last gate: only an event that passes here can be stored.
+//! Checks the limits of an event and hashes its ids. Only an event that passes can be stored.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 use telemetry_protocol::Generation;
+use telemetry_protocol::wire::FIELDS;
 use uuid::Uuid;
-use validator::{Validate, ValidationError};
+use validator::{Validate, ValidationError, ValidationErrors, ValidationErrorsKind};
 
 use crate::ingest::execution::Execution;
 use crate::ingest::identity::{IdKey, RunKey};
 use crate::ingest::normalise::Event;
 use crate::ingest::rejection::Rejection;
-use crate::ingest::text::Text;
 
-/// An event that may be stored: a run seen once. Only [`validate`] makes one.
+/// An event that may be stored. Only [`validate`] can build one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CleanEvent(Box<Execution>);
 
 impl CleanEvent {
-    /// What the event says about its run.
+    /// The run as this event alone reports it.
     #[must_use]
     pub fn into_execution(self) -> Box<Execution> {
         self.0
     }
 
-    /// Read access for metrics and accounting.
+    /// The same, borrowed.
     #[must_use]
     pub fn execution(&self) -> &Execution {
         &self.0
     }
 }
 
-/// The rules for what identifies a run.
-#[derive(Validate)]
-struct Names<'a> {
-    #[validate(length(max = 128, message = "is longer than 128 characters"), custom(function = token))]
-    random_id: Option<&'a str>,
-    #[validate(length(max = 128, message = "is longer than 128 characters"), custom(function = token))]
-    execution_id: Option<&'a str>,
-    #[validate(length(max = 100, message = "is longer than 100 characters"))]
-    nsapp: Option<&'a str>,
-}
-
-fn token(id: &str) -> Result<(), ValidationError> {
-    if id.chars().any(char::is_whitespace) {
-        return Err(ValidationError::new("token").with_message("contains white space".into()));
-    }
-    Ok(())
-}
-
-/// Checks what a stored run cannot do without, and replaces the ids by their keyed hashes.
+/// Checks the limits that [`Event`] declares and replaces its ids by their keyed hashes.
 ///
-/// A start without any id is an execution of its own; `fresh` gives it a key.
+/// A start without any id becomes an execution of its own under the key `fresh()`.
 ///
 /// # Errors
-/// [`Rejection::MissingField`] for an end without an id, [`Rejection::InvalidField`] for an id
-/// or an application that cannot be one.
+/// [`Rejection::InvalidField`] for a field beyond its limits, [`Rejection::MissingField`] for the end of a
+/// run without an id.
 pub fn validate(event: Event, ids: &IdKey, fresh: impl FnOnce() -> Uuid) -> Result<CleanEvent, Rejection> {
-    let names = Names {
-        random_id: event.random_id.as_deref(),
-        execution_id: event.execution_id.as_deref(),
-        nsapp: event.facts.app.get().map(Text::as_str),
-    };
-    names.validate().map_err(|errors| first(&errors))?;
+    event.validate().map_err(|errors| rejection(&errors))?;
 
     let session = event.random_id.as_deref().map(|id| ids.run_key(id));
     let attempt = event.execution_id.as_deref().map(|id| ids.run_key(id));
@@ -81,24 +61,35 @@ pub fn validate(event: Event, ids: &IdKey, fresh: impl FnOnce() -> Uuid) -> Resu
         facts: event.facts,
         signature: None,
     };
-    Ok(CleanEvent(Box::new(execution.signed())))
+    Ok(CleanEvent(Box::new(execution.with_signature())))
 }
 
-fn first(errors: &validator::ValidationErrors) -> Rejection {
-    const FIELDS: [&str; 3] = ["random_id", "execution_id", "nsapp"];
-    let found = FIELDS.into_iter().find_map(|field| {
-        let error = errors.field_errors().get(field).and_then(|errors| errors.first().cloned())?;
-        Some((field, error))
+/// The first fault in the order of the wire format.
+fn rejection(errors: &ValidationErrors) -> Rejection {
+    let facts = match errors.errors().get("facts") {
+        Some(ValidationErrorsKind::Struct(errors)) => errors.field_errors(),
+        _ => HashMap::new(),
+    };
+    let own = errors.field_errors();
+    let fault = FIELDS.iter().find_map(|field| {
+        let name = match *field {
+            "nsapp" => "app",
+            "type" => "kind",
+            "disableip6" => "disable_ipv6",
+            same => same,
+        };
+        let error = own.get(name).or_else(|| facts.get(name))?.first()?;
+        Some(Rejection::InvalidField { field, reason: reason(error) })
     });
-    match found {
-        Some((field, error)) => Rejection::InvalidField {
-            field,
-            reason: match error.message {
-                Some(std::borrow::Cow::Borrowed(message)) => message,
-                _ => "is not valid",
-            },
-        },
-        None => Rejection::Unreadable,
+    fault.unwrap_or(Rejection::Unreadable)
+}
+
+fn reason(error: &ValidationError) -> &'static str {
+    match (&error.message, &*error.code) {
+        (Some(Cow::Borrowed(message)), _) => message,
+        (_, "length") => "is empty or too long",
+        (_, "range") => "is out of range",
+        _ => "is not valid",
     }
 }
 

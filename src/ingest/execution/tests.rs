@@ -1,5 +1,5 @@
-//! The join must not care for order, grouping or repetition; what a run ends as must be read off
-//! the strongest report alone. The first is shown for arbitrary events, the second by tables.
+//! The join must not depend on the order, grouping or repetition of events, which is tested with arbitrary
+//! events. The strongest report alone must decide how a run ended, which is tested with tables.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -8,8 +8,9 @@ use proptest::sample::{Index, select};
 use uuid::Uuid;
 
 use super::*;
+use crate::ingest::reported::with_facts;
 
-/// Values from an alphabet so small that events often say the same, or something equally long.
+/// An alphabet so small that events often report the same value, or one of equal length.
 trait Letter: Sized {
     const LETTERS: [Self; 4];
 }
@@ -50,21 +51,23 @@ impl Pick for bool {
 
 macro_rules! facts_of_letters {
     ($($(#[$doc:meta])* $field:ident: $type:ty),+ $(,)?) => {
-        /// Facts that an event of this status tells: one letter a fact, or none.
+        /// Facts of an event of this status: one letter for each fact, or none.
         fn facts(status: Status, letters: &[Option<usize>]) -> Facts {
             let mut letters = letters.iter().copied();
-            Facts { $($field: Told::by(status, letters.next().flatten().map(<$type>::pick)),)+ }
+            Facts { $($field: Reported::by(status, letters.next().flatten().map(<$type>::pick)),)+ }
         }
 
-        /// Each fact of a run beside what a reader of all events would expect of it: the greatest
-        /// by status of the teller, then by preference.
-        fn told_and_expected(run: &Execution, events: &[Execution]) -> Vec<(String, String)> {
+        /// Each fact of a run beside its expected value: the greatest among all events by status, then
+        /// by preference.
+        fn facts_and_expected(run: &Execution, events: &[Execution]) -> Vec<(String, String)> {
             vec![$({
-                let told = events.iter().filter_map(|event| {
+                let reported = events.iter().filter_map(|event| {
                     let value = event.facts.$field.get()?.clone();
                     Some((event.status(), weight(&value), value))
                 });
-                let expected = Told(told.max().map(|(status, _, value)| (status, value)));
+                let expected = reported.max().map_or_else(Reported::default, |(status, _, value)| {
+                    Reported::by(status, Some(value))
+                });
                 (format!("{:?}", run.facts.$field), format!("{expected:?}"))
             }),+]
         }
@@ -72,7 +75,7 @@ macro_rules! facts_of_letters {
 }
 with_facts!(facts_of_letters);
 
-/// What decides before the value itself: the length of a text.
+/// Decides before the value itself: the length of a text.
 fn weight(value: &impl std::fmt::Debug) -> usize {
     let printed = format!("{value:?}");
     let text = printed.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
@@ -91,7 +94,8 @@ fn event_of(status: Status, at: DateTime<Utc>, generation: Generation, facts: Fa
     let key = RunKey(Uuid::from_u128(7));
     let session = None;
     let signature = None;
-    Execution { key, session, generation, first_seen: at, last_seen: at, steps, facts, signature }.signed()
+    Execution { key, session, generation, first_seen: at, last_seen: at, steps, facts, signature }
+        .with_signature()
 }
 
 fn event_with(status: impl Strategy<Value = Status>) -> impl Strategy<Value = Execution> {
@@ -145,19 +149,19 @@ proptest! {
     }
 
     #[test]
-    fn any_order_with_any_repetition_gives_the_same_run((events, again) in events_and_disorder()) {
+    fn order_and_repetition_do_not_change_the_run((events, again) in events_and_disorder()) {
         prop_assert_eq!(joined(&events), joined(&again));
     }
 
     #[test]
-    fn every_fact_is_the_one_that_the_strongest_event_told(events in vec(event(), 1..8)) {
-        for (told, expected) in told_and_expected(&joined(&events), &events) {
-            prop_assert_eq!(told, expected);
+    fn every_fact_comes_from_the_strongest_event(events in vec(event(), 1..8)) {
+        for (fact, expected) in facts_and_expected(&joined(&events), &events) {
+            prop_assert_eq!(fact, expected);
         }
     }
 
     #[test]
-    fn times_and_steps_are_the_first_and_the_last_of_their_events(events in vec(event(), 1..8)) {
+    fn times_and_steps_are_those_of_the_first_and_last_events(events in vec(event(), 1..8)) {
         let run = joined(&events);
         let times = events.iter().map(|event| event.first_seen);
         prop_assert_eq!(Some(run.first_seen), times.clone().min());
@@ -172,7 +176,7 @@ proptest! {
     }
 
     #[test]
-    fn a_success_anywhere_is_the_end(
+    fn one_success_decides_the_status(
         events in vec(event(), 0..6), success in event_with(Just(Status::Success)), at in any::<Index>(),
     ) {
         let mut all = events;
@@ -184,25 +188,25 @@ proptest! {
         prop_assert_eq!(run.category(), None);
         prop_assert_eq!(run.open_hour(), None);
         prop_assert_eq!(run.finished_at(), successes.iter().map(|event| event.first_seen).min());
-        let told = successes.iter().filter_map(|event| event.facts.exit_code.get().copied()).max();
-        prop_assert_eq!(run.exit_code(), Some(told.unwrap_or(0)));
+        let reported = successes.iter().filter_map(|event| event.facts.exit_code.get().copied()).max();
+        prop_assert_eq!(run.exit_code(), Some(reported.unwrap_or(0)));
     }
 
     #[test]
-    fn nothing_that_a_weaker_report_told_is_taken_for_the_cause(events in vec(event(), 1..8)) {
+    fn a_weaker_report_never_supplies_the_cause(events in vec(event(), 1..8)) {
         let run = joined(&events);
         let final_reports = events.iter().filter(|event| event.status() == run.status());
-        let told = final_reports.clone().filter_map(|event| event.facts.error.get());
-        let longest = told.max_by_key(|text| (text.len(), *text));
+        let reported = final_reports.clone().filter_map(|event| event.facts.error.get());
+        let longest = reported.max_by_key(|text| (text.len(), *text));
         prop_assert_eq!(run.failure_text(&run.facts.error), longest.map(Text::as_str));
         if run.status() != Status::Success {
-            let told = final_reports.filter_map(|event| event.facts.exit_code.get().copied());
-            prop_assert_eq!(run.exit_code(), told.max());
+            let reported = final_reports.filter_map(|event| event.facts.exit_code.get().copied());
+            prop_assert_eq!(run.exit_code(), reported.max());
         }
     }
 
     #[test]
-    fn only_an_end_has_an_end_time_and_only_an_open_run_an_open_hour(events in vec(event(), 1..8)) {
+    fn finished_runs_have_an_end_time_and_open_runs_an_open_hour(events in vec(event(), 1..8)) {
         let run = joined(&events);
         prop_assert_eq!(run.finished_at().is_some(), run.status().is_end());
         prop_assert_eq!(run.open_hour().is_none(), run.status().is_end());
@@ -215,12 +219,12 @@ proptest! {
 }
 
 fn ended(status: Status, generation: Generation, exit_code: Option<i32>) -> Execution {
-    let facts = Facts { exit_code: Told::by(status, exit_code), ..Facts::default() };
+    let facts = Facts { exit_code: Reported::by(status, exit_code), ..Facts::default() };
     event_of(status, time(0), generation, facts)
 }
 
 #[test]
-fn the_outcome_is_read_from_status_code_and_generation() {
+fn the_outcome_follows_from_status_code_and_generation() {
     use Generation::{One, Three, Two, Zero};
     use Outcome::{Aborted, Blocked, Failed, Open, Success};
 
@@ -232,7 +236,7 @@ fn the_outcome_is_read_from_status_code_and_generation() {
         (Status::Failed, One, None, Failed),
         (Status::Failed, Zero, None, Failed),
         (Status::Failed, Two, Some(0), Failed),
-        // Clients before July 2026 call these failed.
+        // Clients before July 2026 report these as failures.
         (Status::Failed, One, Some(129), Aborted),
         (Status::Failed, Two, Some(130), Aborted),
         (Status::Failed, Three, Some(143), Aborted),
@@ -240,10 +244,10 @@ fn the_outcome_is_read_from_status_code_and_generation() {
         (Status::Aborted, Three, Some(130), Aborted),
         (Status::Aborted, Three, Some(1), Aborted),
         (Status::Aborted, Two, None, Aborted),
-        // Not started as root: a meaning that generation 1 did not know.
+        // Not started as root; generation 1 did not use this code.
         (Status::Failed, Three, Some(104), Blocked),
         (Status::Failed, One, Some(104), Failed),
-        // A container id in use; by its text also in generation 1.
+        // A container id in use, also in generation 1.
         (Status::Failed, One, Some(206), Blocked),
         (Status::Failed, Three, Some(206), Blocked),
         (Status::Aborted, Three, Some(104), Aborted),
@@ -259,22 +263,22 @@ fn the_outcome_is_read_from_status_code_and_generation() {
 }
 
 #[test]
-fn a_code_is_explained_by_the_generation_that_sent_it() {
+fn the_generation_decides_the_meaning_of_a_code() {
     let category = |generation, code| ended(Status::Failed, generation, Some(code)).category();
-    // A PostgreSQL that could not be reached; today an upgrade of the LXC packages that failed.
+    // PostgreSQL could not be reached; today the code means a failed upgrade of the LXC packages.
     assert_eq!(category(Generation::One, 231), Some(Category::Database));
     assert_eq!(category(Generation::Three, 231), Some(Category::Proxmox));
-    // A later event of a newer client decides for the whole run.
+    // A later event of a newer client decides.
     let old = ended(Status::Failed, Generation::One, Some(231));
     let both = and(old, &ended(Status::Installing, Generation::Three, None));
     assert_eq!(both.category(), Some(Category::Proxmox));
 }
 
 #[test]
-fn the_category_comes_from_the_code_else_from_the_client_else_is_unknown() {
+fn the_category_comes_from_the_code_then_from_the_client_then_is_unknown() {
     let run = |status, code, word: Option<&str>| {
         let mut run = ended(status, Generation::Three, code);
-        run.facts.error_category = Told::by(status, word.map(Text::from));
+        run.facts.error_category = Reported::by(status, word.map(Text::from));
         run
     };
     for (status, code, word, category) in [
@@ -290,7 +294,7 @@ fn the_category_comes_from_the_code_else_from_the_client_else_is_unknown() {
     ] {
         assert_eq!(run(status, code, word).category(), category, "{status:?} {code:?} {word:?}");
     }
-    // The word of an abort says nothing about the failure that outweighs it.
+    // The category of an abort does not apply to the failure that replaces it.
     let failed = and(run(Status::Aborted, None, Some("network")), &run(Status::Failed, None, None));
     assert_eq!(failed.category(), Some(Category::Unknown));
     let recovered = and(run(Status::Failed, Some(1), Some("network")), &run(Status::Success, None, None));
@@ -298,16 +302,16 @@ fn the_category_comes_from_the_code_else_from_the_client_else_is_unknown() {
 }
 
 #[test]
-fn an_end_that_says_nothing_leaves_the_run_open_and_is_not_waited_for() {
+fn an_unknown_end_leaves_the_run_open_without_an_open_hour() {
     let run = ended(Status::Unknown, Generation::Three, None);
     assert_eq!(run.outcome(), Outcome::Open);
     assert_eq!(run.open_hour(), None);
     assert_eq!(run.finished_at(), Some(time(0)));
-    assert_eq!(run.exit_code(), None, "absent is absent, not 0");
+    assert_eq!(run.exit_code(), None, "absent is not 0");
 }
 
 #[test]
-fn a_step_keeps_its_first_time_when_it_is_reported_again() {
+fn a_step_keeps_the_time_of_its_first_report() {
     let at = |micros| event_of(Status::Configuring, time(micros), Generation::Three, Facts::default());
     for (one, other) in [(5, 3), (3, 5)] {
         let run = and(at(one), &at(other));
@@ -319,7 +323,7 @@ fn a_step_keeps_its_first_time_when_it_is_reported_again() {
 }
 
 #[test]
-fn the_end_that_counts_gives_the_time_even_if_a_weaker_one_came_later() {
+fn the_strongest_end_gives_the_time_even_before_a_weaker_one() {
     let end = |status, micros| event_of(status, time(micros), Generation::Three, Facts::default());
     let run = joined(&[end(Status::Failed, 1), end(Status::Success, 5), end(Status::Aborted, 9)]);
     assert_eq!((run.status(), run.finished_at()), (Status::Success, Some(time(5))));

@@ -1,4 +1,4 @@
-//! What each generation sends and what becomes of it. Bodies are those of real clients, shortened
+//! What each generation sends and the event that results. Bodies are those of real clients, shortened
 //! where a test is about one field.
 
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ fn read(body: &str, route: Route) -> Event {
     try_read(body, route).unwrap_or_else(|rejection| panic!("{rejection}: {body}")).0
 }
 
-/// An event of the newest clients with these fields instead of, or besides, its own.
+/// An event of the newest clients with these fields added or replaced.
 fn telemetry(fields: Value) -> Event {
     telemetry_and_rescues(fields).0
 }
@@ -31,12 +31,12 @@ fn telemetry_and_rescues(fields: Value) -> (Event, Vec<&'static str>) {
     (event, rescues.iter().map(Rescue::code).collect())
 }
 
-fn text(fact: &Told<Text>) -> Option<&str> {
+fn text(fact: &Reported<Text>) -> Option<&str> {
     fact.get().map(Text::as_str)
 }
 
 #[test]
-fn the_very_first_client_says_failed_or_nothing_when_it_starts() {
+fn generation_0_sends_failed_or_no_status_when_a_run_starts() {
     let body = r#"{
         "ct_type": 1, "disk_size": 16, "core_count": 2, "ram_size": 2048, "verbose": "no",
         "os_type": "ubuntu", "os_version": "24.04", "hn": "jellyfin-hn7", "disableip6": "no",
@@ -47,7 +47,7 @@ fn the_very_first_client_says_failed_or_nothing_when_it_starts() {
         assert_eq!((event.status, event.generation), (Status::Installing, Generation::Zero));
         assert_eq!((event.random_id, event.execution_id), (None, None));
         assert_eq!((text(&event.facts.app), text(&event.facts.kind)), (Some("jellyfin"), Some("lxc")));
-        assert_eq!(event.facts.ram_size, Told::by(Status::Installing, Some(2048)));
+        assert_eq!(event.facts.ram_size, Reported::by(Status::Installing, Some(2048)));
         assert_eq!(event.facts.disable_ipv6.get(), Some(&false));
         assert_eq!(event.facts.repo_source.get(), None);
     }
@@ -60,7 +60,7 @@ fn the_very_first_client_says_failed_or_nothing_when_it_starts() {
 }
 
 #[test]
-fn generation_1_ends_with_a_text_that_stands_for_the_code() {
+fn generation_1_sends_a_text_instead_of_the_exit_code() {
     for (status, error, exit_code, kept) in [
         ("failed", "Unknown error, exit code: 1 in create_lxc.sh", Some(1), true),
         ("failed", "Killed (SIGKILL / Out of memory?)", Some(137), true),
@@ -79,7 +79,7 @@ fn generation_1_ends_with_a_text_that_stands_for_the_code() {
         assert_eq!(event.facts.app.get(), None);
     }
     let later = telemetry(json!({"error": "Unknown error, exit code: 1"}));
-    assert_eq!(later.facts.exit_code.get(), None, "newer clients send the code or have none");
+    assert_eq!(later.facts.exit_code.get(), None, "newer clients send the code if there is one");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn the_documented_shapes_are_understood() {
     assert_eq!((text(&facts.os_type), text(&facts.os_version)), (Some("ubuntu"), Some("22.04")));
     let sizes = [&facts.core_count, &facts.ram_size, &facts.disk_size].map(|size| size.get().copied());
     assert_eq!(sizes, [Some(4), Some(4096), Some(20)]);
-    assert_eq!(facts.ct_type.get(), None, "it was not told");
+    assert_eq!(facts.ct_type.get(), None, "it was not reported");
 
     let good = r#"{"status": "completed", "random_id": "550e8400", "exit_code": 0, "error_explanation": ""}"#;
     assert_eq!(read(good, Route::UpdateStatus).status, Status::Success);
@@ -105,16 +105,16 @@ fn the_documented_shapes_are_understood() {
 }
 
 #[test]
-fn the_dev_paths_mean_the_development_repository_unless_the_body_says() {
+fn the_dev_paths_imply_the_development_repository() {
     let start = r#"{"nsapp":"devapp","status":"installing","random_id":"7263c923"}"#;
     let end = r#"{"status":"done","error":"none","random_id":"7263c923"}"#;
-    let told = r#"{"nsapp":"x","random_id":"7","repo_source":"proxmoxve"}"#;
+    let explicit = r#"{"nsapp":"x","random_id":"7","repo_source":"proxmoxve"}"#;
     for (body, route, repo) in [
         (start, Route::DevUpload, Some("ProxmoxVED")),
         (end, Route::DevUpdateStatus, Some("ProxmoxVED")),
         (start, Route::Upload, None),
         (end, Route::UpdateStatus, None),
-        (told, Route::DevUpload, Some("ProxmoxVE")),
+        (explicit, Route::DevUpload, Some("ProxmoxVE")),
         (r#"{"nsapp":"x","random_id":"7","repo_source":"someone/fork"}"#, Route::Telemetry, Some("external")),
     ] {
         assert_eq!(text(&read(body, route).facts.repo_source), repo, "{route:?} {body}");
@@ -122,7 +122,7 @@ fn the_dev_paths_mean_the_development_repository_unless_the_body_says() {
 }
 
 #[test]
-fn generation_2_is_told_from_3_by_the_fields_that_came_with_the_payload_version() {
+fn the_fields_introduced_with_the_payload_version_mark_generation_3() {
     let body = r#"{"random_id": "898b749f", "execution_id": "898b749f", "type": "lxc",
         "nsapp": "nextcloudpi", "status": "aborted", "ct_type": 1, "disk_size": 8,
         "core_count": 2, "ram_size": 2048, "os_type": "debian", "os_version": "12",
@@ -150,7 +150,7 @@ fn generation_2_is_told_from_3_by_the_fields_that_came_with_the_payload_version(
 }
 
 #[test]
-fn generation_3_tells_what_failed_and_fillers_tell_nothing() {
+fn generation_3_reports_the_failed_command_and_fillers_are_absent() {
     let event = telemetry(json!({
         "payload_version": 2, "exit_code": 100, "failed_command": "apt-get update", "failed_line": 57,
         "kernel_version": "6.8.12-9-pve", "app_version": "", "os_version": " ", "gpu_model": null,
@@ -164,7 +164,7 @@ fn generation_3_tells_what_failed_and_fillers_tell_nothing() {
 }
 
 #[test]
-fn only_ends_tell_codes_and_durations_and_only_bad_ends_tell_errors() {
+fn only_ends_have_codes_and_durations_and_only_bad_ends_have_errors() {
     let fields = |status: &str| {
         telemetry(json!({
             "status": status, "exit_code": 0, "error": "text", "error_category": "shell",
@@ -181,20 +181,20 @@ fn only_ends_tell_codes_and_durations_and_only_bad_ends_tell_errors() {
         assert_eq!(texts, [badly.then_some("text"), badly.then_some("shell"), badly.then_some("false")]);
         assert_eq!(facts.failed_line.get().copied(), badly.then_some(3), "{status}");
     }
-    assert_eq!(telemetry(json!({})).facts.exit_code.get(), None, "absent is absent, not 0");
+    assert_eq!(telemetry(json!({})).facts.exit_code.get(), None, "absent is not 0");
 }
 
 #[test]
-fn types_are_folded_and_a_vm_is_a_vm_at_its_end_as_well() {
-    for (told, kind) in [
+fn types_are_folded_and_a_vm_keeps_its_container_type() {
+    for (sent, kind) in [
         ("LXC", Some("lxc")),
         ("qemu", Some("vm")),
         ("tool", Some("pve")),
         ("addon", Some("addon")),
         ("spaceship", None),
     ] {
-        let (event, rescues) = telemetry_and_rescues(json!({"type": told}));
-        assert_eq!(text(&event.facts.kind), kind, "{told}");
+        let (event, rescues) = telemetry_and_rescues(json!({"type": sent}));
+        assert_eq!(text(&event.facts.kind), kind, "{sent}");
         assert_eq!(rescues, if kind.is_some() { vec![] } else { vec!["unknown_word"] });
     }
     for (fields, kind, ct_type) in [
@@ -211,7 +211,7 @@ fn types_are_folded_and_a_vm_is_a_vm_at_its_end_as_well() {
 
 #[test]
 fn operating_systems_are_folded_and_unknown_ones_kept() {
-    for (told, os) in [
+    for (sent, os) in [
         ("Debian", "debian"),
         ("rockylinux", "rocky"),
         ("almalinux", "alma"),
@@ -220,12 +220,12 @@ fn operating_systems_are_folded_and_unknown_ones_kept() {
         ("wolfi", "wolfi"),
         ("Never Heard Of", "never heard of"),
     ] {
-        assert_eq!(text(&telemetry(json!({"os_type": told})).facts.os_type), Some(os));
+        assert_eq!(text(&telemetry(json!({"os_type": sent})).facts.os_type), Some(os));
     }
 }
 
 #[test]
-fn numbers_are_read_in_any_shape_and_dropped_where_they_make_no_sense() {
+fn numbers_are_read_in_any_form_and_dropped_beyond_their_limits() {
     for (value, size, rescue) in [
         (json!(4.5), Some(5), None),
         (json!("32G"), Some(32), Some("number_as_text")),
@@ -250,12 +250,12 @@ fn numbers_are_read_in_any_shape_and_dropped_where_they_make_no_sense() {
         assert!(numbers.iter().all(|number| number.get().is_none()), "{field} {value}");
         assert_eq!(rescues, ["number_out_of_range"], "{field} {value}");
     }
-    // The documented field stands in for one that cannot be read.
+    // The documented field replaces one that cannot be read.
     assert_eq!(telemetry(json!({"disk_size": -1, "vm_disk": 20})).facts.disk_size.get(), Some(&20));
 }
 
 #[test]
-fn containers_call_the_duration_by_a_shorter_name() {
+fn duration_is_an_alias_of_install_duration() {
     for (fields, seconds) in [
         (json!({"install_duration": 90}), Some(90)),
         (json!({"duration": 90}), Some(90)),
@@ -267,7 +267,7 @@ fn containers_call_the_duration_by_a_shorter_name() {
 }
 
 #[test]
-fn a_body_without_a_usable_status_names_what_is_missing() {
+fn a_body_without_a_usable_status_is_rejected_with_the_field() {
     let invalid =
         Rejection::InvalidField { field: "status", reason: "is not a status that a client reports" };
     for (body, route, rejection) in [
@@ -283,7 +283,7 @@ fn a_body_without_a_usable_status_names_what_is_missing() {
 }
 
 #[test]
-fn control_characters_go_and_lines_stay_on_one_line() {
+fn control_characters_are_removed_and_lines_stay_single() {
     let facts = telemetry(json!({
         "error": "\u{1b}[31mred\u{0}\r\nnext\tcolumn\u{85}", "nsapp": "Two\nLines\u{7}",
         "os_version": "\u{1}", "failed_command": "a \\\n\tb",
@@ -296,7 +296,7 @@ fn control_characters_go_and_lines_stay_on_one_line() {
 }
 
 #[test]
-fn what_newer_clients_tell_is_kept_only_if_it_is_one_of_the_known_words() {
+fn closed_fields_keep_only_known_words() {
     let (event, rescues) = telemetry_and_rescues(json!({
         "template_kind": "OCI", "custom_entrypoint": "yes", "host_managed_network": false,
         "runtime_source": "https://mirror.example/", "runtime_ref": "v2026.8.1",
@@ -317,7 +317,7 @@ fn what_newer_clients_tell_is_kept_only_if_it_is_one_of_the_known_words() {
         ("10", false),
         ("https://mirror.example/x", false),
     ] {
-        let told = telemetry(json!({"runtime_ref": word})).facts.runtime_ref;
-        assert_eq!(text(&told), kept.then_some(word));
+        let kept_ref = telemetry(json!({"runtime_ref": word})).facts.runtime_ref;
+        assert_eq!(text(&kept_ref), kept.then_some(word));
     }
 }

@@ -1,20 +1,20 @@
-//! What leaves an event and what stays. What is recognised as a secret is tested with the scrubber.
+//! Which texts are scrubbed and where they are cut. The protocol tests what counts as a secret.
 
 use proptest::prelude::*;
 use telemetry_protocol::Status;
 
 use super::*;
 
-fn told(text: &str) -> Told<Text> {
-    Told::by(Status::Failed, Some(text.into()))
+fn reported(text: &str) -> Reported<Text> {
+    Reported::by(Status::Failed, Some(text.into()))
 }
 
-fn text(fact: &Told<Text>) -> Option<&str> {
+fn text(fact: &Reported<Text>) -> Option<&str> {
     fact.get().map(Text::as_str)
 }
 
 #[test]
-fn a_secret_is_found_in_every_text() {
+fn every_text_is_scrubbed() {
     const SECRET: &str = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
     macro_rules! everywhere {
         ($($(#[$doc:meta])* $field:ident: $type:ty),+ $(,)?) => {
@@ -28,27 +28,27 @@ fn a_secret_is_found_in_every_text() {
 }
 
 trait Secretive: Sized {
-    fn with(_: &str) -> Told<Self> {
-        Told::default()
+    fn with(_: &str) -> Reported<Self> {
+        Reported::default()
     }
 }
 
 impl Secretive for i32 {}
 impl Secretive for bool {}
 impl Secretive for Text {
-    fn with(secret: &str) -> Told<Self> {
-        told(&format!("token {secret}"))
+    fn with(secret: &str) -> Reported<Self> {
+        reported(&format!("token {secret}"))
     }
 }
 
 #[test]
-fn versions_stay_and_an_address_in_an_error_goes() {
+fn versions_stay_and_addresses_in_errors_are_replaced() {
     let version = "1.2.3.4";
     let facts = Facts {
-        app_version: told(version),
-        kernel_version: told("6.8.12-11-pve"),
-        cpu_model: told("Intel(R) Xeon(R) E-2288G CPU @ 3.70GHz"),
-        error: told("cannot reach 93.184.216.34"),
+        app_version: reported(version),
+        kernel_version: reported("6.8.12-11-pve"),
+        cpu_model: reported("Intel(R) Xeon(R) E-2288G CPU @ 3.70GHz"),
+        error: reported("cannot reach 93.184.216.34"),
         ..Facts::default()
     };
     let scrubbed = scrub_facts(facts);
@@ -59,39 +59,43 @@ fn versions_stay_and_an_address_in_an_error_goes() {
 }
 
 #[test]
-fn long_texts_are_cut_between_characters_the_error_at_its_beginning() {
+fn long_texts_are_cut_between_characters_and_errors_keep_their_end() {
     // No limit is a multiple of the 3 bytes of this character.
     let long = format!("abc{}xyz", "€".repeat(10_000));
-    let facts =
-        Facts { error: told(&long), failed_command: told(&long), cpu_model: told(&long), ..Facts::default() };
+    let facts = Facts {
+        error: reported(&long),
+        failed_command: reported(&long),
+        cpu_model: reported(&long),
+        ..Facts::default()
+    };
     let facts = scrub_facts(facts);
     let kept = |limit: usize| "€".repeat((limit - 3) / 3);
     assert_eq!(text(&facts.error), Some(&*format!("{}xyz", kept(MAX_ERROR_BYTES))));
     assert_eq!(text(&facts.failed_command), Some(&*format!("abc{}", kept(MAX_COMMAND_BYTES))));
-    assert_eq!(text(&facts.cpu_model), Some(&*format!("abc{}", kept(MAX_SHORT_TEXT_BYTES))));
+    assert_eq!(text(&facts.cpu_model), Some(&*format!("abc{}", kept(MAX_LINE_BYTES))));
     let fits = "e".repeat(MAX_ERROR_BYTES);
-    let facts = scrub_facts(Facts { error: told(&fits), ..Facts::default() });
+    let facts = scrub_facts(Facts { error: reported(&fits), ..Facts::default() });
     assert_eq!(text(&facts.error), Some(&*fits));
 }
 
 #[test]
-fn a_secret_across_the_cut_leaves_no_half() {
+fn a_secret_across_the_cut_leaves_no_part() {
     let secret = "hunter2hunter2hunter2";
-    for before in MAX_SHORT_TEXT_BYTES - 30..MAX_SHORT_TEXT_BYTES {
+    for before in MAX_LINE_BYTES - 30..MAX_LINE_BYTES {
         let model = format!("{} password={secret}", "x ".repeat(before / 2));
-        let facts = scrub_facts(Facts { gpu_model: told(&model), ..Facts::default() });
+        let facts = scrub_facts(Facts { gpu_model: reported(&model), ..Facts::default() });
         assert!(!text(&facts.gpu_model).expect("something stays").contains("hunt"));
     }
 }
 
 proptest! {
     #[test]
-    fn nothing_left_is_nothing_told_and_twice_is_once(texts in proptest::collection::vec(any::<String>(), 4)) {
+    fn an_empty_text_becomes_absent_and_scrubbing_is_idempotent(texts in proptest::collection::vec(any::<String>(), 4)) {
         let facts = Facts {
-            error: told(&texts[0]),
-            failed_command: told(&texts[1]),
-            cpu_model: told(&texts[2]),
-            app_version: told(&texts[3]),
+            error: reported(&texts[0]),
+            failed_command: reported(&texts[1]),
+            cpu_model: reported(&texts[2]),
+            app_version: reported(&texts[3]),
             ..Facts::default()
         };
         let once = scrub_facts(facts);

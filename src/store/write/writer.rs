@@ -20,7 +20,8 @@ use chrono::Utc;
 use sqlx::PgPool;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use crate::ingest::execution::{Execution, Told};
+use crate::ingest::execution::Execution;
+use crate::ingest::reported::Reported;
 use crate::ingest::validate::CleanEvent;
 use crate::metrics::Metrics;
 use crate::store::database::pools::Patience;
@@ -183,7 +184,7 @@ impl Queue {
 /// What an event weighs in memory, in bytes, from above.
 fn weight(event: &Execution) -> usize {
     let long = [&event.facts.error, &event.facts.failed_command];
-    let long = long.into_iter().filter_map(Told::get).map(|text| text.len()).sum::<usize>();
+    let long = long.into_iter().filter_map(Reported::get).map(|text| text.len()).sum::<usize>();
     size_of::<Execution>() + SHORT_TEXT_BYTES + long
 }
 

@@ -6,8 +6,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use telemetry_protocol::{Generation, Status};
-use telemetry_server::ingest::execution::{Execution, Facts, Told};
+use telemetry_server::ingest::execution::Execution;
 use telemetry_server::ingest::identity::RunKey;
+use telemetry_server::ingest::reported::{Facts, Reported};
 use telemetry_server::ingest::text::Text;
 use uuid::Uuid;
 
@@ -38,7 +39,7 @@ pub(crate) fn event(run: u8, status: Status, at: DateTime<Utc>, facts: Facts) ->
         facts,
         signature: None,
     };
-    run.signed()
+    run.with_signature()
 }
 
 fn any_event() -> impl Strategy<Value = Execution> {
@@ -76,20 +77,20 @@ struct Letters {
 }
 
 impl Letters {
-    fn told<T: Clone>(&mut self, values: [T; 4]) -> Told<T> {
+    fn told<T: Clone>(&mut self, values: [T; 4]) -> Reported<T> {
         let letter = self.letters.next().flatten();
-        Told::by(self.status, letter.map(|letter| values[letter].clone()))
+        Reported::by(self.status, letter.map(|letter| values[letter].clone()))
     }
 
-    fn text(&mut self) -> Told<Text> {
+    fn text(&mut self) -> Reported<Text> {
         self.told(["a", "b", "aa", "é\n'\\,{\""].map(Text::from))
     }
 
-    fn number(&mut self) -> Told<i32> {
+    fn number(&mut self) -> Reported<i32> {
         self.told([0, 1, 104, 130])
     }
 
-    fn flag(&mut self) -> Told<bool> {
+    fn flag(&mut self) -> Reported<bool> {
         self.told([true, false, true, false])
     }
 

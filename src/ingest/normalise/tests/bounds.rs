@@ -1,64 +1,23 @@
-//! Whatever comes, a fact keeps to its bounds.
+//! Whatever a client sends, normalising and scrubbing leave an event within its declared limits.
 
 use proptest::prelude::*;
 use proptest::sample::select;
 use telemetry_protocol::wire::FIELDS;
+use validator::ValidationErrorsKind;
 
 use super::*;
-use crate::ingest::execution::with_facts;
-use crate::ingest::scrub::{MAX_COMMAND_BYTES, MAX_ERROR_BYTES, MAX_SHORT_TEXT_BYTES};
 
-/// Whether a value keeps to the bounds of the fact of this name.
-trait Bounded {
-    fn is_bounded(&self, fact: &str) -> bool;
-}
-
-impl Bounded for Text {
-    fn is_bounded(&self, fact: &str) -> bool {
-        let (longest, breaks) = match fact {
-            "error" => (MAX_ERROR_BYTES, true),
-            "failed_command" => (MAX_COMMAND_BYTES, true),
-            "app" | "id" => (usize::MAX, fact == "id"),
-            _ => (MAX_SHORT_TEXT_BYTES, false),
-        };
-        let is_allowed = |c: char| !c.is_control() || (breaks && matches!(c, '\n' | '\t'));
-        !self.is_empty() && self.len() <= longest && self.chars().all(is_allowed)
+/// The fields of an event beyond their limits, as Rust names them.
+fn beyond_limits(event: &Event) -> Vec<String> {
+    fn names(errors: &validator::ValidationErrors) -> Vec<String> {
+        let fields = errors.errors().iter().flat_map(|(name, kind)| match kind {
+            ValidationErrorsKind::Struct(nested) => names(nested),
+            _ => vec![name.to_string()],
+        });
+        fields.collect()
     }
+    event.validate().map_or_else(|errors| names(&errors), |()| Vec::new())
 }
-
-impl Bounded for i32 {
-    fn is_bounded(&self, fact: &str) -> bool {
-        let range = match fact {
-            "exit_code" => 0..=255,
-            "ct_type" => 0..=2,
-            "failed_line" => 1..=Self::MAX,
-            "install_duration" => 0..=31 * 86_400,
-            "core_count" => 0..=1 << 14,
-            _ => 0..=1 << 30,
-        };
-        range.contains(self)
-    }
-}
-
-impl Bounded for bool {
-    fn is_bounded(&self, _: &str) -> bool {
-        true
-    }
-}
-
-macro_rules! unbounded_facts {
-    ($($(#[$doc:meta])* $field:ident: $type:ty),+ $(,)?) => {
-        /// The names of the facts that break their bounds.
-        fn unbounded(facts: &Facts) -> Vec<&'static str> {
-            let mut names = Vec::new();
-            $(if facts.$field.get().is_some_and(|value| !value.is_bounded(stringify!($field))) {
-                names.push(stringify!($field));
-            })+
-            names
-        }
-    };
-}
-with_facts!(unbounded_facts);
 
 fn scalar() -> impl Strategy<Value = Value> {
     let word = select(
@@ -79,7 +38,7 @@ fn scalar() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn whatever_is_accepted_keeps_to_the_bounds(
+    fn only_ids_and_the_application_can_exceed_their_limits(
         fields in proptest::collection::hash_map(select(FIELDS), scalar(), 0..FIELDS.len()),
         status in proptest::option::weighted(0.8, select(&Status::ALL[..])),
         route in select(&[Route::Upload, Route::DevUpdateStatus, Route::Telemetry][..]),
@@ -90,11 +49,14 @@ proptest! {
             body.insert("status".into(), status.as_str().into());
         }
         if let Ok((event, _)) = try_read(&Value::Object(body).to_string(), route) {
-            prop_assert_eq!(unbounded(&event.facts), [""; 0]);
-            let ids = [&event.random_id, &event.execution_id].into_iter().flatten();
-            prop_assert!(ids.into_iter().all(|id| Text::from(&**id).is_bounded("id")));
-            let tellers = event.facts.statuses().into_iter().flatten();
-            prop_assert!(tellers.into_iter().all(|status| status == event.status));
+            for field in beyond_limits(&event) {
+                prop_assert!(["random_id", "execution_id", "app"].contains(&&*field), "{}: {:?}", field, event);
+            }
+            // A name is rejected only for its length.
+            let app = event.facts.app.get();
+            prop_assert!(app.is_none_or(|app| !app.is_empty() && !app.contains(char::is_control)));
+            let statuses = event.facts.statuses().into_iter().flatten();
+            prop_assert!(statuses.into_iter().all(|status| status == event.status));
         }
     }
 }

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use telemetry_protocol::{Generation, Status};
 use uuid::Uuid;
 
-use crate::ingest::execution::{Execution, Facts, Told, with_facts};
+use crate::ingest::execution::Execution;
 use crate::ingest::identity::RunKey;
+use crate::ingest::reported::{Facts, Reported, with_facts};
 use crate::ingest::scrub::scrub_facts;
 use crate::ingest::text::Text;
 
@@ -74,8 +75,8 @@ macro_rules! entry {
 
         impl From<ReadFacts> for Facts {
             fn from(facts: ReadFacts) -> Self {
-                Self { $($field: facts.$field.map_or_else(Told::default, |(status, value)| {
-                    Told::by(status, Some(value))
+                Self { $($field: facts.$field.map_or_else(Reported::default, |(status, value)| {
+                    Reported::by(status, Some(value))
                 }),)+ }
             }
         }
@@ -123,7 +124,7 @@ pub(super) fn read(body: &str) -> Result<Execution, Unreadable> {
         facts: scrub_facts(entry.facts.into()),
         signature: None,
     };
-    Ok(execution.signed())
+    Ok(execution.with_signature())
 }
 
 #[cfg(test)]
