@@ -7,7 +7,6 @@ use telemetry_protocol::{Generation, Outcome, Status};
 use utoipa::ToSchema;
 
 use crate::ingest::execution::{Execution, Facts, Told};
-use crate::ingest::text::Text;
 use crate::store::read::models::CommonModels;
 
 /// Everything that is stored about a run but its ids. `null` for what was never sent.
@@ -172,10 +171,10 @@ impl ExecutionView {
             runtime_source,
             runtime_ref,
         } = &execution.facts;
-        let text = |told: &Told<Text>| told.get().map(|text| text.as_str().to_owned());
+        let text = |told: &Told<String>| told.get().map(|text| text.as_str().to_owned());
         let number = |told: &Told<i32>| told.get().copied();
         let flag = |told: &Told<bool>| told.get().copied();
-        let failure = |told: &Told<Text>| execution.failure_text(told).map(str::to_owned);
+        let failure = |told: &Told<String>| execution.failure_text(told).map(str::to_owned);
         let exit_code = execution.exit_code();
         let steps =
             Status::ALL.into_iter().filter_map(|status| Some(Step { status, at: execution.step(status)? }));

@@ -10,7 +10,6 @@ use telemetry_protocol::signature::{Signature, signature};
 use telemetry_protocol::{Generation, Outcome, Status};
 
 use crate::ingest::identity::RunKey;
-use crate::ingest::text::Text;
 
 /// What an event told about one field, with the status of the event that told it.
 ///
@@ -30,7 +29,7 @@ pub trait Preference: Eq {
     fn beats(&self, other: &Self) -> bool;
 }
 
-impl Preference for Text {
+impl Preference for String {
     fn beats(&self, other: &Self) -> bool {
         (self.len(), self) > (other.len(), other)
     }
@@ -136,9 +135,9 @@ macro_rules! with_facts {
     ($callback:ident) => {
         $callback! {
         /// Application, lower case.
-        app: Text,
+        app: String,
         /// `lxc`, `vm`, `addon`, `pve` or `turnkey`.
-        kind: Text,
+        kind: String,
         /// 1 unprivileged, 0 privileged container, 2 virtual machine.
         ct_type: i32,
         /// GB.
@@ -148,63 +147,63 @@ macro_rules! with_facts {
         /// MB.
         ram_size: i32,
         /// Operating system of the guest, folded.
-        os_type: Text,
+        os_type: String,
         /// Its version.
-        os_version: Text,
+        os_version: String,
         /// Version of Proxmox VE (or `incus-…`).
-        pve_version: Text,
+        pve_version: String,
         /// How the settings were chosen.
-        method: Text,
+        method: String,
         /// Whether IPv6 was disabled; generation 1 only.
         disable_ipv6: bool,
         /// Exit code, 0 to 255. Only ends tell one.
         exit_code: i32,
         /// What went wrong, the end of it. Only bad ends tell one.
-        error: Text,
+        error: String,
         /// The client's own category.
-        error_category: Text,
+        error_category: String,
         /// Seconds. Only ends tell one.
         install_duration: i32,
         /// The command that failed.
-        failed_command: Text,
+        failed_command: String,
         /// Its line in the script, from 1.
         failed_line: i32,
         /// CPU vendor.
-        cpu_vendor: Text,
+        cpu_vendor: String,
         /// CPU model.
-        cpu_model: Text,
+        cpu_model: String,
         /// GPU vendor.
-        gpu_vendor: Text,
+        gpu_vendor: String,
         /// GPU model.
-        gpu_model: Text,
+        gpu_model: String,
         /// `yes`, `no`; earlier clients `igpu`, `dgpu`, `unknown`.
-        gpu_passthrough: Text,
+        gpu_passthrough: String,
         /// MT/s, as sent.
-        ram_speed: Text,
+        ram_speed: String,
         /// CPU architecture.
-        arch: Text,
+        arch: String,
         /// `pve` or `incus`.
-        platform: Text,
+        platform: String,
         /// Whether the script supports ARM.
         has_arm: bool,
         /// Kernel of the host.
-        kernel_version: Text,
+        kernel_version: String,
         /// Version of the application.
-        app_version: Text,
+        app_version: String,
         /// `ProxmoxVE`, `ProxmoxVED` or `external`.
-        repo_source: Text,
+        repo_source: String,
         /// `owner/name` of the repository.
-        repo_slug: Text,
+        repo_slug: String,
         /// `tarball` or `oci`: what the container was made from.
-        template_kind: Text,
+        template_kind: String,
         /// Whether the container starts another program than its image says.
         custom_entrypoint: bool,
         /// Whether the host configures the network of the container.
         host_managed_network: bool,
         /// Where the scripts came from: `local`, `remote`, `pinned`, `mirror`.
-        runtime_source: Text,
+        runtime_source: String,
         /// Their revision: `main`, a release tag or a commit.
-        runtime_ref: Text,
+        runtime_ref: String,
             }
     };
 }
@@ -321,8 +320,8 @@ impl Execution {
 
     /// A text about the failure that belongs to the status; see [`Execution::exit_code`].
     #[must_use]
-    pub fn failure_text<'a>(&self, fact: &'a Told<Text>) -> Option<&'a str> {
-        fact.told_at(self.status()).map(Text::as_str)
+    pub fn failure_text<'a>(&self, fact: &'a Told<String>) -> Option<&'a str> {
+        fact.told_at(self.status()).map(String::as_str)
     }
 
     /// Our reading of status and exit code.

@@ -7,7 +7,6 @@ pub mod rescue;
 pub mod repair;
 pub mod decode;
 pub mod identity;
-pub mod text;
 pub mod execution;
 pub mod normalise;
 pub mod scrub;

@@ -9,7 +9,6 @@ use telemetry_protocol::{Generation, Status};
 use crate::ingest::execution::{Facts, Told};
 use crate::ingest::rejection::Rejection;
 use crate::ingest::rescue::{Decoded, Rescue, Rescues};
-use crate::ingest::text::Text;
 
 /// The path an event came by: it decides generation and repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +142,7 @@ pub fn normalise(
     Ok((Event { random_id, execution_id, generation, status, at: now, facts }, read.rescues))
 }
 
-fn told(status: Status, text: Option<impl Into<Text>>) -> Told<Text> {
+fn told(status: Status, text: Option<impl Into<String>>) -> Told<String> {
     Told::by(status, text.map(Into::into))
 }
 

@@ -13,7 +13,6 @@ use telemetry_protocol::scrub::{scrub as scrub_text, scrub_tail, scrub_version};
 
 use crate::ingest::execution::{Facts, Told, with_facts};
 use crate::ingest::normalise::Event;
-use crate::ingest::text::Text;
 
 /// Longest text of one word or line, in bytes.
 pub const MAX_SHORT_TEXT_BYTES: usize = 160;
@@ -58,7 +57,7 @@ fn scrubber(fact: &str) -> Scrubber {
 
 /// Short texts that are left as they are. The same few are told again and again; to know them halves the
 /// work of this stage. What was changed is not remembered.
-type Harmless = HashSet<Text, RandomState>;
+type Harmless = HashSet<String, RandomState>;
 
 /// Most texts that a thread remembers, of each kind.
 const MAX_HARMLESS: usize = 4096;
@@ -74,7 +73,7 @@ trait ShortText {
 
 impl ShortText for Told<i32> {}
 impl ShortText for Told<bool> {}
-impl ShortText for Told<Text> {
+impl ShortText for Told<String> {
     fn scrub(&mut self, scrubber: Scrubber) {
         let Some(before) = self.get().cloned() else { return };
         HARMLESS.with_borrow_mut(|harmless| {
@@ -99,7 +98,7 @@ impl ShortText for Told<Text> {
 
 /// Leaves of a text what is no secret, and at most so many bytes of that; if nothing is left, nothing
 /// was told.
-fn clean(fact: &mut Told<Text>, max_bytes: usize, scrub: impl Fn(&str) -> Cow<'_, str>) {
+fn clean(fact: &mut Told<String>, max_bytes: usize, scrub: impl Fn(&str) -> Cow<'_, str>) {
     let (Some(text), Some(status)) = (fact.get(), fact.status()) else {
         return;
     };
@@ -107,7 +106,7 @@ fn clean(fact: &mut Told<Text>, max_bytes: usize, scrub: impl Fn(&str) -> Cow<'_
     let kept = head(&scrubbed, max_bytes);
     let is_empty = kept.trim().is_empty();
     if kept != text.as_str() || is_empty {
-        let kept = (!is_empty).then(|| Text::from(kept));
+        let kept = (!is_empty).then(|| String::from(kept));
         *fact = Told::by(status, kept);
     }
 }

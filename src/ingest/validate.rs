@@ -8,7 +8,6 @@ use crate::ingest::execution::Execution;
 use crate::ingest::identity::{IdKey, RunKey};
 use crate::ingest::normalise::Event;
 use crate::ingest::rejection::Rejection;
-use crate::ingest::text::Text;
 
 /// An event that may be stored: a run seen once. Only [`validate`] makes one.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,7 +56,7 @@ pub fn validate(event: Event, ids: &IdKey, fresh: impl FnOnce() -> Uuid) -> Resu
     let names = Names {
         random_id: event.random_id.as_deref(),
         execution_id: event.execution_id.as_deref(),
-        nsapp: event.facts.app.get().map(Text::as_str),
+        nsapp: event.facts.app.get().map(String::as_str),
     };
     names.validate().map_err(|errors| first(&errors))?;
 

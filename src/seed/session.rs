@@ -11,7 +11,6 @@ use uuid::Uuid;
 use crate::ingest::execution::{Execution, Facts, Told};
 use crate::ingest::identity::RunKey;
 use crate::ingest::scrub::scrub_facts;
-use crate::ingest::text::Text;
 use crate::seed::Plan;
 use crate::seed::catalogue::{Catalogue, Script, log_normal};
 use crate::seed::failure::{Failure, blocked, failed, log_tail};
@@ -173,7 +172,7 @@ fn facts(
     reached: Status,
     seconds: f64,
 ) -> Facts {
-    let text = |value: &str| Told::by(reached, (!value.is_empty()).then(|| Text::from(value)));
+    let text = |value: &str| Told::by(reached, (!value.is_empty()).then(|| String::from(value)));
     let number = |value: i32| Told::by(reached, Some(value));
     let newest = host.generation == Generation::Three;
     let telemetry = host.generation > Generation::One;

@@ -30,7 +30,7 @@ trait Pick {
     fn pick(letter: usize) -> Self;
 }
 
-impl Pick for Text {
+impl Pick for String {
     fn pick(letter: usize) -> Self {
         <&str>::LETTERS[letter].into()
     }
@@ -194,7 +194,7 @@ proptest! {
         let final_reports = events.iter().filter(|event| event.status() == run.status());
         let told = final_reports.clone().filter_map(|event| event.facts.error.get());
         let longest = told.max_by_key(|text| (text.len(), *text));
-        prop_assert_eq!(run.failure_text(&run.facts.error), longest.map(Text::as_str));
+        prop_assert_eq!(run.failure_text(&run.facts.error), longest.map(String::as_str));
         if run.status() != Status::Success {
             let told = final_reports.filter_map(|event| event.facts.exit_code.get().copied());
             prop_assert_eq!(run.exit_code(), told.max());
@@ -274,7 +274,7 @@ fn a_code_is_explained_by_the_generation_that_sent_it() {
 fn the_category_comes_from_the_code_else_from_the_client_else_is_unknown() {
     let run = |status, code, word: Option<&str>| {
         let mut run = ended(status, Generation::Three, code);
-        run.facts.error_category = Told::by(status, word.map(Text::from));
+        run.facts.error_category = Told::by(status, word.map(String::from));
         run
     };
     for (status, code, word, category) in [

@@ -5,12 +5,12 @@ use telemetry_protocol::Status;
 
 use super::*;
 
-fn told(text: &str) -> Told<Text> {
+fn told(text: &str) -> Told<String> {
     Told::by(Status::Failed, Some(text.into()))
 }
 
-fn text(fact: &Told<Text>) -> Option<&str> {
-    fact.get().map(Text::as_str)
+fn text(fact: &Told<String>) -> Option<&str> {
+    fact.get().map(String::as_str)
 }
 
 #[test]
@@ -35,7 +35,7 @@ trait Secretive: Sized {
 
 impl Secretive for i32 {}
 impl Secretive for bool {}
-impl Secretive for Text {
+impl Secretive for String {
     fn with(secret: &str) -> Told<Self> {
         told(&format!("token {secret}"))
     }

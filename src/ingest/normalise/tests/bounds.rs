@@ -13,7 +13,7 @@ trait Bounded {
     fn is_bounded(&self, fact: &str) -> bool;
 }
 
-impl Bounded for Text {
+impl Bounded for String {
     fn is_bounded(&self, fact: &str) -> bool {
         let (longest, breaks) = match fact {
             "error" => (MAX_ERROR_BYTES, true),
@@ -92,7 +92,7 @@ proptest! {
         if let Ok((event, _)) = try_read(&Value::Object(body).to_string(), route) {
             prop_assert_eq!(unbounded(&event.facts), [""; 0]);
             let ids = [&event.random_id, &event.execution_id].into_iter().flatten();
-            prop_assert!(ids.into_iter().all(|id| Text::from(&**id).is_bounded("id")));
+            prop_assert!(ids.into_iter().all(|id| String::from(&**id).is_bounded("id")));
             let tellers = event.facts.statuses().into_iter().flatten();
             prop_assert!(tellers.into_iter().all(|status| status == event.status));
         }
