@@ -6,7 +6,7 @@ use telemetry_protocol::exit_code::explain;
 use telemetry_protocol::{Generation, Outcome, Status};
 use utoipa::ToSchema;
 
-use crate::ingest::execution::{Execution, Facts, Told};
+use crate::ingest::execution::{Execution, Facts, Reported};
 use crate::store::read::models::CommonModels;
 
 /// Everything that is stored about a run but its ids. `null` for what was never sent.
@@ -171,10 +171,10 @@ impl ExecutionView {
             runtime_source,
             runtime_ref,
         } = &execution.facts;
-        let text = |told: &Told<String>| told.get().map(|text| text.as_str().to_owned());
-        let number = |told: &Told<i32>| told.get().copied();
-        let flag = |told: &Told<bool>| told.get().copied();
-        let failure = |told: &Told<String>| execution.failure_text(told).map(str::to_owned);
+        let text = |told: &Reported<String>| told.get().map(|text| text.as_str().to_owned());
+        let number = |told: &Reported<i32>| told.get().copied();
+        let flag = |told: &Reported<bool>| told.get().copied();
+        let failure = |told: &Reported<String>| execution.failure_text(told).map(str::to_owned);
         let exit_code = execution.exit_code();
         let steps =
             Status::ALL.into_iter().filter_map(|status| Some(Step { status, at: execution.step(status)? }));
@@ -201,7 +201,7 @@ impl ExecutionView {
             core_count: number(core_count),
             ram_size: number(ram_size),
             method: text(method),
-            install_duration: install_duration.told_at(execution.status()).copied(),
+            install_duration: install_duration.reported_with(execution.status()).copied(),
             cpu_vendor: text(cpu_vendor),
             cpu_model: text(cpu_model),
             gpu_vendor: text(gpu_vendor),
@@ -214,7 +214,7 @@ impl ExecutionView {
             kernel_version: text(kernel_version),
             app_version: text(app_version),
             failed_command: failure(failed_command),
-            failed_line: failed_line.told_at(execution.status()).copied(),
+            failed_line: failed_line.reported_with(execution.status()).copied(),
             repo_source: text(repo_source),
             repo_slug: text(repo_slug),
             template_kind: text(template_kind),

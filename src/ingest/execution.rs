@@ -15,9 +15,9 @@ use crate::ingest::identity::RunKey;
 ///
 /// In a join the stronger status wins; among equals the longer text or the greater number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told<T>(Option<(Status, T)>);
+pub struct Reported<T>(Option<(Status, T)>);
 
-impl<T> Default for Told<T> {
+impl<T> Default for Reported<T> {
     fn default() -> Self {
         Self(None)
     }
@@ -47,7 +47,7 @@ impl Preference for bool {
     }
 }
 
-impl<T> Told<T> {
+impl<T> Reported<T> {
     /// A value told by an event of this status, if there was one.
     #[must_use]
     pub fn by(status: Status, value: Option<T>) -> Self {
@@ -65,7 +65,7 @@ impl<T> Told<T> {
 
     /// The value, unless a weaker event than one of this status told it.
     #[must_use]
-    pub fn told_at(&self, status: Status) -> Option<&T> {
+    pub fn reported_with(&self, status: Status) -> Option<&T> {
         self.0.as_ref().filter(|(told, _)| *told == status).map(|(_, value)| value)
     }
 
@@ -76,9 +76,9 @@ impl<T> Told<T> {
     }
 }
 
-impl<T: Preference + Clone> Told<T> {
+impl<T: Preference + Clone> Reported<T> {
     /// Whether a join with `other` changes this.
-    fn yields(&self, other: &Self) -> bool {
+    fn is_changed_by(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (_, None) => false,
             (None, Some(_)) => true,
@@ -91,7 +91,7 @@ impl<T: Preference + Clone> Told<T> {
     fn join(&mut self, other: &Self) {
         match (&mut self.0, &other.0) {
             (_, None) => {}
-            // Told again, mostly: nothing to copy.
+            // Reported again, mostly: nothing to copy.
             (Some((own, kept)), Some((status, value))) if kept == value => *own = (*own).max(*status),
             (Some((own, kept)), Some((status, value))) => {
                 if status > own || (status == own && value.beats(kept)) {
@@ -109,7 +109,7 @@ macro_rules! facts {
         /// Everything that events tell about a run besides its status and times.
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct Facts {
-            $($(#[$doc])* pub $field: Told<$type>,)+
+            $($(#[$doc])* pub $field: Reported<$type>,)+
         }
 
         impl Facts {
@@ -228,14 +228,14 @@ pub struct Execution {
     pub steps: [Option<DateTime<Utc>>; Status::ALL.len()],
     /// What the events told.
     pub facts: Facts,
-    /// What went wrong, by [`Execution::signed`]; `None` also for a row of a server that knew none.
+    /// What went wrong, by [`Execution::with_signature`]; `None` also for a row of a server that knew none.
     pub signature: Option<i64>,
 }
 
 impl Execution {
     /// With the signature of its failure, which is a function of everything else.
     #[must_use]
-    pub fn signed(self) -> Self {
+    pub fn with_signature(self) -> Self {
         Self { signature: self.failure().map(|signature| signature.id), ..self }
     }
 
@@ -259,8 +259,8 @@ impl Execution {
     /// Adds what another half of the knowledge about the same run says.
     pub fn join(&mut self, other: &Self) {
         let (before, facts) = (self.status(), &self.facts);
-        let another_failure = facts.error.yields(&other.facts.error)
-            || facts.failed_command.yields(&other.facts.failed_command);
+        let another_failure = facts.error.is_changed_by(&other.facts.error)
+            || facts.failed_command.is_changed_by(&other.facts.failed_command);
         self.session = self.session.max(other.session);
         self.generation = self.generation.max(other.generation);
         self.first_seen = self.first_seen.min(other.first_seen);
@@ -307,7 +307,7 @@ impl Execution {
     #[must_use]
     pub fn exit_code(&self) -> Option<i32> {
         let status = self.status();
-        let told = self.facts.exit_code.told_at(status).copied();
+        let told = self.facts.exit_code.reported_with(status).copied();
         told.or_else(|| (status == Status::Success).then_some(0))
     }
 
@@ -315,13 +315,13 @@ impl Execution {
     /// that did not measure send zero, which is no duration.
     #[must_use]
     pub fn install_duration(&self) -> Option<i32> {
-        self.facts.install_duration.told_at(self.status()).copied().filter(|seconds| *seconds > 0)
+        self.facts.install_duration.reported_with(self.status()).copied().filter(|seconds| *seconds > 0)
     }
 
     /// A text about the failure that belongs to the status; see [`Execution::exit_code`].
     #[must_use]
-    pub fn failure_text<'a>(&self, fact: &'a Told<String>) -> Option<&'a str> {
-        fact.told_at(self.status()).map(String::as_str)
+    pub fn failure_text<'a>(&self, fact: &'a Reported<String>) -> Option<&'a str> {
+        fact.reported_with(self.status()).map(String::as_str)
     }
 
     /// Our reading of status and exit code.

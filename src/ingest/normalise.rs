@@ -6,7 +6,7 @@ use telemetry_protocol::exit_code::code_from_text;
 use telemetry_protocol::wire::{RawEvent, Scalar};
 use telemetry_protocol::{Generation, Status};
 
-use crate::ingest::execution::{Facts, Told};
+use crate::ingest::execution::{Facts, Reported};
 use crate::ingest::rejection::Rejection;
 use crate::ingest::rescue::{Decoded, Rescue, Rescues};
 
@@ -96,24 +96,24 @@ pub fn normalise(
     let facts = Facts {
         app: told(status, app),
         kind: told(status, kind),
-        ct_type: Told::by(status, ct_type),
-        disk_size: Told::by(status, read.either(raw.disk_size, raw.vm_disk, 1 << 20)),
-        core_count: Told::by(status, read.either(raw.core_count, raw.vm_cores, 1 << 14)),
-        ram_size: Told::by(status, read.either(raw.ram_size, raw.vm_ram, 1 << 30)),
+        ct_type: Reported::by(status, ct_type),
+        disk_size: Reported::by(status, read.either(raw.disk_size, raw.vm_disk, 1 << 20)),
+        core_count: Reported::by(status, read.either(raw.core_count, raw.vm_cores, 1 << 14)),
+        ram_size: Reported::by(status, read.either(raw.ram_size, raw.vm_ram, 1 << 30)),
         os_type: told(status, line(raw.os_type).or_else(|| line(raw.vm_os)).map(|word| os(&word))),
         os_version: told(status, line(raw.os_version).or_else(|| line(raw.vm_version))),
         pve_version: short(raw.pve_version),
         method: short(raw.method),
-        disable_ipv6: Told::by(status, raw.disableip6.to_bool()),
-        exit_code: Told::by(status, exit_code.filter(|_| ends)),
+        disable_ipv6: Reported::by(status, raw.disableip6.to_bool()),
+        exit_code: Reported::by(status, exit_code.filter(|_| ends)),
         error: told(status, error_text.filter(|_| ends_badly)),
         error_category: told(status, line(raw.error_category).filter(|_| ends_badly)),
-        install_duration: Told::by(
+        install_duration: Reported::by(
             status,
             duration.into_iter().find_map(|value| read.integer(value, 31 * 86_400)).filter(|_| ends),
         ),
         failed_command: told(status, raw.failed_command.into_text().filter(|_| ends_badly)),
-        failed_line: Told::by(
+        failed_line: Reported::by(
             status,
             read.integer(raw.failed_line, i32::MAX).filter(|number| ends_badly && *number > 0),
         ),
@@ -125,14 +125,14 @@ pub fn normalise(
         ram_speed: short(raw.ram_speed),
         arch: short(raw.arch),
         platform: short(raw.platform),
-        has_arm: Told::by(status, raw.has_arm.to_bool()),
+        has_arm: Reported::by(status, raw.has_arm.to_bool()),
         kernel_version: short(raw.kernel_version),
         app_version: short(raw.app_version),
         repo_source: told(status, repo_source),
         repo_slug: short(raw.repo_slug),
         template_kind: told(status, read.word(line(raw.template_kind), &["tarball", "oci"])),
-        custom_entrypoint: Told::by(status, raw.custom_entrypoint.to_bool()),
-        host_managed_network: Told::by(status, raw.host_managed_network.to_bool()),
+        custom_entrypoint: Reported::by(status, raw.custom_entrypoint.to_bool()),
+        host_managed_network: Reported::by(status, raw.host_managed_network.to_bool()),
         runtime_source: told(
             status,
             read.word(line(raw.runtime_source), &["local", "remote", "pinned", "mirror"]),
@@ -142,8 +142,8 @@ pub fn normalise(
     Ok((Event { random_id, execution_id, generation, status, at: now, facts }, read.rescues))
 }
 
-fn told(status: Status, text: Option<impl Into<String>>) -> Told<String> {
-    Told::by(status, text.map(Into::into))
+fn told(status: Status, text: Option<impl Into<String>>) -> Reported<String> {
+    Reported::by(status, text.map(Into::into))
 }
 
 fn generation(raw: &RawEvent<'_>, route: Route, has_id: bool) -> Generation {

@@ -11,7 +11,7 @@ use std::mem::take;
 use foldhash::fast::RandomState;
 use telemetry_protocol::scrub::{scrub as scrub_text, scrub_tail, scrub_version};
 
-use crate::ingest::execution::{Facts, Told, with_facts};
+use crate::ingest::execution::{Facts, Reported, with_facts};
 use crate::ingest::normalise::Event;
 
 /// Longest text of one word or line, in bytes.
@@ -71,9 +71,9 @@ trait ShortText {
     fn scrub(&mut self, _: Scrubber) {}
 }
 
-impl ShortText for Told<i32> {}
-impl ShortText for Told<bool> {}
-impl ShortText for Told<String> {
+impl ShortText for Reported<i32> {}
+impl ShortText for Reported<bool> {}
+impl ShortText for Reported<String> {
     fn scrub(&mut self, scrubber: Scrubber) {
         let Some(before) = self.get().cloned() else { return };
         HARMLESS.with_borrow_mut(|harmless| {
@@ -98,7 +98,7 @@ impl ShortText for Told<String> {
 
 /// Leaves of a text what is no secret, and at most so many bytes of that; if nothing is left, nothing
 /// was told.
-fn clean(fact: &mut Told<String>, max_bytes: usize, scrub: impl Fn(&str) -> Cow<'_, str>) {
+fn clean(fact: &mut Reported<String>, max_bytes: usize, scrub: impl Fn(&str) -> Cow<'_, str>) {
     let (Some(text), Some(status)) = (fact.get(), fact.status()) else {
         return;
     };
@@ -107,7 +107,7 @@ fn clean(fact: &mut Told<String>, max_bytes: usize, scrub: impl Fn(&str) -> Cow<
     let is_empty = kept.trim().is_empty();
     if kept != text.as_str() || is_empty {
         let kept = (!is_empty).then(|| String::from(kept));
-        *fact = Told::by(status, kept);
+        *fact = Reported::by(status, kept);
     }
 }
 

@@ -80,7 +80,7 @@ pub fn validate(event: Event, ids: &IdKey, fresh: impl FnOnce() -> Uuid) -> Resu
         facts: event.facts,
         signature: None,
     };
-    Ok(CleanEvent(Box::new(execution.signed())))
+    Ok(CleanEvent(Box::new(execution.with_signature())))
 }
 
 fn first(errors: &validator::ValidationErrors) -> Rejection {

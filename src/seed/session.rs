@@ -8,7 +8,7 @@ use telemetry_protocol::exit_code::explain;
 use telemetry_protocol::{Generation, Status};
 use uuid::Uuid;
 
-use crate::ingest::execution::{Execution, Facts, Told};
+use crate::ingest::execution::{Execution, Facts, Reported};
 use crate::ingest::identity::RunKey;
 use crate::ingest::scrub::scrub_facts;
 use crate::seed::Plan;
@@ -160,7 +160,7 @@ fn attempt(
         facts: scrub_facts(facts(random, script, host, course, reached, seconds)),
         signature: None,
     };
-    run.signed()
+    run.with_signature()
 }
 
 /// What the strongest report told, which was `reached`.
@@ -172,8 +172,8 @@ fn facts(
     reached: Status,
     seconds: f64,
 ) -> Facts {
-    let text = |value: &str| Told::by(reached, (!value.is_empty()).then(|| String::from(value)));
-    let number = |value: i32| Told::by(reached, Some(value));
+    let text = |value: &str| Reported::by(reached, (!value.is_empty()).then(|| String::from(value)));
+    let number = |value: i32| Reported::by(reached, Some(value));
     let newest = host.generation == Generation::Three;
     let telemetry = host.generation > Generation::One;
     let when = |told: bool, value: &'static str| text(if told { value } else { "" });
@@ -214,7 +214,8 @@ fn facts(
             facts.error = text(&failure.error);
             facts.error_category = when(telemetry, category);
             facts.failed_command = text(if newest { &failure.command } else { "" });
-            facts.failed_line = if newest { number(random.random_range(20..400)) } else { Told::default() };
+            facts.failed_line =
+                if newest { number(random.random_range(20..400)) } else { Reported::default() };
         }
         Course::Aborted if reached == Status::Aborted => facts.exit_code = number(130),
         Course::Success if telemetry && reached == Status::Success => facts.exit_code = number(0),

@@ -53,7 +53,7 @@ macro_rules! facts_of_letters {
         /// Facts that an event of this status tells: one letter a fact, or none.
         fn facts(status: Status, letters: &[Option<usize>]) -> Facts {
             let mut letters = letters.iter().copied();
-            Facts { $($field: Told::by(status, letters.next().flatten().map(<$type>::pick)),)+ }
+            Facts { $($field: Reported::by(status, letters.next().flatten().map(<$type>::pick)),)+ }
         }
 
         /// Each fact of a run beside what a reader of all events would expect of it: the greatest
@@ -64,7 +64,7 @@ macro_rules! facts_of_letters {
                     let value = event.facts.$field.get()?.clone();
                     Some((event.status(), weight(&value), value))
                 });
-                let expected = Told(told.max().map(|(status, _, value)| (status, value)));
+                let expected = Reported(told.max().map(|(status, _, value)| (status, value)));
                 (format!("{:?}", run.facts.$field), format!("{expected:?}"))
             }),+]
         }
@@ -91,7 +91,8 @@ fn event_of(status: Status, at: DateTime<Utc>, generation: Generation, facts: Fa
     let key = RunKey(Uuid::from_u128(7));
     let session = None;
     let signature = None;
-    Execution { key, session, generation, first_seen: at, last_seen: at, steps, facts, signature }.signed()
+    Execution { key, session, generation, first_seen: at, last_seen: at, steps, facts, signature }
+        .with_signature()
 }
 
 fn event_with(status: impl Strategy<Value = Status>) -> impl Strategy<Value = Execution> {
@@ -215,7 +216,7 @@ proptest! {
 }
 
 fn ended(status: Status, generation: Generation, exit_code: Option<i32>) -> Execution {
-    let facts = Facts { exit_code: Told::by(status, exit_code), ..Facts::default() };
+    let facts = Facts { exit_code: Reported::by(status, exit_code), ..Facts::default() };
     event_of(status, time(0), generation, facts)
 }
 
@@ -274,7 +275,7 @@ fn a_code_is_explained_by_the_generation_that_sent_it() {
 fn the_category_comes_from_the_code_else_from_the_client_else_is_unknown() {
     let run = |status, code, word: Option<&str>| {
         let mut run = ended(status, Generation::Three, code);
-        run.facts.error_category = Told::by(status, word.map(String::from));
+        run.facts.error_category = Reported::by(status, word.map(String::from));
         run
     };
     for (status, code, word, category) in [

@@ -31,7 +31,7 @@ fn telemetry_and_rescues(fields: Value) -> (Event, Vec<&'static str>) {
     (event, rescues.iter().map(Rescue::code).collect())
 }
 
-fn text(fact: &Told<String>) -> Option<&str> {
+fn text(fact: &Reported<String>) -> Option<&str> {
     fact.get().map(String::as_str)
 }
 
@@ -47,7 +47,7 @@ fn the_very_first_client_says_failed_or_nothing_when_it_starts() {
         assert_eq!((event.status, event.generation), (Status::Installing, Generation::Zero));
         assert_eq!((event.random_id, event.execution_id), (None, None));
         assert_eq!((text(&event.facts.app), text(&event.facts.kind)), (Some("jellyfin"), Some("lxc")));
-        assert_eq!(event.facts.ram_size, Told::by(Status::Installing, Some(2048)));
+        assert_eq!(event.facts.ram_size, Reported::by(Status::Installing, Some(2048)));
         assert_eq!(event.facts.disable_ipv6.get(), Some(&false));
         assert_eq!(event.facts.repo_source.get(), None);
     }

@@ -5,11 +5,11 @@ use telemetry_protocol::Status;
 
 use super::*;
 
-fn told(text: &str) -> Told<String> {
-    Told::by(Status::Failed, Some(text.into()))
+fn told(text: &str) -> Reported<String> {
+    Reported::by(Status::Failed, Some(text.into()))
 }
 
-fn text(fact: &Told<String>) -> Option<&str> {
+fn text(fact: &Reported<String>) -> Option<&str> {
     fact.get().map(String::as_str)
 }
 
@@ -28,15 +28,15 @@ fn a_secret_is_found_in_every_text() {
 }
 
 trait Secretive: Sized {
-    fn with(_: &str) -> Told<Self> {
-        Told::default()
+    fn with(_: &str) -> Reported<Self> {
+        Reported::default()
     }
 }
 
 impl Secretive for i32 {}
 impl Secretive for bool {}
 impl Secretive for String {
-    fn with(secret: &str) -> Told<Self> {
+    fn with(secret: &str) -> Reported<Self> {
         told(&format!("token {secret}"))
     }
 }

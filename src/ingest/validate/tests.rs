@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use telemetry_protocol::Status;
 
 use super::*;
-use crate::ingest::execution::{Facts, Told};
+use crate::ingest::execution::{Facts, Reported};
 use crate::ingest::normalise::Route;
 use crate::ingest::pipeline::read_event;
 
@@ -22,7 +22,7 @@ fn event(random_id: Option<&str>, execution_id: Option<&str>, status: Status, ap
         generation: Generation::Two,
         status,
         at: DateTime::UNIX_EPOCH,
-        facts: Facts { app: Told::by(status, app.map(Into::into)), ..Facts::default() },
+        facts: Facts { app: Reported::by(status, app.map(Into::into)), ..Facts::default() },
     }
 }
 

@@ -229,7 +229,7 @@ async fn rebuild_page(connection: &mut PgConnection, known: &mut Known, page: &[
 /// were scrubbed by other rules, and no signature.
 fn derive(row: &Stored) -> Execution {
     let execution = row.execution.clone();
-    Execution { facts: scrub_facts(execution.facts), ..execution }.signed()
+    Execution { facts: scrub_facts(execution.facts), ..execution }.with_signature()
 }
 
 fn is_before(day: NaiveDate, horizon: Option<NaiveDate>) -> bool {

@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Timelike, Utc};
 use telemetry_protocol::Outcome;
 use telemetry_protocol::exit_code::{Category, classification_fingerprint};
 
-use crate::ingest::execution::{Execution, Told};
+use crate::ingest::execution::{Execution, Reported};
 
 mod size;
 
@@ -308,7 +308,7 @@ fn facets(execution: &Execution) -> [(&'static str, &str, &str); FACETS.len() - 
 
 /// What is unusual about a container made from an image.
 fn template_detail(execution: &Execution) -> &'static str {
-    let is = |fact: &Told<bool>| fact.get().copied().unwrap_or(false);
+    let is = |fact: &Reported<bool>| fact.get().copied().unwrap_or(false);
     match (is(&execution.facts.custom_entrypoint), is(&execution.facts.host_managed_network)) {
         (false, false) => "",
         (true, false) => "entrypoint",

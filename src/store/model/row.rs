@@ -8,7 +8,7 @@ use sqlx::{Decode, Postgres, Type};
 use telemetry_protocol::{Generation, Status};
 use uuid::Uuid;
 
-use crate::ingest::execution::{Execution, Facts, Told, with_facts};
+use crate::ingest::execution::{Execution, Facts, Reported, with_facts};
 use crate::ingest::identity::RunKey;
 
 macro_rules! row {
@@ -33,8 +33,8 @@ macro_rules! row {
                     $($field: {
                         let value: Option<$type> = record.try_decode()?;
                         match told_status(&evidence, position.next().unwrap_or_default()) {
-                            Some(status) => Told::by(status, value),
-                            None => Told::default(),
+                            Some(status) => Reported::by(status, value),
+                            None => Reported::default(),
                         }
                     },)+
                 };
@@ -141,9 +141,9 @@ mod tests {
     #[test]
     fn evidence_survives_the_way_in_and_out() {
         let facts = Facts {
-            app: Told::by(Status::Installing, Some("x".into())),
-            kind: Told::by(Status::Success, Some("lxc".into())),
-            repo_slug: Told::by(Status::Failed, Some("a/b".into())),
+            app: Reported::by(Status::Installing, Some("x".into())),
+            kind: Reported::by(Status::Success, Some("lxc".into())),
+            repo_slug: Reported::by(Status::Failed, Some("a/b".into())),
             ..Facts::default()
         };
         let packed = evidence(&facts);

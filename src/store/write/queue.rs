@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::ingest::execution::{Execution, Told};
+use crate::ingest::execution::{Execution, Reported};
 use crate::ingest::validate::CleanEvent;
 use crate::metrics::Metrics;
 use crate::store::write::pace::Pace;
@@ -185,7 +185,7 @@ impl Queue {
 /// Upper bound of the memory that an event takes, in bytes.
 fn size_of_event(execution: &Execution) -> usize {
     let long_texts = [&execution.facts.error, &execution.facts.failed_command];
-    let long_texts: usize = long_texts.into_iter().filter_map(Told::get).map(String::len).sum();
+    let long_texts: usize = long_texts.into_iter().filter_map(Reported::get).map(String::len).sum();
     size_of::<Execution>() + SHORT_TEXT_BYTES + long_texts
 }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
 use sqlx::{Connection, PgConnection, PgPool};
 use telemetry_protocol::Status;
-use telemetry_server::ingest::execution::{Execution, Facts, Told};
+use telemetry_server::ingest::execution::{Execution, Facts, Reported};
 use telemetry_server::ingest::identity::RunKey;
 use telemetry_server::metrics::Metrics;
 use telemetry_server::store::database::pools::delete_pool;
@@ -27,7 +27,7 @@ fn any_key() -> impl Strategy<Value = RunKey> {
 }
 
 fn told(run: u8, status: Status, app: &str, at: DateTime<Utc>) -> Execution {
-    event(run, status, at, Facts { app: Told::by(status, Some(app.into())), ..Facts::default() })
+    event(run, status, at, Facts { app: Reported::by(status, Some(app.into())), ..Facts::default() })
 }
 
 fn day_of(time: DateTime<Utc>) -> NaiveDate {

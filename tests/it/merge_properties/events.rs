@@ -6,7 +6,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use telemetry_protocol::{Generation, Status};
-use telemetry_server::ingest::execution::{Execution, Facts, Told};
+use telemetry_server::ingest::execution::{Execution, Facts, Reported};
 use telemetry_server::ingest::identity::RunKey;
 use uuid::Uuid;
 
@@ -37,7 +37,7 @@ pub(crate) fn event(run: u8, status: Status, at: DateTime<Utc>, facts: Facts) ->
         facts,
         signature: None,
     };
-    run.signed()
+    run.with_signature()
 }
 
 fn any_event() -> impl Strategy<Value = Execution> {
@@ -75,20 +75,20 @@ struct Letters {
 }
 
 impl Letters {
-    fn told<T: Clone>(&mut self, values: [T; 4]) -> Told<T> {
+    fn told<T: Clone>(&mut self, values: [T; 4]) -> Reported<T> {
         let letter = self.letters.next().flatten();
-        Told::by(self.status, letter.map(|letter| values[letter].clone()))
+        Reported::by(self.status, letter.map(|letter| values[letter].clone()))
     }
 
-    fn text(&mut self) -> Told<String> {
+    fn text(&mut self) -> Reported<String> {
         self.told(["a", "b", "aa", "é\n'\\,{\""].map(String::from))
     }
 
-    fn number(&mut self) -> Told<i32> {
+    fn number(&mut self) -> Reported<i32> {
         self.told([0, 1, 104, 130])
     }
 
-    fn flag(&mut self) -> Told<bool> {
+    fn flag(&mut self) -> Reported<bool> {
         self.told([true, false, true, false])
     }
 

@@ -17,7 +17,7 @@ use proptest::collection::vec;
 use proptest::sample::select;
 use sqlx::{AssertSqlSafe, Column, Connection, Executor, PgConnection, SqlSafeStr, Statement};
 use telemetry_protocol::Status;
-use telemetry_server::ingest::execution::{Execution, Facts, Told};
+use telemetry_server::ingest::execution::{Execution, Facts, Reported};
 use telemetry_server::store::keep::recount::{rebuild, verify};
 use telemetry_server::store::write::merge::{Known, Merged, join_events, merge};
 
@@ -140,9 +140,9 @@ fn an_earlier_first_event_moves_a_run_to_the_day_before() {
     let mut bench = Bench::new();
     bench.run(async |[database, _]| {
         let told = |status| Facts {
-            app: Told::by(status, Some("x".into())),
-            install_duration: Told::by(status, Some(60)),
-            exit_code: Told::by(status, Some(1)),
+            app: Reported::by(status, Some("x".into())),
+            install_duration: Reported::by(status, Some(60)),
+            exit_code: Reported::by(status, Some(1)),
             ..Facts::default()
         };
         let microsecond = TimeDelta::microseconds(1);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use telemetry_protocol::{Generation, Status};
 use uuid::Uuid;
 
-use crate::ingest::execution::{Execution, Facts, Told, with_facts};
+use crate::ingest::execution::{Execution, Facts, Reported, with_facts};
 use crate::ingest::identity::RunKey;
 use crate::ingest::scrub::scrub_facts;
 
@@ -73,8 +73,8 @@ macro_rules! entry {
 
         impl From<DecodedFacts> for Facts {
             fn from(facts: DecodedFacts) -> Self {
-                Self { $($field: facts.$field.map_or_else(Told::default, |(status, value)| {
-                    Told::by(status, Some(value))
+                Self { $($field: facts.$field.map_or_else(Reported::default, |(status, value)| {
+                    Reported::by(status, Some(value))
                 }),)+ }
             }
         }
@@ -122,7 +122,7 @@ pub(super) fn decode(body: &str) -> Result<Execution, Unreadable> {
         facts: scrub_facts(entry.facts.into()),
         signature: None,
     };
-    Ok(execution.signed())
+    Ok(execution.with_signature())
 }
 
 #[cfg(test)]
