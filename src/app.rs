@@ -31,6 +31,7 @@ use crate::state::AppState;
 use crate::store::database::connect::connect_to_primary;
 use crate::store::database::migrate::migrate;
 use crate::store::database::outage::Outage;
+use crate::store::database::pools::WriteTimeouts;
 use crate::store::database::{exit_codes, pools, settings};
 use crate::store::keep::retention::Retention;
 use crate::store::keep::{recount, sessions, sums};
@@ -38,20 +39,23 @@ use crate::store::model::rollup;
 use crate::store::read::domain::DomainText;
 use crate::store::read::readers::Readers;
 use crate::store::write::drain::Drainer;
+use crate::store::write::queue::queue;
 use crate::store::write::spool::Spool;
-use crate::store::write::writer::{Destination, WRITERS, writers};
+use crate::store::write::writer::{Destination, Writer};
 use crate::watch::Watch;
 
 /// Seconds that requests in flight have to end when the server stops.
 const DRAIN_SECONDS: u64 = 2;
 /// How long accepted connections have to reach a worker when the server stops.
 const SETTLE: Duration = Duration::from_millis(150);
-/// How long the writers have to commit what is queued when the server stops.
+/// How long the writer has to commit what is queued when the server stops.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the spool may be drained when the server stops.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
 /// How long connections to the database, and then the spool, have to be closed when the server stops.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
+/// Connections for writing: one for the writer, one for the drainer.
+const WRITE_CONNECTIONS: u32 = 2;
 /// Bodies of many events that are worked on at once; each takes up to 32 MB.
 const BATCHES_AT_ONCE: usize = 2;
 /// Lists that are streamed at once; each has a connection of the read side from time to time.
@@ -72,7 +76,7 @@ pub struct Running {
     pub address: SocketAddr,
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
-    writers: Vec<JoinHandle<()>>,
+    writer: JoinHandle<()>,
     watchers: [JoinHandle<()>; 2],
     retention: JoinHandle<()>,
     sessions: JoinHandle<()>,
@@ -104,18 +108,22 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let opened = config.spool_max_bytes.map(|bytes| Spool::open(&config.spool_dir, bytes.get(), &metrics));
     let (spool, spool_thread) = opened.transpose()?.unzip();
     let outage = Arc::new(Outage::default());
-    let patience = pools::Patience { has_spool: spool.is_some(), outage: Arc::clone(&outage) };
+    let timeouts = if spool.is_some() { WriteTimeouts::WITH_SPOOL } else { WriteTimeouts::WITHOUT_SPOOL };
     let read_pool = read_pool(config, options);
     let readers = Readers::new(read_pool.clone(), config.read_timeout);
-    let (delete_pool, probe_pool) = (pools::delete_pool(options, &patience), pools::probe_pool(options));
+    let (delete_pool, probe_pool) = (pools::delete_pool(options, &outage), pools::probe_pool(options));
     let retention =
         Retention { options: options.clone(), days: config.retention_days, metrics: Arc::clone(&metrics) };
-    // One more than there are writers: for what empties the spool.
-    let write_pool = pools::write_pool(options, WRITERS + 1, &patience);
-    let drainer = spool.clone().map(|spool| Drainer::new(spool, &write_pool, &patience, &metrics));
-    let destination = Destination { pool: write_pool.clone(), patience, spool: spool.clone() };
-    let (queue, writers) = writers(&destination, config.queue_events, &metrics);
-    drop(destination);
+    let write_pool = pools::write_pool(options, WRITE_CONNECTIONS, timeouts, &outage);
+    let destination = Destination {
+        pool: write_pool.clone(),
+        batch_timeout: timeouts.batch,
+        outage: Arc::clone(&outage),
+        spool: spool.clone(),
+    };
+    let drainer = Drainer::new(&destination, &metrics);
+    let (queue, batches) = queue(config.queue_events, &metrics);
+    let writer = Writer::new(batches, destination, &metrics);
     let protection = &config.protection;
     let limits = Arc::new(Limits::new(protection.run_limit, protection.address_limit, &metrics));
     let patience = Patience { part: protection.request_timeout / 2, keep_alive: protection.keep_alive };
@@ -180,7 +188,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         address,
         handle: server.handle(),
         server: tokio::spawn(server),
-        writers: writers.into_iter().map(|writer| tokio::spawn(writer.run())).collect(),
+        writer: tokio::spawn(writer.run()),
         spool: drainer.zip(spool_thread).map(|(drainer, thread)| {
             let (stopping, told) = watch::channel(false);
             Spooling { drainer: tokio::spawn(drainer.run(told)), thread, stopping }
@@ -210,24 +218,22 @@ impl Running {
         self.handle.stop(true).await;
         self.server.await.context("the server panicked")??;
         self.watchers.iter().for_each(JoinHandle::abort);
-        let written = tokio::time::timeout(COMMIT_PATIENCE, futures_util::future::try_join_all(self.writers));
-        let written = written.await;
+        let written = tokio::time::timeout(COMMIT_PATIENCE, self.writer).await;
         if let Some(spool) = self.spool {
             spool.stop().await;
         }
         let closed = futures_util::future::join_all(self.pools.iter().map(PgPool::close));
         // A query that is still running ends with its connection.
         let _ = tokio::time::timeout(CLOSE_PATIENCE, closed).await;
-        written.context("the writers did not finish in time")?.context("a writer panicked")?;
+        written.context("the writer did not finish in time")?.context("the writer panicked")?;
         Ok(())
     }
 
-    /// Returns when the server, a writer or the deletion of old executions ends by itself, which they do
+    /// Returns when the server, the writer or the deletion of old executions ends by itself, which they do
     /// only in trouble.
     pub async fn ended(&mut self) -> anyhow::Error {
-        let writers = futures_util::future::select_all(self.writers.iter_mut());
         let server = tokio::select! {
-            _ = writers => return anyhow::anyhow!("a writer ended"),
+            _ = &mut self.writer => return anyhow::anyhow!("the writer ended"),
             _ = &mut self.retention => return anyhow::anyhow!("the deletion of old executions ended"),
             server = &mut self.server => server,
         };

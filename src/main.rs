@@ -327,9 +327,9 @@ async fn seed(
     let SeedArguments { executions, days, seed, until, plant: plants } = arguments;
     let plan = Plan { executions, days, seed, until: until.unwrap_or_else(Utc::now), plants };
     // Such large batches are slow statements, every one.
-    let patience = pools::Patience { has_spool: false, outage: Arc::default() };
     let options = options.clone().disable_statement_logging();
-    let pool = pools::write_pool(&options, seed::WRITERS, &patience);
+    let pool =
+        pools::write_pool(&options, seed::WRITERS, pools::WriteTimeouts::WITHOUT_SPOOL, &Arc::default());
     let begun = std::time::Instant::now();
     let mut shown = std::time::Instant::now();
     let (mut committed, mut planted) = (0, vec![0_usize; plan.plants.len()]);

@@ -76,7 +76,8 @@ pub struct Metrics {
     pub spool_spooled: IntCounter,
     /// Events that left the spool: committed to the database, or erased while they waited.
     pub spool_drained: IntCounter,
-    /// Entries of the spool that were not, by reason: `damaged`, `unreadable`, `refused`.
+    /// Entries of the spool that cannot be committed, by reason: `unreadable`, `refused`, and `damaged`, which
+    /// counts files.
     pub spool_cut: IntCounterVec,
     /// Entries of the spool.
     pub spool_entries: IntGauge,
@@ -232,7 +233,7 @@ impl Metrics {
             spool_cut: IntCounterVec::new(
                 Opts::new(
                     "telemetry_spool_cut_total",
-                    "Entries of the spool that cannot be committed, by reason.",
+                    "Entries of the spool that cannot be committed, by reason; damaged counts files.",
                 ),
                 &["reason"],
             )?,

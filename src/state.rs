@@ -21,8 +21,8 @@ use crate::store::read::domain::DomainText;
 use crate::store::read::models::CommonModels;
 use crate::store::read::readers::Readers;
 use crate::store::read::snapshot::{Filter, Snapshot};
+use crate::store::write::queue::Queue;
 use crate::store::write::spool::Spool;
-use crate::store::write::writer::Queue;
 use crate::watch::Watch;
 
 /// Shared by all workers of a server.

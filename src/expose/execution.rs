@@ -8,7 +8,6 @@ use utoipa::ToSchema;
 
 use crate::ingest::execution::Execution;
 use crate::ingest::reported::{Facts, Reported};
-use crate::ingest::text::Text;
 use crate::store::read::models::CommonModels;
 
 /// Everything that is stored about a run but its ids. `null` for what was never sent.
@@ -173,10 +172,10 @@ impl ExecutionView {
             runtime_source,
             runtime_ref,
         } = &execution.facts;
-        let text = |told: &Reported<Text>| told.get().map(|text| text.as_str().to_owned());
+        let text = |told: &Reported<String>| told.get().map(|text| text.as_str().to_owned());
         let number = |told: &Reported<i32>| told.get().copied();
         let flag = |told: &Reported<bool>| told.get().copied();
-        let failure = |told: &Reported<Text>| execution.failure_text(told).map(str::to_owned);
+        let failure = |told: &Reported<String>| execution.failure_text(told).map(str::to_owned);
         let exit_code = execution.exit_code();
         let steps =
             Status::ALL.into_iter().filter_map(|status| Some(Step { status, at: execution.step(status)? }));

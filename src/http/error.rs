@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::ingest::bulk::BulkError;
 use crate::ingest::rejection::Rejection;
 use crate::limit::limits::Kind;
-use crate::store::write::writer::WriteError;
+use crate::store::write::queue::WriteError;
 
 /// Seconds after which a client may try again.
 const RETRY_AFTER_SECONDS: u32 = 2;

@@ -17,7 +17,7 @@ use crate::ingest::normalise::Route;
 use crate::ingest::pipeline::{Accepted, read_event_in_stages};
 use crate::limit::limits::Kind;
 use crate::state::AppState;
-use crate::store::write::writer::WriteError;
+use crate::store::write::queue::WriteError;
 
 /// Events of one batch that are with the writer at once.
 const BATCH_IN_FLIGHT: usize = 512;
@@ -41,7 +41,7 @@ pub async fn accept(
             return Err(ApiError::UnsupportedEncoding);
         }
         let body = receive(&request, payload, state.max_body_bytes, &state).await?;
-        state.queue.admit()?;
+        state.queue.check_capacity()?;
         store(&body, route, &state, Duration::ZERO).await
     };
     taken.await.inspect_err(|error| reject(*error, &state))?;
@@ -154,8 +154,8 @@ async fn store(body: &[u8], route: Route, state: &AppState, patience: Duration) 
         })?;
     }
     let generation = ["0", "1", "2", "3"][usize::from(event.execution().generation.number())];
-    state.queue.room(&event, patience).await;
-    state.queue.write(event).await?;
+    state.queue.wait_for_capacity(patience).await;
+    state.queue.submit(event).await?;
     state.metrics.events_accepted.with_label_values(&[generation]).inc();
     Ok(())
 }

@@ -11,7 +11,6 @@ use telemetry_protocol::{Generation, Outcome, Status};
 
 use crate::ingest::identity::RunKey;
 use crate::ingest::reported::{Facts, Reported};
-use crate::ingest::text::Text;
 
 /// One attempt at running a script: the join of all its events so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,8 +104,8 @@ impl Execution {
 
     /// A text about the failure, if it was reported with the status; see [`Execution::exit_code`].
     #[must_use]
-    pub fn failure_text<'a>(&self, fact: &'a Reported<Text>) -> Option<&'a str> {
-        fact.reported_with(self.status()).map(Text::as_str)
+    pub fn failure_text<'a>(&self, fact: &'a Reported<String>) -> Option<&'a str> {
+        fact.reported_with(self.status()).map(String::as_str)
     }
 
     /// The outcome, from status, exit code and generation.

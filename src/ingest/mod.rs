@@ -9,7 +9,6 @@ pub mod rescue;
 pub mod repair;
 pub mod decode;
 pub mod identity;
-pub mod text;
 pub mod reported;
 pub mod execution;
 pub mod normalise;

@@ -14,7 +14,6 @@ use crate::ingest::reported::{
     Facts, MAX_CORES, MAX_CT_TYPE, MAX_DISK_GB, MAX_DURATION_SECONDS, MAX_EXIT_CODE, MAX_RAM_MB, Reported,
 };
 use crate::ingest::rescue::{Decoded, Rescue, Rescues};
-use crate::ingest::text::Text;
 
 /// Longest id, in characters.
 pub const MAX_ID_CHARS: u64 = 128;
@@ -171,7 +170,7 @@ pub fn normalise(
     Ok((Event { random_id, execution_id, generation, status, at: now, facts }, read.rescues))
 }
 
-fn reported(status: Status, text: Option<impl Into<Text>>) -> Reported<Text> {
+fn reported(status: Status, text: Option<impl Into<String>>) -> Reported<String> {
     Reported::by(status, text.map(Into::into))
 }
 
@@ -276,8 +275,8 @@ impl Reader {
     fn integer(&mut self, value: Scalar<'_>, max: i32) -> Option<i32> {
         match &value {
             Scalar::Absent | Scalar::Bool(_) => return None,
-            Scalar::Text(text) if text.trim().is_empty() => return None,
-            Scalar::Text(_) => self.rescues.add(Rescue::NumberAsText),
+            Scalar::String(text) if text.trim().is_empty() => return None,
+            Scalar::String(_) => self.rescues.add(Rescue::NumberAsText),
             Scalar::Integer(_) | Scalar::Float(_) => {}
         }
         let number = value.to_integer().filter(|number| (0..=max).contains(number));

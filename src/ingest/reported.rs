@@ -7,8 +7,6 @@ use serde::Serialize;
 use telemetry_protocol::Status;
 use validator::{Validate, ValidateLength, ValidateRange, ValidationError};
 
-use crate::ingest::text::Text;
-
 /// Longest name of an application, in characters.
 pub const MAX_APP_CHARS: usize = 100;
 /// Longest text of one line, in bytes.
@@ -80,7 +78,7 @@ pub trait Preference: Ord + Clone {
 
 impl Preference for i32 {}
 impl Preference for bool {}
-impl Preference for Text {
+impl Preference for String {
     fn weight(&self) -> usize {
         self.len()
     }
@@ -97,7 +95,7 @@ impl<T: Preference> Reported<T> {
     }
 }
 
-impl ValidateLength<usize> for Reported<Text> {
+impl ValidateLength<usize> for Reported<String> {
     /// In bytes.
     fn length(&self) -> Option<usize> {
         self.get().map(|text| text.len())
@@ -114,7 +112,7 @@ impl ValidateRange<i32> for Reported<i32> {
     }
 }
 
-fn app_name(app: &Reported<Text>) -> Result<(), ValidationError> {
+fn app_name(app: &Reported<String>) -> Result<(), ValidationError> {
     let is_too_long = app.get().is_some_and(|name| name.chars().count() > MAX_APP_CHARS);
     if is_too_long {
         return Err(ValidationError::new("length").with_message("is longer than 100 characters".into()));
@@ -123,16 +121,16 @@ fn app_name(app: &Reported<Text>) -> Result<(), ValidationError> {
 }
 
 /// No control characters.
-fn one_line(text: &Reported<Text>) -> Result<(), ValidationError> {
+fn one_line(text: &Reported<String>) -> Result<(), ValidationError> {
     without(text, char::is_control)
 }
 
 /// No control characters except newline and tab.
-fn printable(text: &Reported<Text>) -> Result<(), ValidationError> {
+fn printable(text: &Reported<String>) -> Result<(), ValidationError> {
     without(text, |c| c.is_control() && !matches!(c, '\n' | '\t'))
 }
 
-fn without(text: &Reported<Text>, refused: impl Fn(char) -> bool) -> Result<(), ValidationError> {
+fn without(text: &Reported<String>, refused: impl Fn(char) -> bool) -> Result<(), ValidationError> {
     match text.get() {
         Some(text) if text.contains(refused) => Err(ValidationError::new("control_character")),
         _ => Ok(()),
@@ -174,10 +172,10 @@ macro_rules! with_facts {
         $callback! {
         /// Name of the application, in lower case.
         #[validate(custom(function = app_name))]
-        app: Text,
+        app: String,
         /// `lxc`, `vm`, `addon`, `pve` or `turnkey`.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        kind: Text,
+        kind: String,
         /// 1 unprivileged, 0 privileged container, 2 virtual machine.
         #[validate(range(min = 0, max = MAX_CT_TYPE))]
         ct_type: i32,
@@ -192,16 +190,16 @@ macro_rules! with_facts {
         ram_size: i32,
         /// Operating system of the guest.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        os_type: Text,
+        os_type: String,
         /// Version of that operating system.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        os_version: Text,
+        os_version: String,
         /// Version of Proxmox VE, or `incus-…`.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        pve_version: Text,
+        pve_version: String,
         /// How the user chose the settings, for example `default` or `advanced`.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        method: Text,
+        method: String,
         /// Whether IPv6 was disabled. Only generation 1 reports it.
         disable_ipv6: bool,
         /// Exit code. Only final events report it.
@@ -209,70 +207,70 @@ macro_rules! with_facts {
         exit_code: i32,
         /// Tail of the log. Only failures and aborts report it.
         #[validate(length(min = 1, max = MAX_ERROR_BYTES), custom(function = printable))]
-        error: Text,
+        error: String,
         /// The category that the client assigned.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        error_category: Text,
+        error_category: String,
         /// Duration in seconds. Only final events report it.
         #[validate(range(min = 0, max = MAX_DURATION_SECONDS))]
         install_duration: i32,
         /// The command that failed.
         #[validate(length(min = 1, max = MAX_COMMAND_BYTES), custom(function = printable))]
-        failed_command: Text,
+        failed_command: String,
         /// The line of that command in the script, from 1.
         #[validate(range(min = 1))]
         failed_line: i32,
         /// CPU vendor.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        cpu_vendor: Text,
+        cpu_vendor: String,
         /// CPU model.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        cpu_model: Text,
+        cpu_model: String,
         /// GPU vendor.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        gpu_vendor: Text,
+        gpu_vendor: String,
         /// GPU model.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        gpu_model: Text,
+        gpu_model: String,
         /// `yes` or `no`; older clients send `igpu`, `dgpu` or `unknown`.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        gpu_passthrough: Text,
+        gpu_passthrough: String,
         /// Speed of the memory in MT/s, as sent.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        ram_speed: Text,
+        ram_speed: String,
         /// CPU architecture.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        arch: Text,
+        arch: String,
         /// `pve` or `incus`.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        platform: Text,
+        platform: String,
         /// Whether the script supports ARM.
         has_arm: bool,
         /// Kernel version of the host.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        kernel_version: Text,
+        kernel_version: String,
         /// Version of the application.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        app_version: Text,
+        app_version: String,
         /// `ProxmoxVE`, `ProxmoxVED` or `external`.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        repo_source: Text,
+        repo_source: String,
         /// `owner/name` of the repository.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        repo_slug: Text,
+        repo_slug: String,
         /// What the container was created from: `tarball` or `oci`.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        template_kind: Text,
+        template_kind: String,
         /// Whether the container overrides the entry point of its image.
         custom_entrypoint: bool,
         /// Whether the host configures the container's network.
         host_managed_network: bool,
         /// Where the scripts were loaded from: `local`, `remote`, `pinned` or `mirror`.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        runtime_source: Text,
+        runtime_source: String,
         /// Revision of the scripts: `main`, a release tag or a commit.
         #[validate(length(min = 1, max = MAX_LINE_BYTES), custom(function = one_line))]
-        runtime_ref: Text,
+        runtime_ref: String,
             }
     };
 }

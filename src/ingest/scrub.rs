@@ -12,7 +12,6 @@ use crate::ingest::normalise::Event;
 use crate::ingest::reported::{
     Facts, MAX_COMMAND_BYTES, MAX_ERROR_BYTES, MAX_LINE_BYTES, Reported, with_facts,
 };
-use crate::ingest::text::Text;
 
 /// Removes secrets and personal data from every text of an event. The ids stay: `validate` replaces them
 /// by their hashes.
@@ -55,20 +54,20 @@ trait Line {
 
 impl Line for Reported<i32> {}
 impl Line for Reported<bool> {}
-impl Line for Reported<Text> {
+impl Line for Reported<String> {
     fn scrub_line(&mut self, scrub: Scrubber) {
         clean(self, MAX_LINE_BYTES, scrub);
     }
 }
 
 /// Scrubs a text and keeps at most `max_bytes` of it. A text of which nothing is left becomes absent.
-fn clean(fact: &mut Reported<Text>, max_bytes: usize, scrub: impl Fn(&str) -> Cow<'_, str>) {
+fn clean(fact: &mut Reported<String>, max_bytes: usize, scrub: impl Fn(&str) -> Cow<'_, str>) {
     let (Some(text), Some(status)) = (fact.get(), fact.status()) else {
         return;
     };
     let scrubbed = scrub(text);
     let kept = head(&scrubbed, max_bytes);
-    let kept = (!kept.trim().is_empty()).then(|| Text::from(kept));
+    let kept = (!kept.trim().is_empty()).then(|| String::from(kept));
     *fact = Reported::by(status, kept);
 }
 

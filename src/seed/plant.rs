@@ -5,7 +5,6 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 
 use crate::ingest::execution::Execution;
-use crate::ingest::text::Text;
 
 /// From a day on, some of the runs of one script fail for one reason.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,8 +39,8 @@ impl Plant {
     #[must_use]
     pub fn has_hit(&self, run: &Execution, until: DateTime<Utc>) -> bool {
         let facts = &run.facts;
-        let [app, os, pve] =
-            [&facts.app, &facts.os_type, &facts.pve_version].map(|told| told.get().map_or("", Text::as_str));
+        let [app, os, pve] = [&facts.app, &facts.os_type, &facts.pve_version]
+            .map(|told| told.get().map_or("", String::as_str));
         let days_ago = (until.date_naive() - run.first_seen.date_naive()).num_days();
         self.hits(app, os, pve, days_ago) && run.exit_code() == Some(self.exit_code)
     }

@@ -9,10 +9,11 @@ use telemetry_protocol::{Generation, Status};
 use uuid::Uuid;
 
 use crate::ingest::execution::Execution;
+
 use crate::ingest::identity::RunKey;
 use crate::ingest::reported::{Facts, Reported};
+use crate::ingest::reported::{Facts, Reported};
 use crate::ingest::scrub::scrub_facts;
-use crate::ingest::text::Text;
 use crate::seed::Plan;
 use crate::seed::catalogue::{Catalogue, Script, log_normal};
 use crate::seed::failure::{Failure, blocked, failed, log_tail};
@@ -174,7 +175,7 @@ fn facts(
     reached: Status,
     seconds: f64,
 ) -> Facts {
-    let text = |value: &str| Reported::by(reached, (!value.is_empty()).then(|| Text::from(value)));
+    let text = |value: &str| Reported::by(reached, (!value.is_empty()).then(|| String::from(value)));
     let number = |value: i32| Reported::by(reached, Some(value));
     let newest = host.generation == Generation::Three;
     let telemetry = host.generation > Generation::One;

@@ -194,9 +194,7 @@ async fn a_list_has_every_record_once_however_it_is_read() {
     let meant = history.runs.iter().filter(|run| run.facts.app.get().is_some());
     assert_eq!(all["total"], meant.count());
     let docker = app.get_json("/api/records?days=0&repo=all&app=docker&os=debian&limit=1").await;
-    let is = |fact: Option<&telemetry_server::ingest::text::Text>, word: &str| {
-        fact.is_some_and(|text| text.as_str() == word)
-    };
+    let is = |fact: Option<&String>, word: &str| fact.is_some_and(|text| text.as_str() == word);
     let meant = history
         .runs
         .iter()

@@ -1,12 +1,14 @@
 //! What the writers promise when the database is not as they would like it to be.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::common::app::{Cluster, spawn_app_on};
 use futures_util::future::join_all;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use telemetry_server::store::database::pools::{Patience, delete_pool, read_pool, write_pool};
+use telemetry_server::store::database::outage::Outage;
+use telemetry_server::store::database::pools::{WriteTimeouts, delete_pool, read_pool, write_pool};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_the_database_refuses_stands_alone() {
@@ -64,8 +66,8 @@ async fn whatever_the_database_defaults_to_a_commit_waits_for_the_disk() {
     );
     sqlx::raw_sql(AssertSqlSafe(careless)).execute(&mut connection).await.expect("it runs");
 
-    let patience = Patience { has_spool: true, outage: std::sync::Arc::default() };
-    for pool in [write_pool(&options, 1, &patience), delete_pool(&options, &patience)] {
+    let (timeouts, outage) = (WriteTimeouts::WITH_SPOOL, Arc::<Outage>::default());
+    for pool in [write_pool(&options, 1, timeouts, &outage), delete_pool(&options, &outage)] {
         let shown = sqlx::query_scalar("show synchronous_commit").fetch_one(&pool);
         let shown: String = shown.await.expect("it runs");
         assert_eq!(shown, "on");
@@ -77,7 +79,7 @@ async fn whatever_the_database_defaults_to_a_commit_waits_for_the_disk() {
 async fn on_the_same_machine_who_reads_gives_way_to_who_writes() {
     let cluster = tokio::task::block_in_place(Cluster::shared);
     let options = cluster.database().await;
-    let patience = Patience { has_spool: true, outage: std::sync::Arc::default() };
+    let (timeouts, outage) = (WriteTimeouts::WITH_SPOOL, Arc::<Outage>::default());
     let niceness = async |pool: sqlx::PgPool| {
         let process: i32 =
             sqlx::query_scalar("select pg_backend_pid()").fetch_one(&pool).await.expect("it runs");
@@ -87,6 +89,6 @@ async fn on_the_same_machine_who_reads_gives_way_to_who_writes() {
         let after_name = stat.rsplit_once(')').expect("it has a name").1;
         after_name.split_whitespace().nth(16).expect("a field").parse::<i32>().expect("a number")
     };
-    assert_eq!(niceness(write_pool(&options, 1, &patience)).await, 0);
+    assert_eq!(niceness(write_pool(&options, 1, timeouts, &outage)).await, 0);
     assert_eq!(niceness(read_pool(&options, Duration::from_secs(1))).await, 10);
 }

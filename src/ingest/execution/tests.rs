@@ -31,7 +31,7 @@ trait Pick {
     fn pick(letter: usize) -> Self;
 }
 
-impl Pick for Text {
+impl Pick for String {
     fn pick(letter: usize) -> Self {
         <&str>::LETTERS[letter].into()
     }
@@ -198,7 +198,7 @@ proptest! {
         let final_reports = events.iter().filter(|event| event.status() == run.status());
         let reported = final_reports.clone().filter_map(|event| event.facts.error.get());
         let longest = reported.max_by_key(|text| (text.len(), *text));
-        prop_assert_eq!(run.failure_text(&run.facts.error), longest.map(Text::as_str));
+        prop_assert_eq!(run.failure_text(&run.facts.error), longest.map(String::as_str));
         if run.status() != Status::Success {
             let reported = final_reports.filter_map(|event| event.facts.exit_code.get().copied());
             prop_assert_eq!(run.exit_code(), reported.max());
@@ -278,7 +278,7 @@ fn the_generation_decides_the_meaning_of_a_code() {
 fn the_category_comes_from_the_code_then_from_the_client_then_is_unknown() {
     let run = |status, code, word: Option<&str>| {
         let mut run = ended(status, Generation::Three, code);
-        run.facts.error_category = Reported::by(status, word.map(Text::from));
+        run.facts.error_category = Reported::by(status, word.map(String::from));
         run
     };
     for (status, code, word, category) in [

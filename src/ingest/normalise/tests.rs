@@ -31,8 +31,8 @@ fn telemetry_and_rescues(fields: Value) -> (Event, Vec<&'static str>) {
     (event, rescues.iter().map(Rescue::code).collect())
 }
 
-fn text(fact: &Reported<Text>) -> Option<&str> {
-    fact.get().map(Text::as_str)
+fn text(fact: &Reported<String>) -> Option<&str> {
+    fact.get().map(String::as_str)
 }
 
 #[test]

@@ -5,12 +5,12 @@ use telemetry_protocol::Status;
 
 use super::*;
 
-fn reported(text: &str) -> Reported<Text> {
+fn reported(text: &str) -> Reported<String> {
     Reported::by(Status::Failed, Some(text.into()))
 }
 
-fn text(fact: &Reported<Text>) -> Option<&str> {
-    fact.get().map(Text::as_str)
+fn text(fact: &Reported<String>) -> Option<&str> {
+    fact.get().map(String::as_str)
 }
 
 #[test]
@@ -35,7 +35,7 @@ trait Secretive: Sized {
 
 impl Secretive for i32 {}
 impl Secretive for bool {}
-impl Secretive for Text {
+impl Secretive for String {
     fn with(secret: &str) -> Reported<Self> {
         reported(&format!("token {secret}"))
     }

@@ -10,7 +10,6 @@ use crate::ingest::pipeline::read_event;
 use crate::ingest::reported::{
     Facts, MAX_DURATION_SECONDS, MAX_ERROR_BYTES, MAX_EXIT_CODE, MAX_LINE_BYTES, Reported, with_facts,
 };
-use crate::ingest::text::Text;
 
 const FRESH: Uuid = Uuid::from_u128(99);
 
@@ -125,7 +124,7 @@ fn every_text_and_every_number_has_a_limit() {
     trait Excess: Sized {
         fn excess() -> Option<Self>;
     }
-    impl Excess for Text {
+    impl Excess for String {
         fn excess() -> Option<Self> {
             Some("x".repeat(MAX_ERROR_BYTES + 1).as_str().into())
         }

@@ -1,4 +1,4 @@
-//! The pools of connections, one for each kind of work, and how long each of them may take.
+//! The connection pools, one for each kind of work, with their timeouts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,112 +9,113 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use crate::store::database::outage::Outage;
 use crate::store::database::priority::lower_backend;
 
-/// Longest time in which the database must show that it is well.
+/// Longest time that the health check may take.
 const PROBE_TIMEOUT: &str = "5s";
 /// Longest time that erasing a page of executions may take.
 const DELETE_TIMEOUT: &str = "30s";
-/// After so many times its patience the database ends what a writer has given up.
-const GIVEN_UP: u32 = 3;
-/// Seconds after which PostgreSQL looks whether a silent client is still there, between two looks, and
-/// how often it looks in vain: else what a lost connection holds is held for hours.
+/// The statement timeout of the write path, as a multiple of the time after which the server gives up.
+const STATEMENT_TIMEOUT_FACTOR: u32 = 3;
+/// Seconds until PostgreSQL probes a silent client, seconds between two probes, and the number of failed probes
+/// that ends the connection. The defaults keep the locks of a lost connection for hours.
 const KEEPALIVE: [(&str, &str); 3] =
     [("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3")];
-/// Longest time that a batch may take where there is no spool: a rebuild of one day is waited for.
-const LONG_PATIENCE: Duration = Duration::from_secs(30);
-/// The same with a spool, which takes the batch then.
-const SHORT_PATIENCE: Duration = Duration::from_secs(3);
-/// Longest wait for a connection of the writer: with a spool, and without.
-const WRITE_ACQUIRE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
-/// Longest wait for a connection of the read side.
-const READ_ACQUIRE: Duration = Duration::from_secs(3);
-/// Connections of the read side; small, so that reads never starve ingest.
+/// Longest wait for a connection for reading or erasing.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Connections for reading; few, so that reads never starve ingest.
 const READ_CONNECTIONS: u32 = 6;
-/// Connections for erasing; apart from the writers', so that nobody can hold these up by erasing.
+/// Connections for erasing; separate, so that erasing cannot block the writer.
 const DELETE_CONNECTIONS: u32 = 2;
 
-/// How writers treat the database.
-#[derive(Clone, Debug)]
-pub struct Patience {
-    /// Whether what the database does not take has another place to go.
-    pub has_spool: bool,
-    /// What is known about the database.
-    pub outage: Arc<Outage>,
-}
-
-impl Patience {
+/// The timeouts of the write path.
+#[derive(Clone, Copy, Debug)]
+pub struct WriteTimeouts {
     /// Longest time that a batch may take.
-    #[must_use]
-    pub const fn with_a_batch(&self) -> Duration {
-        if self.has_spool { SHORT_PATIENCE } else { LONG_PATIENCE }
-    }
+    pub batch: Duration,
+    /// Longest wait for a connection, in which new connections are established.
+    pub acquire: Duration,
 }
 
-/// One connection for each of so many writers.
+impl WriteTimeouts {
+    /// With a spool, which then takes the batch.
+    pub const WITH_SPOOL: Self = Self { batch: Duration::from_secs(3), acquire: Duration::from_secs(1) };
+    /// Without a spool: long enough to wait for the rebuild of a day.
+    pub const WITHOUT_SPOOL: Self = Self { batch: Duration::from_secs(30), acquire: Duration::from_secs(3) };
+}
+
+/// Connections for writing.
 #[must_use]
-pub fn write_pool(options: &PgConnectOptions, writers: u32, patience: &Patience) -> PgPool {
-    // Not sooner than the writer gives up: a commit that waits for a standby is not undone by this, it is
-    // told as a success. And what waits for a lock then would go on waiting for nobody.
-    let statement_timeout = format!("{}ms", (patience.with_a_batch() * GIVEN_UP).as_millis());
-    let lock_timeout = format!("{}ms", patience.with_a_batch().as_millis());
+pub fn write_pool(
+    options: &PgConnectOptions,
+    connections: u32,
+    timeouts: WriteTimeouts,
+    outage: &Arc<Outage>,
+) -> PgPool {
+    // The server gives up first. PostgreSQL does not undo a commit that waits for a standby when the statement
+    // timeout expires: it reports success. A statement that waits for a lock then ends at the lock timeout.
+    let statement_timeout = format!("{}ms", (timeouts.batch * STATEMENT_TIMEOUT_FACTOR).as_millis());
+    let lock_timeout = format!("{}ms", timeouts.batch.as_millis());
     let options = for_changes(options).options([("lock_timeout", &lock_timeout)]);
-    without_outdated(pool(writers, WRITE_ACQUIRE[usize::from(!patience.has_spool)]), patience)
-        .connect_lazy_with(named(options, &statement_timeout, "telemetry write"))
+    without_outdated(pool(connections, timeouts.acquire), outage).connect_lazy_with(named(
+        options,
+        &statement_timeout,
+        "telemetry write",
+    ))
 }
 
-/// A pool that does not use again what was connected before the last outage.
-fn without_outdated(pool: PgPoolOptions, patience: &Patience) -> PgPoolOptions {
-    let outage = Arc::clone(&patience.outage);
+/// A pool that does not reuse connections from before the last outage.
+fn without_outdated(pool: PgPoolOptions, outage: &Arc<Outage>) -> PgPoolOptions {
+    let outage = Arc::clone(outage);
     pool.before_acquire(move |_, connection| {
-        let is_good = !outage.outdates(connection.age);
-        Box::pin(async move { Ok(is_good) })
+        let is_usable = !outage.outdates(connection.age);
+        Box::pin(async move { Ok(is_usable) })
     })
 }
 
 /// Connections for erasing executions by id.
 #[must_use]
-pub fn delete_pool(options: &PgConnectOptions, patience: &Patience) -> PgPool {
+pub fn delete_pool(options: &PgConnectOptions, outage: &Arc<Outage>) -> PgPool {
     let options = named(for_changes(options), DELETE_TIMEOUT, "telemetry delete");
-    without_outdated(pool(DELETE_CONNECTIONS, READ_ACQUIRE), patience).connect_lazy_with(options)
+    without_outdated(pool(DELETE_CONNECTIONS, ACQUIRE_TIMEOUT), outage).connect_lazy_with(options)
 }
 
-/// The connection on which the health of the database is tried: slow reads do not hold it up.
+/// The connection of the health check; separate, so that slow reads cannot block it.
 #[must_use]
 pub fn probe_pool(options: &PgConnectOptions) -> PgPool {
     let options = named(options.clone(), PROBE_TIMEOUT, "telemetry probe");
-    pool(1, READ_ACQUIRE).connect_lazy_with(options)
+    pool(1, ACQUIRE_TIMEOUT).connect_lazy_with(options)
 }
 
 fn for_changes(options: &PgConnectOptions) -> PgConnectOptions {
-    // Every statement of the writer finds its rows by primary key, whatever the statistics of a
-    // young table say, and making the same plan for every batch costs CPU.
+    // Every statement of the writer finds its rows by primary key, even if the statistics of a young table
+    // suggest otherwise. A generic plan saves planning every batch.
     options.clone().options(KEEPALIVE).options([
         ("plan_cache_mode", "force_generic_plan"),
         ("enable_seqscan", "off"),
         ("jit", "off"),
-        // What is answered 2xx is on the disk, whatever the default of the database is.
+        // 2xx means that the event is on the disk, even if the database has another default.
         ("synchronous_commit", "on"),
     ])
 }
 
-/// Connections for everything that only reads, each query for at most `timeout`. Where the database is on this
-/// machine, their processes give way to those of the writers.
+/// Connections for reading; a query may take at most `timeout`. If the database runs on this machine, their
+/// backends get a lower priority than those of the writers.
 #[must_use]
 pub fn read_pool(options: &PgConnectOptions, timeout: Duration) -> PgPool {
-    let is_here = options.get_socket().is_some();
-    // One statement serves every filter: it is planned for the one that is asked for.
+    let is_local = options.get_socket().is_some();
+    // One statement serves all filters, so it is planned for the values of each query.
     let options = options.clone().options([
         ("plan_cache_mode", "force_custom_plan"),
         ("jit", "off"),
         ("work_mem", "64MB"),
-        // What is read is in memory, most of it: in the order of an index it comes as cheaply as in any other.
+        // Most of the data is in memory, where random access costs about as much as sequential access.
         ("random_page_cost", "1.1"),
-        // Readers share the machine with the writers; and to start a worker takes as long as most queries.
+        // Starting a parallel worker takes as long as most queries, and competes with the writer for the CPU.
         ("max_parallel_workers_per_gather", "0"),
         ("default_transaction_read_only", "on"),
     ]);
     let options = named(options, &format!("{}ms", timeout.as_millis()), "telemetry read");
-    let mut pool = pool(READ_CONNECTIONS, READ_ACQUIRE);
-    if is_here {
+    let mut pool = pool(READ_CONNECTIONS, ACQUIRE_TIMEOUT);
+    if is_local {
         pool = pool.after_connect(|connection, _| Box::pin(lower_backend(connection)));
     }
     pool.connect_lazy_with(options)
@@ -128,6 +129,6 @@ fn pool(connections: u32, acquire_timeout: Duration) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(acquire_timeout)
-        // A round trip a batch; a dead connection is noticed by the query itself.
+        // Saves a round trip for every batch; a dead connection fails with the first query.
         .test_before_acquire(false)
 }

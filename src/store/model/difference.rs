@@ -2,14 +2,12 @@
 
 use std::collections::HashMap;
 
-use foldhash::quality::RandomState;
-
 use crate::ingest::execution::Execution;
 use crate::store::model::rollup::{Key, Measures, contributions};
 
 /// Sums by rollup row. Rows that cancel out are not written.
 #[derive(Debug, Default)]
-pub struct Difference<'a>(HashMap<Key<'a>, Measures, RandomState>);
+pub struct Difference<'a>(HashMap<Key<'a>, Measures>);
 
 impl<'a> Difference<'a> {
     /// Adds what a run contributes, `sign` times (1 or -1).

@@ -8,8 +8,8 @@ use telemetry_protocol::Outcome;
 use telemetry_protocol::exit_code::{Category, classification_fingerprint};
 
 use crate::ingest::execution::Execution;
+
 use crate::ingest::reported::Reported;
-use crate::ingest::text::Text;
 
 mod size;
 
@@ -44,7 +44,7 @@ impl<'a> PopulationKey<'a> {
     pub fn of(execution: &'a Execution) -> Self {
         let facts = &execution.facts;
         Self {
-            repo: facts.repo_source.get().map_or("ProxmoxVE", Text::as_str),
+            repo: facts.repo_source.get().map_or("ProxmoxVE", String::as_str),
             slug: or_empty(facts.repo_slug.get()),
             kind: or_empty(facts.kind.get()),
             platform: or_empty(facts.platform.get()),
@@ -52,8 +52,8 @@ impl<'a> PopulationKey<'a> {
     }
 }
 
-fn or_empty(text: Option<&Text>) -> &str {
-    text.map_or("", Text::as_str)
+fn or_empty(text: Option<&String>) -> &str {
+    text.map_or("", String::as_str)
 }
 
 /// A row of one of the rollups.

@@ -9,53 +9,9 @@ use telemetry_protocol::{Generation, Status};
 use uuid::Uuid;
 
 use crate::ingest::execution::Execution;
+
 use crate::ingest::identity::RunKey;
 use crate::ingest::reported::{Facts, Reported, with_facts};
-use crate::ingest::text::Text;
-
-impl Type<Postgres> for Text {
-    fn type_info() -> PgTypeInfo {
-        <str as Type<Postgres>>::type_info()
-    }
-    fn compatible(info: &PgTypeInfo) -> bool {
-        <str as Type<Postgres>>::compatible(info)
-    }
-}
-
-impl<'r> Decode<'r, Postgres> for Text {
-    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
-        <&str as Decode<'r, Postgres>>::decode(value).map(Self::from)
-    }
-}
-
-/// A fact as it is sent to the database: borrowed.
-trait Sent {
-    type Borrowed<'a>
-    where
-        Self: 'a;
-    fn sent(&self) -> Self::Borrowed<'_>;
-}
-
-impl Sent for Text {
-    type Borrowed<'a> = &'a str;
-    fn sent(&self) -> &str {
-        self
-    }
-}
-
-impl Sent for i32 {
-    type Borrowed<'a> = Self;
-    fn sent(&self) -> Self {
-        *self
-    }
-}
-
-impl Sent for bool {
-    type Borrowed<'a> = Self;
-    fn sent(&self) -> Self {
-        *self
-    }
-}
 
 macro_rules! row {
     ($($(#[$doc:meta])* $field:ident: $type:ty),+ $(,)?) => {
@@ -71,8 +27,8 @@ macro_rules! row {
                 for step in &mut steps {
                     *step = record.try_decode()?;
                 }
-                let _status: Text = record.try_decode()?;
-                let outcome: Text = record.try_decode()?;
+                let _status: String = record.try_decode()?;
+                let outcome: String = record.try_decode()?;
                 let evidence: Vec<u8> = record.try_decode()?;
                 let mut position = 0..;
                 let facts = Facts {
@@ -108,7 +64,7 @@ macro_rules! row {
                 }
                 record.encode(execution.status().as_str())?.encode(execution.outcome().as_str())?;
                 record.encode(&evidence(&execution.facts)[..])?;
-                $(record.encode(execution.facts.$field.get().map(Sent::sent))?;)+
+                $(record.encode(execution.facts.$field.get())?;)+
                 record.encode(execution.signature)?;
                 record.finish();
                 Ok(IsNull::No)
@@ -127,7 +83,7 @@ pub struct Stored {
     /// The revision under which it was read.
     pub revision: i32,
     /// The outcome that stands in the row.
-    pub outcome: Text,
+    pub outcome: String,
 }
 
 impl Type<Postgres> for Stored {

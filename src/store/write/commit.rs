@@ -1,8 +1,8 @@
-//! Runs into the database, against other writers and a database that is in trouble, within a time.
+//! Commits executions within a time limit, despite other writers and temporary failures of the database.
 //!
-//! Whoever commits gives up before the statement timeout of the database does, and does not believe a
-//! success that came later: where a commit waits for a standby, PostgreSQL answers a statement whose time
-//! is up with a success and a warning that only the primary has it.
+//! The time limit is enforced here, before the statement timeout of the database, and a success that arrives
+//! after it counts as a failure. Where a commit waits for a standby, PostgreSQL ends a statement that exceeds
+//! its timeout with a success and a warning that only the primary has the data.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -11,78 +11,78 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::ingest::execution::Execution;
 use crate::metrics::Metrics;
-use crate::store::write::erasures::{let_go, without_erased};
+use crate::store::write::erasures::{unlock, without_erased};
 use crate::store::write::failure::Failure;
 use crate::store::write::merge::{Known, Merged, join_events, merge};
 
-/// How often a batch is tried against other writers and a restarting database.
+/// Most attempts to commit a batch, which fail because of other writers or a restarting database.
 const MAX_ATTEMPTS: u32 = 8;
-/// Pause between the first two attempts; doubled each time.
+/// Pause after the first attempt; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 /// Longest pause between two attempts.
 const MAX_PAUSE: Duration = Duration::from_millis(200);
 
 /// What is committed.
 #[derive(Clone, Copy)]
-enum Batch<'a> {
-    /// Runs, as `join_events` returns them.
+enum Work<'a> {
+    /// Executions, as `join_events` returns them.
     Live(&'a [Cow<'a, Execution>]),
-    /// Events that waited in a spool.
+    /// Events from the spool.
     Spooled(&'a [&'a Execution]),
 }
 
-/// Merges runs, as `join_events` returns them, and tries again what may pass.
+/// Merges executions, as `join_events` returns them. Temporary failures are retried.
 ///
 /// # Errors
-/// [`Failure`]. Unless it is `Refused` nobody knows whether they are committed; doing it again is
-/// right.
+/// [`Failure`]. The executions may be committed unless it is `Refused`; committing them again is harmless.
 pub async fn commit(
     pool: &PgPool,
     known: &mut Known,
-    runs: &[Cow<'_, Execution>],
-    patience: Duration,
+    executions: &[Cow<'_, Execution>],
+    timeout: Duration,
     metrics: &Metrics,
 ) -> Result<(), Failure> {
-    attempt(pool, known, Batch::Live(runs), patience, metrics).await
+    retry(pool, known, Work::Live(executions), timeout, metrics).await
 }
 
-/// The same with events that waited in a spool, but for those that were erased meanwhile.
+/// Merges events from the spool, except those that have been erased in the meantime. Temporary failures are
+/// retried.
 ///
 /// # Errors
-/// [`Failure`], as of [`commit`].
+/// [`Failure`], as for [`commit`].
 pub async fn commit_spooled(
     pool: &PgPool,
     known: &mut Known,
     events: &[&Execution],
-    patience: Duration,
+    timeout: Duration,
     metrics: &Metrics,
 ) -> Result<(), Failure> {
-    attempt(pool, known, Batch::Spooled(events), patience, metrics).await
+    retry(pool, known, Work::Spooled(events), timeout, metrics).await
 }
 
-async fn attempt(
+async fn retry(
     pool: &PgPool,
     known: &mut Known,
-    batch: Batch<'_>,
-    patience: Duration,
+    work: Work<'_>,
+    timeout: Duration,
     metrics: &Metrics,
 ) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut pause = FIRST_PAUSE;
     let mut failure = Failure::Again;
     for attempt in 1..=MAX_ATTEMPTS {
-        let left = patience.saturating_sub(begun.elapsed());
+        let left = timeout.saturating_sub(begun.elapsed());
         if left.is_zero() {
             break;
         }
-        match once(pool, known, batch, left).await {
+        match attempt_once(pool, known, work, left).await {
             Ok(Merged::Committed) => return Ok(()),
             Ok(Merged::Outrun) => metrics.batch_retries.inc(),
             Err(failed) => {
                 failure = failed;
                 metrics.batch_failures.with_label_values(&[failure.code()]).inc();
-                tracing::warn!(runs = batch.len(), attempt, reason = failure.code(), "batch not committed");
-                // An id that was read may be gone with its database.
+                tracing::warn!(rows = work.len(), attempt, reason = failure.code(), "batch not committed");
+                // The cached ids may belong to a database that was replaced.
                 *known = Known::default();
                 if failure != Failure::Again {
                     break;
@@ -95,33 +95,33 @@ async fn attempt(
     Err(failure)
 }
 
-async fn once(
+async fn attempt_once(
     pool: &PgPool,
     known: &mut Known,
-    batch: Batch<'_>,
-    patience: Duration,
+    work: Work<'_>,
+    timeout: Duration,
 ) -> Result<Merged, Failure> {
     let mut connection = pool.acquire().await.map_err(|error| Failure::of(&error))?;
     let begun = Instant::now();
     let merging = async {
-        match batch {
-            Batch::Live(runs) => merge(&mut connection, known, runs).await,
-            Batch::Spooled(events) => merge_spooled(&mut connection, known, events).await,
+        match work {
+            Work::Live(executions) => merge(&mut connection, known, executions).await,
+            Work::Spooled(events) => merge_spooled(&mut connection, known, events).await,
         }
     };
-    let merged = tokio::time::timeout(patience, merging).await.ok();
-    match merged.filter(|_| begun.elapsed() <= patience) {
+    let merged = tokio::time::timeout(timeout, merging).await.ok();
+    match merged.filter(|_| begun.elapsed() <= timeout) {
         Some(Ok(merged)) => Ok(merged),
         Some(Err(error)) => {
             let failure = Failure::of(&error);
-            // It may hold the lock, or lead to what is a replica by now.
-            if failure == Failure::Away || matches!(batch, Batch::Spooled(_)) {
+            // The connection may hold the lock, or lead to a server that is a replica by now.
+            if failure == Failure::Away || matches!(work, Work::Spooled(_)) {
                 drop(connection.detach());
             }
             Err(failure)
         }
         None => {
-            // The pool would talk to it before it takes it back.
+            // The pool would wait for an answer on this connection before reusing it.
             drop(connection.detach());
             Err(Failure::TooSlow)
         }
@@ -135,14 +135,14 @@ async fn merge_spooled(
 ) -> sqlx::Result<Merged> {
     let events = without_erased(connection, events).await?;
     let merged = merge(connection, known, &join_events(events)).await?;
-    let_go(connection).await?;
+    unlock(connection).await?;
     Ok(merged)
 }
 
-impl Batch<'_> {
+impl Work<'_> {
     fn len(self) -> usize {
         match self {
-            Self::Live(runs) => runs.len(),
+            Self::Live(executions) => executions.len(),
             Self::Spooled(events) => events.len(),
         }
     }

@@ -1,120 +1,119 @@
-//! Empties the spool into the database, and finds out when an outage is over.
+//! Drains the spool into the database, and detects the end of an outage.
 //!
-//! A page of the spool is merged as a batch is, and forgotten when it is committed: what is merged
-//! twice, because the process or the connection died in between, changes nothing. What was erased
-//! while it waited is left out.
+//! A page of entries is merged like a batch and removed after the commit. If the process or the connection
+//! dies in between, the page is merged twice, which changes nothing. Entries that were erased while they waited
+//! are left out.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
-use crate::store::database::pools::Patience;
 use crate::store::write::commit::commit_spooled;
 use crate::store::write::failure::Failure;
 use crate::store::write::merge::Known;
 use crate::store::write::spool::{EntryId, Spool, Spooled};
+use crate::store::write::writer::Destination;
 
-/// Most entries that are merged at once. Halved when the database is too slow for so many.
+/// Most entries in a page. Halved when the database is too slow.
 const MAX_PAGE: usize = 512;
-/// Between two tries while the database is away.
-const PROBE: Duration = Duration::from_millis(500);
-/// How often it looks whether there is something to do, if nobody says so.
-const IDLE: Duration = Duration::from_secs(1);
+/// Pause between two attempts while the database is unavailable.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// Pause between two checks for new entries.
+const IDLE_PAUSE: Duration = Duration::from_secs(1);
 
-/// The task that empties the spool.
+/// The task that drains the spool.
 #[derive(Debug)]
 pub struct Drainer {
     spool: Spool,
-    pool: PgPool,
-    patience: Patience,
+    destination: Destination,
     known: Known,
     page: usize,
     metrics: Arc<Metrics>,
 }
 
 impl Drainer {
-    /// A drainer for the one spool of this server.
+    /// A drainer of the spool of a destination; `None` if there is no spool.
     #[must_use]
-    pub fn new(spool: Spool, pool: &PgPool, patience: &Patience, metrics: &Arc<Metrics>) -> Self {
-        Self {
-            spool,
-            pool: pool.clone(),
-            patience: patience.clone(),
+    pub fn new(destination: &Destination, metrics: &Arc<Metrics>) -> Option<Self> {
+        Some(Self {
+            spool: destination.spool.clone()?,
+            destination: destination.clone(),
             known: Known::default(),
             page: MAX_PAGE,
             metrics: Arc::clone(metrics),
-        }
+        })
     }
 
-    /// Drains whenever there is something to drain. Once `stopping` says so, goes on until the spool
-    /// is empty or the database does not take it, and returns.
+    /// Drains whenever the spool has entries. When `stopping` becomes true, drains until the spool is empty or
+    /// the database fails, and returns.
     pub async fn run(mut self, mut stopping: watch::Receiver<bool>) {
+        let outage = Arc::clone(&self.destination.outage);
         loop {
             let is_stopping = *stopping.borrow_and_update();
-            let has_work = self.spool.entries() > 0 || self.patience.outage.is_on();
+            let has_work = self.spool.entries() > 0 || outage.is_on();
             let is_done = if has_work { self.drain(is_stopping).await.is_ok() } else { true };
             if is_stopping {
                 return;
             }
-            let pause = if is_done { IDLE } else { PROBE };
+            let pause = if is_done { IDLE_PAUSE } else { RETRY_PAUSE };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = self.patience.outage.began(), if is_done => {}
+                () = outage.began(), if is_done => {}
                 _ = stopping.changed() => {}
             }
         }
     }
 
-    /// Drains until nothing is left.
-    async fn drain(&mut self, in_haste: bool) -> Result<(), Trouble> {
+    /// Drains until the spool is empty.
+    async fn drain(&mut self, is_stopping: bool) -> Result<(), Interrupted> {
         loop {
             let live_before = self.metrics.batch_events.get_sample_count();
             let begun = Instant::now();
-            let page = self.spool.oldest(self.page).await.map_err(|_| Trouble)?;
+            let page = self.spool.oldest(self.page).await.map_err(|_| Interrupted)?;
             if page.is_empty() {
-                if self.patience.outage.is_on() {
-                    self.commit(&[]).await.map_err(|_| Trouble)?;
-                    self.is_back();
+                if self.destination.outage.is_on() {
+                    self.commit(&[]).await.map_err(|_| Interrupted)?;
+                    self.end_outage();
                 }
-                return if self.spool.entries() == 0 { Ok(()) } else { Err(Trouble) };
+                return if self.spool.entries() == 0 { Ok(()) } else { Err(Interrupted) };
             }
             let (drained, refused) = self.merge(&page).await?;
-            self.is_back();
-            self.spool.remove(drained, refused).await.map_err(|_| Trouble)?;
-            if !in_haste && self.metrics.batch_events.get_sample_count() > live_before {
-                // Others work at the same time: half of it is theirs.
+            self.end_outage();
+            self.spool.remove(drained, refused).await.map_err(|_| Interrupted)?;
+            if !is_stopping && self.metrics.batch_events.get_sample_count() > live_before {
+                // The writer is busy as well: leave it half of the time.
                 tokio::time::sleep(begun.elapsed()).await;
             }
         }
     }
 
-    fn is_back(&self) {
-        if self.patience.outage.end() {
+    fn end_outage(&self) {
+        if self.destination.outage.end() {
             self.metrics.spooling.set(0);
-            tracing::info!("the database is back");
+            tracing::info!("the database is available again");
         }
     }
 
-    /// Commits a page. Returns the ids of what is committed or was erased, and of what the database refuses.
-    async fn merge(&mut self, page: &[Spooled]) -> Result<(Vec<EntryId>, Vec<EntryId>), Trouble> {
+    /// Commits a page. Returns the ids of the entries that are committed or erased, and of those that the
+    /// database refuses.
+    async fn merge(&mut self, page: &[Spooled]) -> Result<(Vec<EntryId>, Vec<EntryId>), Interrupted> {
         let (mut drained, mut refused) = (Vec::with_capacity(page.len()), Vec::new());
         let mut work = vec![page];
         while let Some(entries) = work.pop() {
             match self.commit(entries).await {
                 Ok(()) => drained.extend(entries.iter().map(|entry| entry.id)),
                 Err(Failure::Refused) if entries.len() > 1 => {
-                    let (early, late) = entries.split_at(entries.len() / 2);
-                    work.extend([late, early]);
+                    let (first, second) = entries.split_at(entries.len() / 2);
+                    work.extend([second, first]);
                 }
                 Err(Failure::Refused) => refused.extend(entries.iter().map(|entry| entry.id)),
                 Err(failure) => {
                     if failure == Failure::TooSlow {
                         self.page = (self.page / 2).max(1);
                     }
-                    return Err(Trouble);
+                    return Err(Interrupted);
                 }
             }
         }
@@ -124,10 +123,10 @@ impl Drainer {
 
     async fn commit(&mut self, entries: &[Spooled]) -> Result<(), Failure> {
         let events: Vec<_> = entries.iter().map(|entry| entry.execution.as_ref()).collect();
-        let patience = self.patience.with_a_batch();
-        commit_spooled(&self.pool, &mut self.known, &events, patience, &self.metrics).await
+        let Destination { pool, batch_timeout, .. } = &self.destination;
+        commit_spooled(pool, &mut self.known, &events, *batch_timeout, &self.metrics).await
     }
 }
 
-/// It did not go on; it will be tried again.
-struct Trouble;
+/// Draining stopped before the spool was empty; it is tried again.
+struct Interrupted;

@@ -17,7 +17,7 @@ use crate::ingest::execution::Execution;
 const LOCK: i64 = 0x7465_6c65_6572_6173;
 
 /// Leaves out what was erased after it came. `connection` holds the lock from here on, until
-/// [`let_go`] or its end.
+/// [`unlock`] or its end.
 ///
 /// # Errors
 /// What the database says; the connection may hold the lock then.
@@ -49,7 +49,7 @@ fn keys_of(event: &Execution) -> impl Iterator<Item = Uuid> {
 ///
 /// # Errors
 /// What the database says.
-pub(crate) async fn let_go(connection: &mut PgConnection) -> sqlx::Result<()> {
+pub(crate) async fn unlock(connection: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query!("select pg_advisory_unlock_shared($1)", LOCK).fetch_one(connection).await.map(drop)
 }
 

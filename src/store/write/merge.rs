@@ -1,32 +1,31 @@
-//! One batch of events into the database, in one transaction: read the rows of their runs, join,
-//! write them back and add the difference to the rollups.
+//! Commits a batch in one transaction: reads the rows of its executions, joins them with the events, writes
+//! them back and adds the difference to the rollups.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use sqlx::PgConnection;
 
 use crate::ingest::execution::Execution;
+use crate::ingest::identity::RunKey;
 use crate::store::model::difference::Difference;
 use crate::store::model::population::Populations;
 use crate::store::model::rollup::PopulationKey;
 use crate::store::model::row::{Stored, Written};
 use crate::store::model::templates::Signatures;
-use crate::store::write::recent::{Expected, Recent};
 use crate::store::write::statement::write;
 
-/// SQLSTATE of a batch that was too late.
+/// SQLSTATE of a batch that conflicts with another writer.
 const SERIALIZATION_FAILURE: &str = "40001";
 
-/// What a writer remembers: the small tables that its rows point to, and rows.
+/// Cache of the small tables that rows refer to.
 #[derive(Debug, Default)]
 pub struct Known {
     /// Ids of populations.
     pub populations: Populations,
     /// Signatures that have a template.
     pub signatures: Signatures,
-    /// Rows that it wrote.
-    pub recent: Recent,
 }
 
 /// How a batch ended.
@@ -34,140 +33,114 @@ pub struct Known {
 pub enum Merged {
     /// Everything is committed.
     Committed,
-    /// Another writer changed one of the rows in between. Nothing was written; try again.
+    /// Another writer changed one of the rows after it was read. Nothing was written; try again.
     Outrun,
 }
 
-/// Joins events of the same run, so that each run is written once. Sorted by key: the order in
-/// which every writer locks rows.
+/// Joins the events of each execution, so that each row is written once. Sorted by key: every writer locks
+/// rows in this order.
 #[must_use]
 pub fn join_events<'a>(events: impl IntoIterator<Item = &'a Execution>) -> Vec<Cow<'a, Execution>> {
     let mut events: Vec<_> = events.into_iter().collect();
     events.sort_by_key(|event| event.key);
-    let same_run = |a: &&Execution, b: &&Execution| a.key == b.key;
+    let have_same_key = |a: &&Execution, b: &&Execution| a.key == b.key;
     let join = |events: &[&'a Execution]| {
-        let mut run = Cow::Borrowed(events[0]);
-        events[1..].iter().for_each(|event| run.to_mut().join(event));
-        run
+        let mut joined = Cow::Borrowed(events[0]);
+        events[1..].iter().for_each(|event| joined.to_mut().join(event));
+        joined
     };
-    events.chunk_by(same_run).map(join).collect()
+    events.chunk_by(have_same_key).map(join).collect()
 }
 
-/// A run as it stands and as it will stand.
+/// A row before and after a batch.
 struct Change<'a> {
-    old: Option<(Box<Execution>, i32)>,
+    old: Option<Execution>,
     new: Cow<'a, Execution>,
     revision: i32,
 }
 
-/// Merges runs, as [`join_events`] returns them, into the database. `connection` is in no
+/// Merges executions, as [`join_events`] returns them, into the database. `connection` is not in a
 /// transaction.
 ///
 /// # Errors
-/// What the database says; then nothing is written.
+/// Any error from the database; then nothing is written.
 pub async fn merge(
     connection: &mut PgConnection,
     known: &mut Known,
-    runs: &[Cow<'_, Execution>],
+    executions: &[Cow<'_, Execution>],
 ) -> sqlx::Result<Merged> {
-    let Known { populations, signatures, recent } = known;
-    let rows = rows(connection, recent, runs).await?;
-    let changes = changes(runs, rows);
+    let Known { populations, signatures } = known;
+    let changes = changes(connection, executions).await?;
     if changes.is_empty() {
         return Ok(Merged::Committed);
     }
-    populations.learn(connection, &touched(&changes)).await?;
+    populations.learn(connection, &populations_of(&changes)).await?;
     signatures.learn(connection, changes.iter().map(|change| change.new.as_ref())).await?;
 
     let mut difference = Difference::default();
     let mut rows = Vec::with_capacity(changes.len());
     for Change { old, new, revision } in &changes {
-        // A population that was just learnt has an id.
+        // Every population has an id by now.
         let id = |execution| populations.id(PopulationKey::of(execution)).unwrap_or_default();
         difference.count(new, id(new), 1);
-        if let Some((old, _)) = old {
+        if let Some(old) = old {
             difference.count(old, id(old), -1);
         }
         rows.push(Written { execution: new, revision: *revision, is_new: old.is_none() });
     }
 
     match write(connection, &rows, &difference.into_rows()).await {
-        Ok(()) => {
-            recent.committed();
-            for Change { new, revision, .. } in changes {
-                recent.keep(new, revision);
-            }
-            Ok(Merged::Committed)
-        }
+        Ok(()) => Ok(Merged::Committed),
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(SERIALIZATION_FAILURE) => {
-            recent.outrun();
             Ok(Merged::Outrun)
         }
         Err(error) => Err(error),
     }
 }
 
-/// Where a row begins to count its revisions: anywhere, so that a writer that read a row before it
-/// was deleted does not take for it the one that a later event has made since.
+/// The first revision of new rows. It is random: a writer that read a row before it was deleted must not
+/// mistake the row that a later event inserts for the one that it read.
 fn first_revision() -> i32 {
-    // 30 bits: far from the end of the integers.
+    // 30 bits leave plenty of revisions before an overflow.
     (RandomState::new().build_hasher().finish() >> 34) as i32
 }
 
-/// For each run its row with the revision, if it has one: as remembered, else as stored.
-async fn rows(
+/// The rows that the executions insert or change, in the order of the executions.
+async fn changes<'a>(
     connection: &mut PgConnection,
-    recent: &mut Recent,
-    runs: &[Cow<'_, Execution>],
-) -> sqlx::Result<Vec<Option<(Box<Execution>, i32)>>> {
-    let expected: Vec<_> = runs.iter().map(|run| recent.expect(run)).collect();
-    let unknown = runs.iter().zip(&expected).filter(|(_, expected)| matches!(expected, Expected::Unknown));
-    let unknown: Vec<_> = unknown.map(|(run, _)| run.key.0).collect();
-    let mut stored = Vec::new();
-    if !unknown.is_empty() {
-        let rows = sqlx::query_scalar!(
-            "select execution as \"row!: Stored\" from execution where run_key = any($1)",
-            &unknown
-        );
-        stored = rows.fetch_all(connection).await?;
-        stored.sort_unstable_by_key(|row| row.execution.key);
-    }
-    let mut stored = stored.into_iter().peekable();
-    let row = |(run, expected): (&Cow<'_, Execution>, Expected)| match expected {
-        Expected::Row(row, revision) => Some((row, revision)),
-        Expected::New => None,
-        Expected::Unknown => stored
-            .next_if(|row| row.execution.key == run.key)
-            .map(|Stored { execution, revision, .. }| (Box::new(execution), revision)),
-    };
-    Ok(runs.iter().zip(expected).map(row).collect())
-}
+    executions: &'a [Cow<'_, Execution>],
+) -> sqlx::Result<Vec<Change<'a>>> {
+    let keys: Vec<_> = executions.iter().map(|execution| execution.key.0).collect();
+    let stored = sqlx::query_scalar!(
+        "select execution as \"row!: Stored\" from execution where run_key = any($1)",
+        &keys
+    );
+    let stored = stored.fetch_all(connection).await?.into_iter();
+    let mut stored: HashMap<RunKey, Stored> = stored.map(|row| (row.execution.key, row)).collect();
 
-/// What is to be written: runs that are new or that the events change.
-fn changes<'a>(runs: &'a [Cow<'_, Execution>], rows: Vec<Option<(Box<Execution>, i32)>>) -> Vec<Change<'a>> {
     let first_revision = first_revision();
-    let mut changes = Vec::with_capacity(runs.len());
-    for (run, old) in runs.iter().zip(rows) {
-        let Some((old, revision)) = old else {
-            let new = Cow::Borrowed(run.as_ref());
-            changes.push(Change { old: None, new, revision: first_revision });
-            continue;
-        };
-        let mut new = old.clone();
-        new.join(run);
-        if new != old {
-            changes.push(Change {
-                old: Some((old, revision)),
-                new: Cow::Owned(*new),
-                revision: revision + 1,
-            });
+    let mut changes = Vec::with_capacity(executions.len());
+    for execution in executions {
+        match stored.remove(&execution.key) {
+            None => {
+                let new = Cow::Borrowed(execution.as_ref());
+                changes.push(Change { old: None, new, revision: first_revision });
+            }
+            Some(Stored { execution: old, revision, .. }) => {
+                let mut new = old.clone();
+                new.join(execution);
+                if new != old {
+                    let (old, new) = (Some(old), Cow::Owned(new));
+                    changes.push(Change { old, new, revision: revision + 1 });
+                }
+            }
         }
     }
-    changes
+    Ok(changes)
 }
 
-/// The populations to which the runs belong and belonged.
-fn touched<'a>(changes: &'a [Change<'_>]) -> Vec<PopulationKey<'a>> {
-    let old = changes.iter().filter_map(|change| Some(change.old.as_ref()?.0.as_ref()));
+/// The populations to which the rows belong and belonged.
+fn populations_of<'a>(changes: &'a [Change<'_>]) -> Vec<PopulationKey<'a>> {
+    let old = changes.iter().filter_map(|change| change.old.as_ref());
     changes.iter().map(|change| change.new.as_ref()).chain(old).map(PopulationKey::of).collect()
 }

@@ -1,12 +1,12 @@
-//! From the queue to the disk: the writer, its statement, and the spool for the time without a database.
+//! The write path: the queue, the writer and its statement, and the spool for outages of the database.
 
 pub mod statement;
-pub mod recent;
 pub mod merge;
 pub mod failure;
 pub mod erasures;
 pub mod commit;
 pub mod spool;
 mod pace;
+pub mod queue;
 pub mod writer;
 pub mod drain;

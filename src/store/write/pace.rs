@@ -1,27 +1,28 @@
-//! How much a writer may have before it, so that nobody waits for long: learnt from what its batches take.
+//! How many events may be pending, so that each is answered or refused within a fraction of a second.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Longest time that what a writer has before it should take. It waits for the other writer's as well, and on a
-/// busy machine both take longer than they did: this is well below a second.
-const LONGEST_BATCH: Duration = Duration::from_millis(150);
-/// Smaller batches tell nothing about what an event costs.
-const TELLING_BATCH: usize = 64;
-/// So many may wait however slow it is.
-const ALWAYS_ADMITTED: usize = 2 * TELLING_BATCH;
+/// Longest time that committing all pending events may take. A busy machine becomes slower than it was
+/// when it was measured, so this is well below a second.
+const MAX_PENDING_TIME: Duration = Duration::from_millis(300);
+/// Smaller batches are dominated by the cost of the transaction and are not measured.
+const MIN_MEASURED_BATCH: usize = 64;
+/// This many events may be pending even when the database is slow: enough for one batch to be committed and
+/// another to gather, both large enough to be measured.
+const MIN_PENDING_EVENTS: usize = 2 * MIN_MEASURED_BATCH;
 
-/// How fast a writer gets on, learnt from batches that were large enough to tell.
+/// The time that the writer spends on an event.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    /// Nanoseconds an event, a moving average; 0: not known yet.
+    /// Nanoseconds an event, as a moving average; 0 until the first large batch.
     event_nanos: AtomicU64,
 }
 
 impl Pace {
-    /// A batch was answered.
-    pub(crate) fn learn(&self, events: usize, took: Duration) {
-        if events >= TELLING_BATCH {
+    /// Records how long a batch took.
+    pub(crate) fn record(&self, events: usize, took: Duration) {
+        if events >= MIN_MEASURED_BATCH {
             let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX) / events as u64;
             let before = self.event_nanos.load(Ordering::Relaxed);
             let average = if before == 0 { nanos } else { before - before / 4 + nanos / 4 };
@@ -29,11 +30,11 @@ impl Pace {
         }
     }
 
-    /// How many may wait or be in a transaction.
-    pub(crate) fn admitted(&self) -> usize {
-        let longest = LONGEST_BATCH.as_nanos() as u64;
-        let admitted = longest.checked_div(self.event_nanos.load(Ordering::Relaxed));
-        admitted.map_or(usize::MAX, |events| (events as usize).max(ALWAYS_ADMITTED))
+    /// How many events may wait or be in a transaction.
+    pub(crate) fn max_pending(&self) -> usize {
+        let longest = MAX_PENDING_TIME.as_nanos() as u64;
+        let events = longest.checked_div(self.event_nanos.load(Ordering::Relaxed));
+        events.map_or(usize::MAX, |events| (events as usize).max(MIN_PENDING_EVENTS))
     }
 }
 
@@ -42,16 +43,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_wait_too_long_is_not_admitted() {
+    fn the_slower_the_writer_the_fewer_events_may_be_pending() {
         let pace = Pace::default();
-        assert_eq!(pace.admitted(), usize::MAX, "nothing is known yet");
-        pace.learn(TELLING_BATCH - 1, Duration::from_secs(60));
-        assert_eq!(pace.admitted(), usize::MAX, "a small batch tells nothing");
-        pace.learn(1000, Duration::from_millis(100));
-        assert_eq!(pace.admitted(), 1500);
+        assert_eq!(pace.max_pending(), usize::MAX, "nothing was measured yet");
+        pace.record(MIN_MEASURED_BATCH - 1, Duration::from_secs(60));
+        assert_eq!(pace.max_pending(), usize::MAX, "a small batch is not measured");
+        pace.record(1000, Duration::from_millis(100));
+        assert_eq!(pace.max_pending(), 3000);
         for _ in 0..100 {
-            pace.learn(1000, Duration::from_secs(100));
+            pace.record(1000, Duration::from_secs(100));
         }
-        assert_eq!(pace.admitted(), ALWAYS_ADMITTED, "else no batch would tell that it became faster");
+        assert_eq!(pace.max_pending(), MIN_PENDING_EVENTS, "fewer could not show that it became faster");
     }
 }

@@ -1,21 +1,18 @@
-//! Where events wait on this machine's disk while PostgreSQL is away: answered 2xx, because they
-//! are written and fsynced; drained through the same merge when it is back.
+//! Stores events on the local disk while PostgreSQL is unavailable. They are answered 2xx because they are
+//! fsynced, and merged like live events when the database is back.
 //!
-//! It is a SQLite file. It has to be bounded, survive a kill -9 and a torn write, stay usable on a
-//! full disk, cost no memory while nothing happens, and be legible to an operator. SQLite's log
-//! cuts a torn tail by its checksums, `synchronous = full` makes a transaction of one group one
-//! fsync, `max_page_count` is a bound that it keeps itself, a full disk undoes the transaction and
-//! nothing else, and `sqlite3 spool.sqlite3 'select body from entry'` shows what waits. Of the
-//! others, redb and fjall keep more in memory and have no hard bound of their size; raft-engine
-//! is a log for consensus, bound to its user's needs; yaque and the like do not fsync. A file of
-//! our own would be what STYLE tells to avoid. Each entry has a checksum besides, as SQLite
-//! has none in its main file.
+//! The spool is a SQLite file rather than a log format of our own. SQLite already provides what a spool needs:
+//! checksums cut a torn tail off its log, `synchronous = full` fsyncs every transaction, `max_page_count`
+//! bounds the size, a full disk only rolls back a transaction, and an operator can read what waits with
+//! `sqlite3 spool.sqlite3 'select body from entry'`. A file that SQLite finds damaged is set aside and
+//! counted, and a new one is created.
 //!
-//! Entries hold what a row would hold: scrubbed texts and hashed ids, never an id or a body.
+//! Entries contain what a row would contain: scrubbed texts and hashed ids, never an id or a body.
 //!
-//! - `entry` is the format of one entry, `file` the SQLite file and what is done when it is damaged.
+//! - `entry` is the format of an entry.
+//! - `file` is the SQLite file.
 //!
-//! All of it runs on a thread of its own.
+//! All file access happens on a dedicated thread.
 
 mod entry;
 mod file;
@@ -37,44 +34,43 @@ use crate::ingest::execution::Execution;
 use crate::metrics::Metrics;
 use file::{File, FileError, Row, set_aside};
 
-/// Bytes of entries in one transaction: what has to fit into memory and into the log.
+/// Bytes of entries in one transaction, which is held in memory and in the log.
 const GROUP_BYTES: usize = 1 << 20;
 /// Bytes of entries that are drained at once.
 const PAGE_BYTES: usize = 1 << 20;
-/// Groups that wait for the thread; the writers wait beyond that.
-const WAITING: usize = 4;
-/// Pause before a file that could not be opened is tried again.
-const REOPEN: Duration = Duration::from_secs(1);
+/// Commands that may wait for the thread; callers wait when there are more.
+const MAX_COMMANDS: usize = 4;
+/// Pause before a file that could not be opened is opened again.
+const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why the spool cannot be used at all.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process uses the folder.
-    #[error("the spool folder {} is used by another process; give each server its own SPOOL_DIR", .0.display())]
+    #[error("another process uses the spool folder {}; set a different SPOOL_DIR for each server", .0.display())]
     Locked(PathBuf),
-    /// The folder cannot be made or written.
+    /// The folder cannot be created or written.
     #[error("cannot use the spool folder {} (SPOOL_DIR)", folder.display())]
     Folder {
         /// The folder.
         folder: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// Why the spool did not take or give an entry.
+/// Why an operation on the spool failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpoolError {
     /// `SPOOL_MAX_BYTES` are used, or the disk is full.
     #[error("the spool is full")]
     Full,
-    /// Its disk fails.
-    #[error("the spool cannot be written")]
+    /// The file cannot be read or written.
+    #[error("the spool cannot be read or written")]
     Failed,
 }
 
-/// Which entry. Not good for another opening of the spool: numbers are given anew when a damaged file
-/// was replaced.
+/// Identifies an entry until the file is opened again: a file that replaces a damaged one reuses its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntryId {
     opening: u32,
@@ -84,9 +80,9 @@ pub struct EntryId {
 /// An entry that waits to be drained.
 #[derive(Debug)]
 pub struct Spooled {
-    /// By which it is removed.
+    /// Removes the entry.
     pub id: EntryId,
-    /// What was written.
+    /// The content.
     pub execution: Box<Execution>,
 }
 
@@ -98,26 +94,26 @@ enum Command {
     Remove { drained: Vec<EntryId>, refused: Vec<EntryId>, answer: Answer<()> },
 }
 
-/// What others may know without asking the thread.
+/// The state of the spool as of the last command.
 #[derive(Debug, Default)]
-struct Seen {
+struct State {
     entries: AtomicU64,
     oldest: AtomicI64,
     is_full: AtomicBool,
 }
 
-/// The way to the spool. Its thread ends when the last one is dropped.
+/// Sends commands to the thread of the spool, which ends when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Spool {
     commands: mpsc::Sender<Command>,
-    seen: Arc<Seen>,
+    state: Arc<State>,
 }
 
 impl Spool {
-    /// Opens the spool in a folder, made if need be, and starts its thread.
+    /// Opens or creates the spool in a folder and starts its thread.
     ///
     /// # Errors
-    /// [`OpenError`]. A damaged or full file is none: it is dealt with as it comes.
+    /// [`OpenError`]. A damaged file or a full disk is not an error here.
     pub fn open(
         folder: &Path,
         max_bytes: u64,
@@ -133,107 +129,107 @@ impl Spool {
             Err(TryLockError::WouldBlock) => return Err(OpenError::Locked(folder.to_owned())),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let (commands, receiver) = mpsc::channel(WAITING);
-        let seen = Arc::new(Seen::default());
-        let mut keeper = Keeper {
+        let (commands, receiver) = mpsc::channel(MAX_COMMANDS);
+        let state = Arc::new(State::default());
+        let mut worker = Worker {
             folder: folder.to_owned(),
             max_bytes,
             file: None,
             openings: 0,
             failed_at: None,
-            seen: Arc::clone(&seen),
+            state: Arc::clone(&state),
             metrics: Arc::clone(metrics),
             _lock: lock,
         };
-        // So that what an earlier process left is known before the first request.
-        let _ = keeper.with(|_| Ok(()));
+        // The entries of an earlier process are counted before the first request.
+        let _ = worker.with_file(|_| Ok(()));
         let thread = thread::Builder::new().name("spool".to_owned());
-        let thread = thread.spawn(move || keeper.run(receiver)).map_err(failed)?;
-        Ok((Self { commands, seen }, thread))
+        let thread = thread.spawn(move || worker.run(receiver)).map_err(failed)?;
+        Ok((Self { commands, state }, thread))
     }
 
-    /// Writes runs; they are on the disk when this returns.
+    /// Appends executions; they are on the disk when this returns.
     ///
     /// # Errors
-    /// [`SpoolError`]; some may be written nevertheless.
-    pub async fn append(&self, runs: &[Cow<'_, Execution>]) -> Result<(), SpoolError> {
+    /// [`SpoolError`]; some of the executions may be written all the same.
+    pub async fn append(&self, executions: &[Cow<'_, Execution>]) -> Result<(), SpoolError> {
         let (mut group, mut bytes) = (Vec::new(), 0);
-        for (position, run) in runs.iter().enumerate() {
-            let body = entry::write(run).map_err(|_| SpoolError::Failed)?;
+        for (position, execution) in executions.iter().enumerate() {
+            let body = entry::encode(execution).map_err(|_| SpoolError::Failed)?;
             bytes += body.len();
             group.push(body);
-            if bytes >= GROUP_BYTES || position + 1 == runs.len() {
+            if bytes >= GROUP_BYTES || position + 1 == executions.len() {
                 bytes = 0;
                 let group = std::mem::take(&mut group);
-                self.ask(|answer| Command::Append(group, answer)).await?;
+                self.send(|answer| Command::Append(group, answer)).await?;
             }
         }
         Ok(())
     }
 
-    /// The oldest entries, at most so many; none if nothing waits.
+    /// Returns the oldest entries, at most `entries`; none if the spool is empty.
     ///
     /// # Errors
     /// [`SpoolError`].
     pub async fn oldest(&self, entries: usize) -> Result<Vec<Spooled>, SpoolError> {
-        self.ask(|answer| Command::Oldest(entries, answer)).await
+        self.send(|answer| Command::Oldest(entries, answer)).await
     }
 
-    /// Forgets what is committed, and sets aside what the database refuses. Entries of an earlier
-    /// opening stay: they come again.
+    /// Removes entries that are committed, and sets aside those that the database refuses. Entries of an
+    /// earlier opening of the file stay; [`Spool::oldest`] returns them again.
     ///
     /// # Errors
-    /// [`SpoolError`]; then it is still there.
+    /// [`SpoolError`]; then the entries are still there.
     pub async fn remove(&self, drained: Vec<EntryId>, refused: Vec<EntryId>) -> Result<(), SpoolError> {
-        self.ask(|answer| Command::Remove { drained, refused, answer }).await
+        self.send(|answer| Command::Remove { drained, refused, answer }).await
     }
 
-    /// Entries that wait.
+    /// Number of entries.
     #[must_use]
     pub fn entries(&self) -> u64 {
-        self.seen.entries.load(Ordering::Relaxed)
+        self.state.entries.load(Ordering::Relaxed)
     }
 
-    /// Whether the last entry found no room.
+    /// Whether the last append failed because the spool was full.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.seen.is_full.load(Ordering::Relaxed)
+        self.state.is_full.load(Ordering::Relaxed)
     }
 
-    /// Seconds that the oldest entry has waited; 0 if nothing waits.
+    /// Age of the oldest entry in seconds; 0 if the spool is empty.
     #[must_use]
     pub fn oldest_age_seconds(&self) -> i64 {
-        match self.seen.oldest.load(Ordering::Relaxed) {
+        match self.state.oldest.load(Ordering::Relaxed) {
             0 => 0,
             oldest => Utc::now().timestamp().saturating_sub(oldest).max(0),
         }
     }
 
-    async fn ask<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Result<T, SpoolError> {
+    async fn send<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Result<T, SpoolError> {
         let (answer, answered) = oneshot::channel();
         self.commands.send(command(answer)).await.map_err(|_| SpoolError::Failed)?;
         answered.await.unwrap_or(Err(SpoolError::Failed))
     }
 }
 
-/// The thread that alone touches the file.
-struct Keeper {
+/// Runs on the thread of the spool and owns the file.
+struct Worker {
     folder: PathBuf,
     max_bytes: u64,
     /// `None` while it cannot be opened.
     file: Option<File>,
-    /// How often it was opened.
+    /// How many times it was opened.
     openings: u32,
     failed_at: Option<Instant>,
-    seen: Arc<Seen>,
+    state: Arc<State>,
     metrics: Arc<Metrics>,
     _lock: fs::File,
 }
 
-impl Keeper {
+impl Worker {
     fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         while let Some(command) = commands.blocking_recv() {
-            // Who asked may have gone, after a time-out.
+            // The caller may have timed out, so its end of the channel may be closed.
             match command {
                 Command::Append(bodies, answer) => {
                     let _ = answer.send(self.append(&bodies));
@@ -249,109 +245,97 @@ impl Keeper {
     }
 
     fn append(&mut self, bodies: &[String]) -> Result<(), SpoolError> {
-        let written = self.with(|file| file.append(Utc::now().timestamp(), bodies));
-        self.seen.is_full.store(written == Err(SpoolError::Full), Ordering::Relaxed);
+        let written = self.with_file(|file| file.append(Utc::now().timestamp(), bodies));
+        self.state.is_full.store(written == Err(SpoolError::Full), Ordering::Relaxed);
         written.inspect(|()| self.metrics.spool_spooled.inc_by(bodies.len() as u64))
     }
 
     fn oldest(&mut self, entries: usize) -> Result<Vec<Spooled>, SpoolError> {
-        let (rows, unreadable) = self.with(|file| file.oldest(entries, PAGE_BYTES))?;
-        self.cut("unreadable", unreadable);
+        let (rows, unreadable) = self.with_file(|file| file.oldest(entries, PAGE_BYTES))?;
+        self.count_cut("unreadable", unreadable);
         let opening = self.openings;
-        let id = |number| EntryId { opening, number };
-        Ok(rows
-            .into_iter()
-            .map(|Row { id: number, execution }| Spooled { id: id(number), execution })
-            .collect())
+        let spooled = |Row { id: number, execution }| Spooled { id: EntryId { opening, number }, execution };
+        Ok(rows.into_iter().map(spooled).collect())
     }
 
     fn remove(&mut self, drained: &[EntryId], refused: &[EntryId]) -> Result<(), SpoolError> {
-        self.with(|_| Ok(()))?;
+        // Opens the file first: only then it is known which ids are valid.
+        self.with_file(|_| Ok(()))?;
         let opening = self.openings;
         let numbers = |ids: &[EntryId]| {
-            let own = ids.iter().filter(|id| id.opening == opening);
-            own.map(|id| id.number).collect::<Vec<_>>()
+            let valid = ids.iter().filter(|id| id.opening == opening);
+            valid.map(|id| id.number).collect::<Vec<_>>()
         };
         let (drained, refused) = (numbers(drained), numbers(refused));
-        self.with(|file| {
+        self.with_file(|file| {
             refused.iter().try_for_each(|id| file.set_entry_aside(*id, "refused"))?;
             file.remove(&drained)
         })?;
-        if self.seen.entries.load(Ordering::Relaxed) == 0 {
-            self.salvage();
-            self.with(|_| Ok(()))?;
-        }
-        self.cut("refused", refused.len() as u64);
-        self.seen.is_full.store(false, Ordering::Relaxed);
+        self.count_cut("refused", refused.len() as u64);
+        self.state.is_full.store(false, Ordering::Relaxed);
         self.metrics.spool_drained.inc_by(drained.len() as u64);
         Ok(())
     }
 
-    fn cut(&self, reason: &str, entries: u64) {
+    fn count_cut(&self, reason: &str, entries: u64) {
         if entries > 0 {
             self.metrics.spool_cut.with_label_values(&[reason]).inc_by(entries);
-            tracing::error!(entries, reason, "entries of the spool will not be drained");
+            tracing::error!(entries, reason, "entries of the spool cannot be drained; they are kept aside");
         }
     }
 
-    /// Does something with the file, opened if need be.
-    fn with<T>(&mut self, work: impl FnOnce(&mut File) -> Result<T, FileError>) -> Result<T, SpoolError> {
-        if self.failed_at.is_some_and(|failed_at| failed_at.elapsed() < REOPEN) {
+    /// Applies an operation to the file, opening it if necessary, and updates the state and the metrics.
+    fn with_file<T>(
+        &mut self,
+        operation: impl FnOnce(&mut File) -> Result<T, FileError>,
+    ) -> Result<T, SpoolError> {
+        if self.failed_at.is_some_and(|failed_at| failed_at.elapsed() < REOPEN_PAUSE) {
             return Err(SpoolError::Failed);
         }
-        let result = self.opened().and_then(work);
-        let usage = self.file.as_ref().and_then(|file| file.usage().ok());
-        if let Some(usage) = usage {
-            self.seen.entries.store(usage.entries, Ordering::Relaxed);
-            self.seen.oldest.store(usage.oldest, Ordering::Relaxed);
+        let result = self.open_file().and_then(operation);
+        if let Some(usage) = self.file.as_ref().and_then(|file| file.usage().ok()) {
+            self.state.entries.store(usage.entries, Ordering::Relaxed);
+            self.state.oldest.store(usage.oldest, Ordering::Relaxed);
             self.metrics.spool_entries.set(i64::try_from(usage.entries).unwrap_or(i64::MAX));
             self.metrics.spool_bytes.set(i64::try_from(usage.bytes).unwrap_or(i64::MAX));
         }
-        result.map_err(|error| {
-            match error {
-                FileError::Full => return SpoolError::Full,
-                FileError::Damaged => {
-                    tracing::error!("the spool is damaged; setting it aside");
-                    self.file = None;
-                    if let Err(error) = set_aside(&self.folder) {
-                        tracing::error!(kind = %error.kind(), "cannot set the spool aside");
-                    }
-                    return SpoolError::Failed;
-                }
-                FileError::Failed(error) => tracing::error!(%error, "the spool fails"),
-            }
-            self.file = None;
-            self.failed_at = Some(Instant::now());
-            SpoolError::Failed
-        })
+        let error = match result {
+            Ok(done) => return Ok(done),
+            Err(FileError::Full) => return Err(SpoolError::Full),
+            Err(FileError::Damaged) => match self.set_file_aside() {
+                Ok(()) => return Err(SpoolError::Failed),
+                Err(error) => error.into(),
+            },
+            Err(FileError::Failed(error)) => error,
+        };
+        tracing::error!(%error, "the spool cannot be used");
+        self.file = None;
+        self.failed_at = Some(Instant::now());
+        Err(SpoolError::Failed)
     }
 
-    /// Takes over what can be read of damaged files. What fails now is tried again when the spool is
-    /// empty, and at the next start.
-    fn salvage(&mut self) {
-        while let Some(file) = &mut self.file {
-            match file.salvage(Utc::now().timestamp()) {
-                Ok(Some(cut)) => {
-                    tracing::error!(cut, "a damaged spool was read as far as it goes");
-                    self.cut("damaged", cut);
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    tracing::error!(?error, "a damaged spool cannot be read now");
-                    break;
-                }
-            }
-        }
-    }
-
-    fn opened(&mut self) -> Result<&mut File, FileError> {
+    fn open_file(&mut self) -> Result<&mut File, FileError> {
         if self.file.is_none() {
-            self.file = Some(File::open(&self.folder, self.max_bytes)?);
+            let opened = match File::open(&self.folder, self.max_bytes) {
+                Err(FileError::Damaged) => {
+                    self.set_file_aside()?;
+                    File::open(&self.folder, self.max_bytes)
+                }
+                opened => opened,
+            };
+            self.file = Some(opened?);
             self.openings += 1;
             self.failed_at = None;
-            self.salvage();
         }
         self.file.as_mut().ok_or(FileError::Damaged)
+    }
+
+    fn set_file_aside(&mut self) -> io::Result<()> {
+        self.file = None;
+        set_aside(&self.folder)?;
+        self.metrics.spool_cut.with_label_values(&["damaged"]).inc();
+        tracing::error!("the file of the spool is damaged; it was renamed and will not be drained");
+        Ok(())
     }
 }
 

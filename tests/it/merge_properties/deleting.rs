@@ -10,8 +10,9 @@ use telemetry_protocol::Status;
 use telemetry_server::ingest::execution::Execution;
 use telemetry_server::ingest::identity::RunKey;
 use telemetry_server::ingest::reported::{Facts, Reported};
+use telemetry_server::ingest::reported::{Facts, Reported};
 use telemetry_server::metrics::Metrics;
-use telemetry_server::store::database::pools::{Patience, delete_pool};
+use telemetry_server::store::database::pools::delete_pool;
 use telemetry_server::store::keep::erase::erase;
 use telemetry_server::store::keep::horizon::horizon;
 use telemetry_server::store::keep::recount::{rebuild, verify};
@@ -36,7 +37,7 @@ fn day_of(time: DateTime<Utc>) -> NaiveDate {
 }
 
 fn pool_for(database: &Database) -> PgPool {
-    delete_pool(&database.options, &Patience { has_spool: true, outage: Arc::default() })
+    delete_pool(&database.options, &Arc::default())
 }
 
 async fn connect(database: &Database) -> PgConnection {

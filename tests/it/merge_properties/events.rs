@@ -9,7 +9,6 @@ use telemetry_protocol::{Generation, Status};
 use telemetry_server::ingest::execution::Execution;
 use telemetry_server::ingest::identity::RunKey;
 use telemetry_server::ingest::reported::{Facts, Reported};
-use telemetry_server::ingest::text::Text;
 use uuid::Uuid;
 
 /// Events as they are committed together.
@@ -82,8 +81,8 @@ impl Letters {
         Reported::by(self.status, letter.map(|letter| values[letter].clone()))
     }
 
-    fn text(&mut self) -> Reported<Text> {
-        self.told(["a", "b", "aa", "é\n'\\,{\""].map(Text::from))
+    fn text(&mut self) -> Reported<String> {
+        self.told(["a", "b", "aa", "é\n'\\,{\""].map(String::from))
     }
 
     fn number(&mut self) -> Reported<i32> {
@@ -102,14 +101,14 @@ impl Letters {
             disk_size: self.number(),
             core_count: self.number(),
             ram_size: self.told([512, 513, 100_000, i32::MAX]),
-            os_type: self.told(["debian", "wolfi", "chainguard", "alpine"].map(Text::from)),
+            os_type: self.told(["debian", "wolfi", "chainguard", "alpine"].map(String::from)),
             os_version: self.text(),
             pve_version: self.text(),
             method: self.text(),
             disable_ipv6: self.flag(),
             exit_code: self.number(),
             error: self.text(),
-            error_category: self.told(["network", "shell", "x", "storage"].map(Text::from)),
+            error_category: self.told(["network", "shell", "x", "storage"].map(String::from)),
             install_duration: self.told([0, 1, 90, 2_678_400]),
             failed_command: self.text(),
             failed_line: self.number(),

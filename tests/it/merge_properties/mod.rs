@@ -95,35 +95,6 @@ fn a_row_that_changes_after_it_was_read_makes_the_batch_start_again() {
 }
 
 #[test]
-fn what_a_writer_remembers_of_a_row_may_be_outdated() {
-    let mut bench = Bench::new();
-    bench.run(async |[database, _]| {
-        let event =
-            |status, seconds| event(1, status, midnight() + TimeDelta::seconds(seconds), Facts::default());
-        let events = [
-            event(Status::Installing, 0),
-            event(Status::Validation, 1),
-            event(Status::Configuring, 2),
-            event(Status::Success, 3),
-        ];
-        let [first, second, third, last] = events.each_ref().map(|event| join_events([event]));
-        let (mut known, mut others) = (Known::default(), Known::default());
-        let mut merged = async |known: &mut Known, runs| {
-            merge(&mut database.connection, known, runs).await.expect("it runs")
-        };
-        assert_eq!(merged(&mut known, &first).await, Merged::Committed);
-        assert_eq!(merged(&mut known, &second).await, Merged::Committed, "as remembered");
-        assert_eq!(merged(&mut others, &first).await, Merged::Outrun, "not the first event any more");
-        assert_eq!(merged(&mut others, &first).await, Merged::Committed);
-        assert_eq!(merged(&mut others, &third).await, Merged::Committed);
-        assert_eq!(merged(&mut known, &last).await, Merged::Outrun, "somebody else has written the row");
-        assert_eq!(merged(&mut known, &last).await, Merged::Committed);
-        assert_eq!(database.runs().await, joined(&events));
-        database.assert_clean().await;
-    });
-}
-
-#[test]
 fn a_rebuild_beside_a_writer_loses_and_doubles_nothing() {
     each_case(batches(), async |[database, reference], batches| {
         let mut rival = PgConnection::connect_with(&database.options).await.expect("it runs");

@@ -1,8 +1,8 @@
-//! One entry of the spool: an execution as JSON that names its fields, so that a later version of
-//! this program reads what an earlier one wrote.
+//! The format of an entry of the spool: an execution as JSON with named fields, so that later versions of this
+//! program can read it.
 //!
-//! Fields may be added without a new `version`: readers ignore what they do not know, and take
-//! what is missing as never told. Anything else raises [`VERSION`].
+//! Adding a field does not change the `version`: unknown fields are ignored, missing ones are absent. Any other
+//! change raises [`VERSION`].
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,20 +10,21 @@ use telemetry_protocol::{Generation, Status};
 use uuid::Uuid;
 
 use crate::ingest::execution::Execution;
+
 use crate::ingest::identity::RunKey;
 use crate::ingest::reported::{Facts, Reported, with_facts};
+use crate::ingest::reported::{Facts, Reported, with_facts};
 use crate::ingest::scrub::scrub_facts;
-use crate::ingest::text::Text;
 
-/// Of what is written.
+/// The version of the format.
 const VERSION: u32 = 1;
 
-/// Why an entry is not drained.
+/// Why an entry cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unreadable {
     /// A version of the format that this program does not know.
     Version,
-    /// Not an entry, or not the one that was written.
+    /// Not an entry.
     Garbled,
 }
 
@@ -58,23 +59,23 @@ struct Entry<F> {
 macro_rules! entry {
     ($($(#[$doc:meta])* $field:ident: $type:ty),+ $(,)?) => {
         #[derive(Serialize)]
-        struct WrittenFacts<'a> {
+        struct EncodedFacts<'a> {
             $(#[serde(skip_serializing_if = "Option::is_none")] $field: Option<(Status, &'a $type)>,)+
         }
 
         #[derive(Deserialize)]
-        struct ReadFacts {
+        struct DecodedFacts {
             $(#[serde(default)] $field: Option<(Status, $type)>,)+
         }
 
-        impl<'a> From<&'a Facts> for WrittenFacts<'a> {
+        impl<'a> From<&'a Facts> for EncodedFacts<'a> {
             fn from(facts: &'a Facts) -> Self {
                 Self { $($field: facts.$field.status().zip(facts.$field.get()),)+ }
             }
         }
 
-        impl From<ReadFacts> for Facts {
-            fn from(facts: ReadFacts) -> Self {
+        impl From<DecodedFacts> for Facts {
+            fn from(facts: DecodedFacts) -> Self {
                 Self { $($field: facts.$field.map_or_else(Reported::default, |(status, value)| {
                     Reported::by(status, Some(value))
                 }),)+ }
@@ -85,8 +86,8 @@ macro_rules! entry {
 
 with_facts!(entry);
 
-/// An execution as it is written.
-pub(super) fn write(execution: &Execution) -> serde_json::Result<String> {
+/// Encodes an execution.
+pub(super) fn encode(execution: &Execution) -> serde_json::Result<String> {
     let told = |status: Status| execution.step(status).map(|at| (status, at));
     serde_json::to_string(&Entry {
         version: VERSION,
@@ -96,17 +97,17 @@ pub(super) fn write(execution: &Execution) -> serde_json::Result<String> {
         first_seen: execution.first_seen,
         last_seen: execution.last_seen,
         steps: Status::ALL.into_iter().filter_map(told).collect(),
-        facts: WrittenFacts::from(&execution.facts),
+        facts: EncodedFacts::from(&execution.facts),
     })
 }
 
-/// The execution that was written, scrubbed by the rules of this version.
-pub(super) fn read(body: &str) -> Result<Execution, Unreadable> {
+/// Decodes an execution and scrubs it by the rules of this version.
+pub(super) fn decode(body: &str) -> Result<Execution, Unreadable> {
     let Version { version } = serde_json::from_str(body).map_err(|_| Unreadable::Garbled)?;
     if version != VERSION {
         return Err(Unreadable::Version);
     }
-    let entry: Entry<ReadFacts> = serde_json::from_str(body).map_err(|_| Unreadable::Garbled)?;
+    let entry: Entry<DecodedFacts> = serde_json::from_str(body).map_err(|_| Unreadable::Garbled)?;
     let mut steps = [None; Status::ALL.len()];
     for (status, at) in entry.steps {
         steps[usize::from(status.rank())] = Some(at);
@@ -143,34 +144,34 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_and_holds_no_id() {
+    fn an_entry_decodes_to_what_was_encoded_and_contains_no_id() {
         let mut run = execution(
             r#"{"random_id":"secret-session","execution_id":"secret-attempt","type":"lxc","nsapp":"jellyfin",
                 "status":"failed","exit_code":100,"error":"E: unable to \"fetch\" it","failed_line":7,
                 "has_arm":true,"os_type":"debian","payload_version":2}"#,
         );
         run.join(&execution(r#"{"execution_id":"secret-attempt","nsapp":"x","status":"installing"}"#));
-        let body = write(&run).expect("it is written");
-        assert_eq!(read(&body), Ok(run));
+        let body = encode(&run).expect("it can be encoded");
+        assert_eq!(decode(&body), Ok(run));
         assert!(!body.contains("secret"), "{body}");
-        assert!(!body.contains("null"), "what was never told takes no room: {body}");
+        assert!(!body.contains("null"), "absent facts are left out: {body}");
     }
 
     #[test]
-    fn later_fields_are_ignored_and_earlier_entries_are_read() {
+    fn unknown_fields_are_ignored() {
         let run = execution(r#"{"random_id":"r","nsapp":"x"}"#);
-        let body = write(&run).expect("it is written");
+        let body = encode(&run).expect("it can be encoded");
         let later = body.replacen(r#""facts":{"#, r#""more":1,"facts":{"unheard_of":["failed",1],"#, 1);
         assert_ne!(later, body);
-        assert_eq!(read(&later), Ok(run));
+        assert_eq!(decode(&later), Ok(run));
     }
 
     #[test]
-    fn an_unknown_version_and_a_garbled_entry_are_told_apart() {
-        let body = write(&execution(r#"{"random_id":"r","nsapp":"x"}"#)).expect("it is written");
-        assert_eq!(read(&body.replacen("\"version\":1", "\"version\":2", 1)), Err(Unreadable::Version));
+    fn unknown_versions_and_garbled_entries_are_distinguished() {
+        let body = encode(&execution(r#"{"random_id":"r","nsapp":"x"}"#)).expect("it can be encoded");
+        assert_eq!(decode(&body.replacen("\"version\":1", "\"version\":2", 1)), Err(Unreadable::Version));
         for garbled in ["", "{}", "[]", &body[..body.len() - 3], &body.replacen("steps\":[[", "x\":[[", 1)] {
-            assert_eq!(read(garbled), Err(Unreadable::Garbled), "{garbled}");
+            assert_eq!(decode(garbled), Err(Unreadable::Garbled), "{garbled}");
         }
     }
 }
