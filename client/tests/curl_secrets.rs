@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use serde_json::Value;
-use support::scripts::{Way, run, ways};
+use support::scripts::{Transport, run, transports};
 use support::{Host, Listener, Mode, events};
 
 /// A line, and what must not be left of it.
@@ -141,7 +141,7 @@ fn taken_out() -> BTreeMap<String, Vec<String>> {
 }
 
 /// What arrives of a log and a command.
-fn sent(way: Way, texts: &[String]) -> Vec<Value> {
+fn sent(transport: Transport, texts: &[String]) -> Vec<Value> {
     let server = Listener::start(Mode::Up);
     let host = Host::new(&server.url()).with(&[("TELEMETRY_BUDGET_MS", "20000")]);
     let mut script = "DISK_SIZE=8".to_owned();
@@ -153,7 +153,7 @@ fn sent(way: Way, texts: &[String]) -> Vec<Value> {
             log.display()
         );
     }
-    run(&host, way, &script);
+    run(&host, transport, &script);
     events(&server)
 }
 
@@ -161,16 +161,17 @@ fn sent(way: Way, texts: &[String]) -> Vec<Value> {
 fn what_the_program_takes_out_does_not_leave_by_curl() {
     let taken = taken_out();
     let texts: Vec<String> = taken.keys().cloned().collect();
-    let curl: Vec<Way> = ways().into_iter().filter(|way| *way != Way::Program).collect();
+    let curl: Vec<Transport> =
+        transports().into_iter().filter(|transport| *transport != Transport::Command).collect();
     let threads: Vec<_> = curl
         .into_iter()
-        .map(|way| {
+        .map(|transport| {
             let texts = texts.clone();
-            (way, thread::spawn(move || sent(way, &texts)))
+            (transport, thread::spawn(move || sent(transport, &texts)))
         })
         .collect();
     let mut left = Vec::new();
-    for (way, thread) in threads {
+    for (transport, thread) in threads {
         let events = thread.join().unwrap();
         assert_eq!(events.len(), taken.len());
         for (event, (text, secrets)) in events.iter().zip(&taken) {
@@ -179,7 +180,7 @@ fn what_the_program_takes_out_does_not_leave_by_curl() {
             for (kind, sent) in [("log", log), ("command", command)] {
                 let found: Vec<_> = secrets.iter().filter(|secret| sent.contains(secret.as_str())).collect();
                 if !found.is_empty() {
-                    left.push(format!("{way:?}, {kind}: {found:?}\n  of {text}\n  in {sent}"));
+                    left.push(format!("{transport:?}, {kind}: {found:?}\n  of {text}\n  in {sent}"));
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use support::scripts::{self, Way, ways};
+use support::scripts::{self, Transport, transports};
 use support::{Host, Listener, Mode, events, json};
 
 const PLANTED: [&str; 14] = [
@@ -126,17 +126,17 @@ fn the_logs_of_the_recorded_clients_lose_their_planted_secrets() {
             for secret in &secrets {
                 assert!(!shown.contains(secret), "{id} shows {secret}: {shown}");
             }
-            for way in ways().into_iter().filter(|way| *way != Way::Program) {
+            for transport in transports().into_iter().filter(|transport| *transport != Transport::Command) {
                 let server = Listener::start(Mode::Up);
                 let host = Host::new(&server.url());
                 scripts::run(
                     &host,
-                    way,
+                    transport,
                     &format!("BUILD_LOG={}; post_update_to_api failed 1", log.display()),
                 );
                 let sent = server.requests()[0].text();
                 for secret in &secrets {
-                    assert!(!sent.contains(secret), "{id}, {way:?}: {secret}: {sent}");
+                    assert!(!sent.contains(secret), "{id}, {transport:?}: {secret}: {sent}");
                 }
             }
             checked += 1;

@@ -8,7 +8,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::scripts::{SECRETS, Way, nasty_log, run, ways};
+use support::scripts::{SECRETS, Transport, nasty_log, run, transports};
 use support::{Host, Listener, Mode, events, paths};
 
 /// A start, two steps, a failure that is told twice, and a second attempt that succeeds.
@@ -39,15 +39,15 @@ fn assert_no_secret(text: &str, what: &str) {
 
 /// All that the client wrote on the host.
 fn kept(host: &Host) -> String {
-    let Ok(entries) = fs::read_dir(host.spool()) else { return String::new() };
+    let Ok(entries) = fs::read_dir(host.outbox()) else { return String::new() };
     entries.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap() + "\n").collect()
 }
 
 #[test]
 fn a_whole_install_gives_no_secret_away_and_ends_in_time_whatever_the_server_does() {
-    for way in ways() {
+    for transport in transports() {
         for mode in servers() {
-            let what = format!("{way:?} {mode:?}");
+            let what = format!("{transport:?} {mode:?}");
             let server = Listener::start(mode.clone().unwrap_or(Mode::Up));
             let url = server.url();
             let server = mode.as_ref().map(|_| server);
@@ -55,7 +55,7 @@ fn a_whole_install_gives_no_secret_away_and_ends_in_time_whatever_the_server_doe
             let host = Host::new(&url).with(&[("TELEMETRY_BUDGET_MS", budget)]);
             let log = nasty_log(&host);
             let start = Instant::now();
-            run(&host, way, &INSTALL.replace("{log}", &log.display().to_string()));
+            run(&host, transport, &INSTALL.replace("{log}", &log.display().to_string()));
             if mode == Some(Mode::BlackHole) {
                 // The start and both ends wait, and a busy machine gets five seconds more.
                 assert!(
@@ -68,7 +68,7 @@ fn a_whole_install_gives_no_secret_away_and_ends_in_time_whatever_the_server_doe
             let Some(server) = server else {
                 assert_eq!(
                     host.waiting().len(),
-                    if way == Way::Program { STATUSES.len() } else { 0 },
+                    if transport == Transport::Command { STATUSES.len() } else { 0 },
                     "{what}"
                 );
                 continue;
@@ -79,12 +79,12 @@ fn a_whole_install_gives_no_secret_away_and_ends_in_time_whatever_the_server_doe
             if mode == Some(Mode::Up) {
                 assert_the_install_is_told(&events(&server), &what);
             }
-            let asked = match (way, mode.unwrap()) {
+            let asked = match (transport, mode.unwrap()) {
                 (_, Mode::Up) => STATUSES.len(),
                 // Steps are left out after an answer that says later; ends are not.
-                (Way::Program, _) | (Way::Curl(_), Mode::BlackHole) => 1 + ENDS,
+                (Transport::Command, _) | (Transport::Curl(_), Mode::BlackHole) => 1 + ENDS,
                 // No answer costs time, one that refuses does not.
-                (Way::Curl(_), _) => STATUSES.len(),
+                (Transport::Curl(_), _) => STATUSES.len(),
             };
             assert_eq!(server.requests().len(), asked, "{what}");
         }
@@ -99,7 +99,7 @@ fn what_the_program_could_not_send_arrives_later_as_if_nothing_had_been() {
         let host = Host::new(&server.url()).with(&[("TELEMETRY_BUDGET_MS", "700")]);
         let server = mode.map(|_| server);
         let log = nasty_log(&host);
-        run(&host, Way::Program, &INSTALL.replace("{log}", &log.display().to_string()));
+        run(&host, Transport::Command, &INSTALL.replace("{log}", &log.display().to_string()));
         assert_eq!(statuses(&host.waiting()), STATUSES, "{what}");
         drop(server);
 

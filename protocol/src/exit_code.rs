@@ -8,7 +8,7 @@
 
 mod kind;
 mod catalogue;
-mod text;
+mod generation1;
 #[cfg(test)]
 mod tests;
 
@@ -18,8 +18,8 @@ use crate::Generation;
 use catalogue::CATALOGUE;
 
 pub use catalogue::Entry;
+pub use generation1::code_from_text;
 pub use kind::{Category, Fault};
-pub use text::code_from_text;
 
 /// What an exit code means, whether the catalogue knows it or not.
 #[derive(Clone, Debug, PartialEq, Eq)]

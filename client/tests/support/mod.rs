@@ -59,13 +59,13 @@ impl Host {
         path
     }
 
-    pub fn spool(&self) -> PathBuf {
+    pub fn outbox(&self) -> PathBuf {
         self.root.path().join("var/lib/community-scripts/telemetry")
     }
 
     /// Contents of the events that wait.
     pub fn waiting(&self) -> Vec<Value> {
-        let Ok(entries) = fs::read_dir(self.spool()) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(self.outbox()) else { return Vec::new() };
         let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("entry").path()).collect();
         files.retain(|path| path.file_name().is_some_and(|name| name.as_encoded_bytes()[0].is_ascii_digit()));
         files.sort();

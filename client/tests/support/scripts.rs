@@ -13,33 +13,33 @@ const HEAD: &str = "set -Eeuo pipefail\ntrap 'echo trapped >&2; exit 99' ERR\nso
 
 /// How a report is sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Way {
-    Program,
+pub enum Transport {
+    Command,
     Curl(&'static str),
 }
 
-/// The ways that this machine can try.
-pub fn ways() -> Vec<Way> {
-    let mut ways = vec![Way::Program];
-    ways.extend(["mawk", "gawk"].into_iter().filter(|awk| is_installed(awk)).map(Way::Curl));
-    assert!(ways.len() > 1, "neither mawk nor gawk");
-    ways
+/// The transports that this machine can try.
+pub fn transports() -> Vec<Transport> {
+    let mut transports = vec![Transport::Command];
+    transports.extend(["mawk", "gawk"].into_iter().filter(|awk| is_installed(awk)).map(Transport::Curl));
+    assert!(transports.len() > 1, "neither mawk nor gawk");
+    transports
 }
 
 fn is_installed(program: &str) -> bool {
     Path::new("/usr/bin").join(program).exists()
 }
 
-pub fn bash(host: &Host, way: Way, script: &str) -> Command {
+pub fn bash(host: &Host, transport: Transport, script: &str) -> Command {
     let mut command = host.command("bash");
     let programs = host.root.path().join("bin");
     fs::create_dir_all(&programs).unwrap();
-    if let Way::Curl(awk) = way {
+    if let Transport::Curl(awk) = transport {
         let link = programs.join("awk");
         let _ = fs::remove_file(&link);
         symlink(Path::new("/usr/bin").join(awk), link).unwrap();
     }
-    let program = if way == Way::Program { env!("CARGO_BIN_EXE_telemetry") } else { "none" };
+    let program = if transport == Transport::Command { env!("CARGO_BIN_EXE_telemetry") } else { "none" };
     command.env("PATH", format!("{}:/usr/sbin:/usr/bin:/bin", programs.display()));
     command.env("API_FUNC", API_FUNC).env("TELEMETRY_BIN", program);
     command.args(["-c", &format!("{HEAD}{script}")]);
@@ -52,8 +52,8 @@ pub fn assert_silent(output: &Output, what: &str) {
     assert_eq!(seen, (Some(0), String::new(), String::new()), "{what}");
 }
 
-pub fn run(host: &Host, way: Way, script: &str) {
-    assert_silent(&bash(host, way, script).output().unwrap(), &format!("{way:?}: {script}"));
+pub fn run(host: &Host, transport: Transport, script: &str) {
+    assert_silent(&bash(host, transport, script).output().unwrap(), &format!("{transport:?}: {script}"));
 }
 
 const NASTY: &str = "\x1b[31mSetting up\x1b[0m nodejs (22.11.0)\r\n\

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::{Category, Fault, catalogue, classification_fingerprint, entries, entry, explain, fnv1a, text};
+use super::{
+    Category, Fault, catalogue, classification_fingerprint, entries, entry, explain, fnv1a, generation1,
+};
 use crate::Generation;
 
 /// The codes that clients of generation 3 explain, by the category that they send with them.
@@ -75,8 +77,8 @@ fn every_code_that_a_client_explains_has_an_entry_with_the_category_it_sends() {
 
 #[test]
 fn every_code_that_a_text_of_generation_1_stands_for_has_an_entry() {
-    for line in catalogue::lines(text::DATA) {
-        let code = text::read_line(line).map(|(_, code)| code);
+    for line in catalogue::lines(generation1::DATA) {
+        let code = generation1::read_line(line).map(|(_, code)| code);
         assert!(code.is_some_and(|code| entry(Generation::One, code).is_some()), "{line:?}");
     }
 }

@@ -14,7 +14,7 @@ fn statuses(events: &[Value]) -> Vec<&str> {
 }
 
 /// A port on which nobody listens.
-fn nobody() -> String {
+fn unreachable_url() -> String {
     Listener::start(Mode::Up).url()
 }
 
@@ -37,7 +37,7 @@ fn a_whole_install_arrives_step_by_step_and_leaves_nothing_behind() {
 
 #[test]
 fn what_could_not_be_sent_goes_as_one_batch_with_the_next_report() {
-    let host = Host::new(&nobody());
+    let host = Host::new(&unreachable_url());
     host.report("start");
     host.report("progress validation");
     host.report("finish --status failed --exit-code 100");
@@ -54,7 +54,7 @@ fn what_could_not_be_sent_goes_as_one_batch_with_the_next_report() {
 
 #[test]
 fn an_older_server_gets_the_events_one_by_one() {
-    let host = Host::new(&nobody());
+    let host = Host::new(&unreachable_url());
     host.report("start");
     host.report("finish --status failed --exit-code 1");
     let server = Listener::start(Mode::WithoutBatches);
@@ -238,13 +238,13 @@ fn over_a_narrow_link_the_newest_event_arrives_and_each_try_takes_some_that_wait
 
 #[test]
 fn reports_of_scripts_that_run_at_the_same_time_all_arrive() {
-    let host = Host::new(&nobody());
+    let host = Host::new(&unreachable_url());
     let report = |server: &str, id: &str| {
         let mut command = host.command(env!("CARGO_BIN_EXE_telemetry"));
         command.env("TELEMETRY_URL", server).env("RANDOM_UUID", id).args(["finish", "--status", "done"]);
         command.spawn().unwrap()
     };
-    let down = nobody();
+    let down = unreachable_url();
     let children: Vec<_> = (0..12).map(|number| report(&down, &format!("down-{number}"))).collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());

@@ -1,4 +1,4 @@
-//! Never in the way: time, silence, exit status, whatever the host is like.
+//! Never in the transport: time, silence, exit status, whatever the host is like.
 //!
 //! These are the only tests that look at a clock, because the budget is what is promised. They allow
 //! two seconds more than that, for a machine that is busy with other things.
@@ -79,9 +79,9 @@ fn a_disk_that_is_full_or_read_only_does_not_stop_the_report() {
         return;
     }
     fs::remove_file(host.root.path().join("var/lib/community-scripts")).unwrap();
-    fs::create_dir_all(host.spool()).unwrap();
+    fs::create_dir_all(host.outbox()).unwrap();
     for options in ["ro", "size=4k,nr_inodes=2"] {
-        let folder = host.spool();
+        let folder = host.outbox();
         let mount = format!("mount -t tmpfs -o {options} none {}", folder.display());
         let fill = format!("(head -c 9000 /dev/zero > {}/full) 2>/dev/null", folder.display());
         let script = format!("{mount}; {fill}; exec \"$TELEMETRY\" finish --status done");

@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::Value;
-use support::scripts::{Way, run, ways};
+use support::scripts::{Transport, run, transports};
 use support::{Host, Listener, Mode, events, json};
 use telemetry_protocol::scrub::{scrub, scrub_tail};
 use telemetry_protocol::signature::signature;
@@ -86,10 +86,10 @@ fn archive(names: &[&str]) -> Vec<u8> {
 }
 
 /// What arrives, without what is another with every report.
-fn told(way: Way, variables: &[(&str, &str)], script: &str) -> Vec<BTreeMap<String, Value>> {
+fn reported(transport: Transport, variables: &[(&str, &str)], script: &str) -> Vec<BTreeMap<String, Value>> {
     let server = Listener::start(Mode::Up);
     let host = typical_host(&server.url()).with(variables);
-    run(&host, way, &script.replace("ROOT", &host.root.path().display().to_string()));
+    run(&host, transport, &script.replace("ROOT", &host.root.path().display().to_string()));
     let events = events(&server).into_iter().map(|event| {
         let mut event: BTreeMap<String, Value> = serde_json::from_value(event).unwrap();
         if event["type"] == "pve" || event["type"] == "addon" {
@@ -204,10 +204,10 @@ fn the_same_host_is_told_in_the_same_fields() {
         ),
     ];
     for (what, variables, script) in cases {
-        let expected = told(Way::Program, variables, script);
+        let expected = reported(Transport::Command, variables, script);
         assert!(!expected.is_empty());
-        for way in ways().into_iter().filter(|way| *way != Way::Program) {
-            assert_eq!(told(way, variables, script), expected, "{what}, {way:?}");
+        for transport in transports().into_iter().filter(|transport| *transport != Transport::Command) {
+            assert_eq!(reported(transport, variables, script), expected, "{what}, {transport:?}");
         }
     }
 }
@@ -215,14 +215,14 @@ fn the_same_host_is_told_in_the_same_fields() {
 #[test]
 fn the_files_of_settings_are_read_in_the_order_of_build_func() {
     let variables = [&NO_SETTINGS[..5], &[("NSAPP", "immich"), ("CORE_COUNT", "9")]].concat();
-    for way in ways() {
-        let event = &told(way, &variables, "post_to_api")[0];
+    for transport in transports() {
+        let event = &reported(transport, &variables, "post_to_api")[0];
         let read = ["core_count", "disk_size", "os_type", "ram_size", "ct_type"]
             .map(|field| event[field].to_string());
-        assert_eq!(read, ["9", "20", "\"ubuntu\"", "4096", "1"], "{way:?}");
+        assert_eq!(read, ["9", "20", "\"ubuntu\"", "4096", "1"], "{transport:?}");
         assert!(
             !event.values().any(|value| value == "x"),
-            "{way:?}: only what is wanted is taken from files"
+            "{transport:?}: only what is wanted is taken from files"
         );
     }
 }
@@ -234,11 +234,11 @@ fn template(event: &Value) -> Option<String> {
     signature(error.as_deref(), command.as_deref()).map(|signature| signature.template)
 }
 
-fn templates(way: Way, log: &str, command: &str) -> Option<String> {
+fn templates(transport: Transport, log: &str, command: &str) -> Option<String> {
     let server = Listener::start(Mode::Up);
     let host = Host::new(&server.url()).with(&[("FAILED_COMMAND", command)]);
     let log = host.write("tmp/install.log", log);
-    run(&host, way, &format!("BUILD_LOG={}; post_update_to_api failed 1", log.display()));
+    run(&host, transport, &format!("BUILD_LOG={}; post_update_to_api failed 1", log.display()));
     template(&events(&server)[0])
 }
 
@@ -249,11 +249,11 @@ fn the_same_failure_has_the_same_signature() {
     assert!(failures.len() >= 10, "{} recorded failures", failures.len());
     let typical = TYPICAL.iter().map(|(log, command)| ((*log).to_owned(), (*command).to_owned()));
     for (log, command) in typical.chain(failures) {
-        let expected = templates(Way::Program, &log, &command);
-        for way in ways().into_iter().filter(|way| *way != Way::Program) {
-            let seen = templates(way, &log, &command);
+        let expected = templates(Transport::Command, &log, &command);
+        for transport in transports().into_iter().filter(|transport| *transport != Transport::Command) {
+            let seen = templates(transport, &log, &command);
             if seen != expected {
-                different.push(format!("{way:?}\n  {expected:?}\n  {seen:?}"));
+                different.push(format!("{transport:?}\n  {expected:?}\n  {seen:?}"));
             }
         }
     }

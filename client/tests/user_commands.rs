@@ -76,10 +76,10 @@ fn the_first_report_caches_the_facts_and_only_its_own_folder_is_private() {
     use std::os::unix::fs::PermissionsExt;
     let host = Host::new(&Listener::start(Mode::Up).url());
     host.report("start");
-    assert!(host.spool().join("facts.json").is_file());
+    assert!(host.outbox().join("facts.json").is_file());
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&host.spool()), 0o700);
-    let above = host.spool().parent().unwrap().to_owned();
+    assert_eq!(mode(&host.outbox()), 0o700);
+    let above = host.outbox().parent().unwrap().to_owned();
     assert_eq!(mode(&above), mode(above.parent().unwrap()), "made as others make it");
     assert_ne!(mode(&above), 0o700);
 }
