@@ -1,9 +1,9 @@
-//! Whether this host reports at all: `DIAGNOSTICS` in the environment, and the line `DIAGNOSTICS=`
-//! of `/usr/local/community-scripts/diagnostics`.
+//! Whether this host may send reports: the variable `DIAGNOSTICS`, and the line `DIAGNOSTICS=` in
+//! `/usr/local/community-scripts/diagnostics`.
 //!
-//! Each of the two can say yes, and each can refuse: who says anything but `yes` in one place is not
-//! overruled by the other. The documented transports to opt out (for one script, in a script's head, for
-//! the whole system) all end here.
+//! Either place can give consent and either can refuse it; any value other than `yes` is a refusal, which
+//! the other place cannot override. All documented ways to opt out (for one script, in a script's header,
+//! for the whole system) use one of the two.
 
 use std::fs;
 use std::io;

@@ -143,7 +143,7 @@ impl Event {
     pub fn for_run(host: &Host, facts: Facts, guest: Guest, status: Status, now_s: u64) -> Option<Self> {
         let random_id = host.variable("RANDOM_UUID").filter(|id| is_id(id))?;
         let execution_id = host.variable("EXECUTION_ID").filter(|id| is_id(id)).unwrap_or(random_id);
-        let settings = settings::read(host, guest);
+        let settings = run_settings::read(host, guest);
         let mut event = Self::base(host, facts, guest.as_str(), settings.app, now_s);
         event.random_id = random_id.to_owned();
         event.execution_id = execution_id.to_owned();
@@ -176,8 +176,8 @@ impl Event {
     pub fn for_addon(host: &Host, facts: Facts, name: &str, ending: &Ending<'_>, now_s: u64) -> Self {
         let mut event = Self::base(host, facts, "addon", Some(name.to_owned()), now_s);
         let release = host.read("/etc/os-release", 16 * 1024).unwrap_or_default();
-        event.texts.os_type = settings::value_in(&release, "ID").map(str::to_owned);
-        event.texts.os_version = settings::value_in(&release, "VERSION_ID").map(str::to_owned);
+        event.texts.os_type = run_settings::value_in(&release, "ID").map(str::to_owned);
+        event.texts.os_version = run_settings::value_in(&release, "VERSION_ID").map(str::to_owned);
         event.with_ending(ending)
     }
 

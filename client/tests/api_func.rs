@@ -1,4 +1,4 @@
-//! `client/api.func` as scripts use it, by the program and by curl, with both awks of Debian.
+//! `client/api.func` as scripts use it, with the command and with curl and both awks of Debian.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -8,16 +8,16 @@ use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::scripts::{API_FUNC, SECRETS, Transport, assert_silent, bash, nasty_log, run, transports};
-use support::{Host, Listener, Mode, events, paths};
+use support::scripts::{API_FUNC, Transport, assert_no_secret, bash, log_with_secrets, run, transports};
+use support::{Host, Listener, Mode, assert_silent, events, paths, statuses};
 use telemetry_client::generated;
 
 #[test]
-fn a_whole_install_with_a_retry_is_told_rightly_and_gives_no_secret_away() {
+fn an_install_with_a_retry_is_reported_correctly_and_without_secrets() {
     for transport in transports() {
         let server = Listener::start(Mode::Up);
         let host = Host::new(&server.url());
-        let log = nasty_log(&host);
+        let log = host.write("tmp/install.log", log_with_secrets());
         let script = format!(
             "start_install_timer; post_to_api; post_to_api; post_progress_to_api validation; post_progress_to_api\n\
              INSTALL_LOG={} FAILED_COMMAND='apt-get --password=hunter2 x' FAILED_LINE=42\n\
@@ -27,10 +27,9 @@ fn a_whole_install_with_a_retry_is_told_rightly_and_gives_no_secret_away() {
         );
         run(&host, transport, &script);
         let events = events(&server);
-        let statuses: Vec<&str> = events.iter().map(|event| event["status"].as_str().unwrap()).collect();
         let expected =
             ["installing", "validation", "configuring", "failed", "failed", "installing", "success"];
-        assert_eq!(statuses, expected, "{transport:?}");
+        assert_eq!(statuses(&events), expected, "{transport:?}");
         for event in &events {
             assert_eq!((&event["random_id"], &event["type"]), (&json!("550e8400-e29b"), &json!("lxc")));
             assert_eq!((&event["disk_size"], &event["os_type"]), (&json!(8), &json!("debian")));
@@ -50,15 +49,13 @@ fn a_whole_install_with_a_retry_is_told_rightly_and_gives_no_secret_away() {
             assert!(error.contains(kept), "{transport:?}: {kept}: {error}");
         }
         for request in server.requests() {
-            for secret in SECRETS {
-                assert!(!request.text().contains(secret), "{transport:?}: {secret}: {}", request.text());
-            }
+            assert_no_secret(&request.text(), &format!("{transport:?}"));
         }
     }
 }
 
 #[test]
-fn machines_tools_and_addons_are_told_in_the_same_words_by_both_ways() {
+fn virtual_machines_tools_and_addons_are_reported_alike_by_both_transports() {
     for transport in transports() {
         let server = Listener::start(Mode::Up);
         let host = Host::new(&server.url()).with(&[("DISK_SIZE", "32G"), ("CTID", "200")]);
@@ -76,7 +73,7 @@ fn machines_tools_and_addons_are_told_in_the_same_words_by_both_ways() {
                       unset POST_TO_API_DONE; TELEMETRY_TYPE=turnkey; post_to_api";
         run(&host, transport, script);
         let events = events(&server);
-        let told = |field: &str| events.iter().map(|event| event[field].clone()).collect::<Vec<_>>();
+        let values = |field: &str| events.iter().map(|event| event[field].clone()).collect::<Vec<_>>();
         assert_eq!(reported("type"), ["vm", "vm", "pve", "addon", "turnkey"], "{transport:?}");
         assert_eq!(
             reported("status"),
@@ -97,7 +94,7 @@ fn machines_tools_and_addons_are_told_in_the_same_words_by_both_ways() {
 }
 
 #[test]
-fn anything_but_yes_sends_nothing() {
+fn without_a_yes_nothing_is_sent() {
     let calls = "post_to_api; post_to_api_vm; post_progress_to_api; post_update_to_api failed 1\n\
                  post_tool_to_api x failed 1; post_addon_to_api x; init_tool_telemetry x";
     for transport in transports() {
@@ -116,7 +113,7 @@ fn anything_but_yes_sends_nothing() {
 }
 
 #[test]
-fn a_no_that_was_written_by_hand_sends_nothing() {
+fn a_handwritten_refusal_is_recognised_in_any_syntax() {
     for transport in transports() {
         let server = Listener::start(Mode::Up);
         for line in [
@@ -142,7 +139,7 @@ fn a_no_that_was_written_by_hand_sends_nothing() {
 }
 
 #[test]
-fn a_person_can_see_and_erase_what_was_sent_by_either_way() {
+fn runs_sent_by_either_transport_can_be_listed_and_erased() {
     for transport in transports() {
         let server = Listener::start(Mode::Up);
         let host = Host::new(&server.url()).with(&[("NSAPP", "my app")]);
@@ -172,27 +169,27 @@ fn a_person_can_see_and_erase_what_was_sent_by_either_way() {
 }
 
 #[test]
-fn no_server_delays_or_fails_a_script() {
+fn a_failing_server_neither_delays_nor_fails_a_script() {
     for transport in transports() {
         for mode in [Mode::Status(500, None), Mode::Status(429, Some(60)), Mode::BlackHole, Mode::Slow] {
             let server = Listener::start(mode.clone());
             let host = Host::new(&server.url()).with(&[("TELEMETRY_BUDGET_MS", "600")]);
             let start = Instant::now();
             run(&host, transport, "post_to_api; post_progress_to_api; post_update_to_api done 0");
-            // Three budgets, and two seconds for a busy machine.
+            // Three budgets, and two extra seconds for a busy machine.
             assert!(
                 start.elapsed() < Duration::from_millis(1800 + 2000),
                 "{transport:?} {mode:?}: {:?}",
                 start.elapsed()
             );
         }
-        let nobody = Listener::start(Mode::Up).url();
-        run(&Host::new(&nobody), transport, "post_to_api; post_update_to_api failed 1");
+        let stopped = Listener::start(Mode::Up).url();
+        run(&Host::new(&stopped), transport, "post_to_api; post_update_to_api failed 1");
     }
 }
 
 #[test]
-fn a_server_that_never_answers_is_waited_for_once_before_the_end() {
+fn steps_wait_only_once_for_a_server_that_never_answers() {
     for transport in transports() {
         let server = Listener::start(Mode::BlackHole);
         let host = Host::new(&server.url()).with(&[("TELEMETRY_BUDGET_MS", "500")]);
@@ -204,14 +201,12 @@ fn a_server_that_never_answers_is_waited_for_once_before_the_end() {
 }
 
 #[test]
-fn the_budget_holds_where_every_fact_takes_long() {
+fn slow_programs_do_not_exceed_the_budget() {
     let server = Listener::start(Mode::BlackHole);
     let host = Host::new(&server.url());
     for slow in ["pveversion", "lspci", "dmidecode", "dpkg-query"] {
         let seconds = if slow == "dpkg-query" { 0 } else { 30 };
-        let path = host.write(&format!("bin/{slow}"), format!("#!/bin/sh\nexec /bin/sleep {seconds}\n"));
-        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(path, executable).unwrap();
+        host.write_executable(&format!("bin/{slow}"), &format!("#!/bin/sh\nexec /bin/sleep {seconds}\n"));
     }
     for transport in transports() {
         let start = Instant::now();
@@ -221,7 +216,7 @@ fn the_budget_holds_where_every_fact_takes_long() {
 }
 
 #[test]
-fn values_that_break_json_by_hand_do_not() {
+fn special_characters_in_values_give_valid_json() {
     for transport in transports() {
         let server = Listener::start(Mode::Up);
         let host = Host::new(&server.url());
@@ -245,7 +240,7 @@ fn values_that_break_json_by_hand_do_not() {
 }
 
 #[test]
-fn a_long_log_is_cut_to_its_end() {
+fn only_the_end_of_a_long_log_is_sent() {
     for transport in transports() {
         let server = Listener::start(Mode::Up);
         let host = Host::new(&server.url());
@@ -262,7 +257,7 @@ fn a_long_log_is_cut_to_its_end() {
 }
 
 #[test]
-fn the_program_is_found_where_the_scripts_look_for_modules() {
+fn the_command_is_found_in_the_module_folders_of_the_scripts() {
     let places = [
         "opt/community-scripts/misc",
         "usr/local/share/community-scripts/misc",
@@ -275,23 +270,22 @@ fn the_program_is_found_where_the_scripts_look_for_modules() {
         symlink(env!("CARGO_BIN_EXE_telemetry"), folder.join("telemetry")).unwrap();
         let mut command = bash(&host, Transport::Curl("mawk"), "post_update_to_api done 0");
         assert_silent(&command.env_remove("TELEMETRY_BIN").output().unwrap(), place);
-        assert_eq!(host.waiting().len(), 1, "only the program keeps what could not be sent: {place}");
+        assert_eq!(host.unsent().len(), 1, "only the command keeps unsent events: {place}");
     }
 }
 
 #[test]
-fn a_program_that_cannot_run_is_replaced_by_curl() {
+fn curl_replaces_a_command_that_cannot_run() {
     let server = Listener::start(Mode::Up);
     let host = Host::new(&server.url());
-    let broken = host.write("telemetry", "\x7fELF for another machine");
-    fs::set_permissions(&broken, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let broken = host.write_executable("telemetry", "\x7fELF for another machine");
     let mut command = bash(&host, Transport::Curl("mawk"), "post_to_api");
     assert_silent(&command.env("TELEMETRY_BIN", broken).output().unwrap(), "broken");
     assert_eq!(paths(&server), ["POST /telemetry"]);
 }
 
 #[test]
-fn what_is_generated_from_the_catalogue_is_fresh() {
+fn the_generated_files_are_up_to_date() {
     let script = fs::read_to_string(API_FUNC).unwrap();
     assert!(generated::renew_script(&script).as_deref() == Some(&script), "run `make catalogue`");
     let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/EXIT_CODES.md")).unwrap();
@@ -299,7 +293,7 @@ fn what_is_generated_from_the_catalogue_is_fresh() {
 }
 
 #[test]
-fn the_functions_of_bash_say_what_the_catalogue_says() {
+fn the_bash_functions_agree_with_the_catalogue() {
     use telemetry_protocol::{Generation, exit_code};
     let host = Host::new("http://127.0.0.1:1");
     let script = "for code in {0..255}; do printf '%s\\t%s\\n' \"$(explain_exit_code $code)\" \

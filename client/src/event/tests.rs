@@ -5,6 +5,9 @@ use telemetry_protocol::wire::FIELDS;
 
 use super::*;
 
+#[path = "../../tests/support/typical_run.rs"]
+mod typical_run;
+
 const NOW_S: u64 = 1_800_000_000;
 
 fn host(variables: &[(&str, &str)]) -> Host {
@@ -16,18 +19,7 @@ fn value(event: Event) -> Value {
 }
 
 fn typical() -> Host {
-    host(&[
-        ("RANDOM_UUID", "550e8400-e29b"),
-        ("NSAPP", "jellyfin"),
-        ("CT_TYPE", "1"),
-        ("DISK_SIZE", "8"),
-        ("CORE_COUNT", "2"),
-        ("RAM_SIZE", "2048"),
-        ("var_os", "debian"),
-        ("var_version", "12"),
-        ("METHOD", "advanced"),
-        ("INSTALL_START_TIME", "1799999913"),
-    ])
+    host(&typical_run::VARIABLES).with("INSTALL_START_TIME", "1799999913")
 }
 
 fn finished(ending: &Ending<'_>) -> Value {
@@ -45,7 +37,7 @@ fn a_start_contains_the_variables_that_scripts_set() {
         "payload_version": 3, "random_id": "550e8400-e29b", "execution_id": "550e8400-e29b",
         "type": "lxc", "nsapp": "jellyfin", "status": "installing", "ct_type": 1, "disk_size": 8,
         "core_count": 2, "ram_size": 2048, "os_type": "debian", "os_version": "12",
-        "method": "advanced", "install_duration": 87, "runtime_source": "remote", "runtime_ref": "main",
+        "method": "default", "install_duration": 87, "runtime_source": "remote", "runtime_ref": "main",
     });
     assert_eq!(value(event), expected);
 }
