@@ -1,4 +1,4 @@
-//! Secrets of every kind, generated, in generated logs and in every encoding that reaches us.
+//! Property tests: generated secrets of every kind, in generated logs and in every encoding that clients use.
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -10,7 +10,7 @@ fn octet() -> impl Strategy<Value = u8> {
     1..=254_u8
 }
 
-/// What is hidden, and how it stands in the text.
+/// Secrets of one kind.
 fn address() -> BoxedStrategy<String> {
     let quad = (octet(), octet(), octet(), octet()).prop_map(|(a, b, c, d)| format!("{a}.{b}.{c}.{d}"));
     let v6 = any::<[u16; 8]>().prop_map(|groups| std::net::Ipv6Addr::from(groups).to_string());
@@ -95,8 +95,8 @@ fn cased(text: &str, upper: bool) -> String {
     if upper { text.to_uppercase() } else { text.to_owned() }
 }
 
-/// The same cases every time: what tells a random word from another is a matter of statistics, and no
-/// limit is right for every word. PROPTEST_RNG_SEED tries others.
+/// Uses the same cases every time, because the detection of random words is statistical and misses some.
+/// PROPTEST_RNG_SEED selects other cases.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     let rng_seed = match default.rng_seed {
@@ -237,9 +237,9 @@ proptest! {
     }
 }
 
-/// What took more rounds than there are: found by fuzzing.
+/// Found by fuzzing: this input needed more than the maximum number of passes.
 #[test]
-fn a_chain_of_names_is_gone_at_once() {
+fn a_chain_of_names_is_removed_in_one_pass() {
     let long = format!("{}10.1.2.3", "name@".repeat(50));
     let escaped = format!("{}10.1.2.3", "name\\u0040".repeat(50));
     let found = "{\n  = \"p{\n    \"p!ayload_    \"er!ayload_    \"error   \"er   \"p!ayerror_eategorF@FFerror_categorF@FFFFFFFFFFFFFFF>FFFFVFFFFF \"p{FFFFFFFFror\": +\"\",\n    \"error_eategorF@BFerror_categorF@FFFFFFategorF@BFerror_categorF@FFFFFFFFFFFFFFFFFFFFVFFFFF \"p{FFFFFFFFFFFFFFFFFFFFFVFFFFF \"p{FFFFFFFFFFFFFFFFF+";
