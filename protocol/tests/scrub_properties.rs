@@ -136,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn tokens_broken_over_lines_leave_no_piece(
+    fn tokens_wrapped_over_lines_are_removed_completely(
         secret in "ghp_[A-Za-z0-9]{12}[0-9][A-Za-z0-9]{10}[0-9][A-Za-z0-9]{5}[0-9][A-Z0-9]{5}[a-z]", at in 8..32_usize,
         line_break in prop::sample::select(vec!["\n", "|", "\\n", "\n    ", "\\\\n", "\r\n"]), (before, after) in lines(),
     ) {
@@ -163,7 +163,7 @@ proptest! {
     }
 
     #[test]
-    fn key_blocks_leave_no_line(
+    fn every_line_of_a_key_block_is_removed(
         body in prop::collection::vec(BASE64, 120..400), width in 9..80_usize, kind in "(OPENSSH |RSA |EC |ENCRYPTED |)PRIVATE KEY",
         line_break in prop::sample::select(vec!["\n", "|", "\\n", "\n  ", "\r\n", "\\\\n"]), cut in 0..3, upper: bool,
         (before, after) in lines(),
@@ -187,7 +187,7 @@ proptest! {
     }
 
     #[test]
-    fn home_paths_and_urls_lose_who_they_belong_to(name in "[a-z]{6,12}", password in "[A-Za-z0-9]{5}[0-9]{3}", upper: bool) {
+    fn users_in_home_paths_and_urls_are_removed(name in "[a-z]{6,12}", password in "[A-Za-z0-9]{5}[0-9]{3}", upper: bool) {
         let forms = [
             format!("cp: '/home/{name}/.ssh/id_rsa'"), format!("/Users/{name}/x"), format!("C:\\Users\\{name}\\x"),
             format!("C:\\\\Users\\\\{name}\\\\x"), format!("\\/home\\/{name}\\/x"), format!("x=/home/{name}"), format!("{name}@pve:~$ ls"),
@@ -204,14 +204,14 @@ proptest! {
     }
 
     #[test]
-    fn any_text_can_be_scrubbed_twice(text in "\\PC{0,200}") {
+    fn scrubbing_any_text_is_idempotent(text in "\\PC{0,200}") {
         let once = scrub(&text);
         prop_assert_eq!(scrub(&once), once.clone());
         prop_assert!(once.len() <= 3 * text.len() + 8);
     }
 
     #[test]
-    fn text_of_pieces_that_rules_look_for_can_be_scrubbed_twice(pieces in prop::collection::vec(prop::sample::select(vec![
+    fn scrubbing_text_full_of_markers_is_idempotent(pieces in prop::collection::vec(prop::sample::select(vec![
         "set ", "resolve ", "hostname ", "nodes", "login ", "password", "=", ":", " ", "\n", "|", "\\n", "\"", "'", "\\", "<ip>", "<secret>", "<host>", "@", ".", "-", "/", "//", "://", "1.2.3.4",
         "192.168.1.1", "fe80::1", "::", "x", "root", "-----BEGIN ", "KEY-----", "END ", "ghp_abcdefghijklmnop1234", "aB3dE6gH9jK2mN5pQ8rS1",
         ".lan", "host", "node", "?", "#", "a=b", "token", "Bearer ", "[31m", "\\x1b", "[0m", "m", "3", "\x1b[", "/home/", "~", "%40", "$6$", "ü",
@@ -224,14 +224,14 @@ proptest! {
     }
 
     #[test]
-    fn placeholders_survive((before, after) in lines(), which in 0..Placeholder::ALL.len()) {
+    fn placeholders_are_kept((before, after) in lines(), which in 0..Placeholder::ALL.len()) {
         let placeholder = Placeholder::ALL[which].as_str();
         let text = format!("{before}\nsaw {placeholder} here\n{after}");
         prop_assert_eq!(scrub(&text), text.as_str());
     }
 
     #[test]
-    fn the_tail_is_short_and_whole(text in "(\\PC|\n){0,300}", most in 0..300_usize) {
+    fn the_tail_has_bounded_length_and_is_valid(text in "(\\PC|\n){0,300}", most in 0..300_usize) {
         prop_assert!(text.ends_with(cut_tail(&text, most)));
         prop_assert!(scrub_tail(&text, most).len() <= most);
     }
