@@ -74,9 +74,9 @@ fn virtual_machines_tools_and_addons_are_reported_alike_by_both_transports() {
         run(&host, transport, script);
         let events = events(&server);
         let values = |field: &str| events.iter().map(|event| event[field].clone()).collect::<Vec<_>>();
-        assert_eq!(reported("type"), ["vm", "vm", "pve", "addon", "turnkey"], "{transport:?}");
+        assert_eq!(values("type"), ["vm", "vm", "pve", "addon", "turnkey"], "{transport:?}");
         assert_eq!(
-            reported("status"),
+            values("status"),
             ["installing", "aborted", "aborted", "success", "installing"],
             "{transport:?}"
         );
@@ -87,8 +87,8 @@ fn virtual_machines_tools_and_addons_are_reported_alike_by_both_transports() {
         let image =
             ["template_kind", "custom_entrypoint", "host_managed_network"].map(|f| events[4][f].clone());
         assert_eq!(image, [json!("oci"), json!(true), json!(true)], "{transport:?}");
-        assert_eq!(reported("runtime_source"), ["mirror"; 5], "{transport:?}");
-        assert_eq!(reported("runtime_ref"), ["v2026.04"; 5], "{transport:?}");
+        assert_eq!(values("runtime_source"), ["mirror"; 5], "{transport:?}");
+        assert_eq!(values("runtime_ref"), ["v2026.04"; 5], "{transport:?}");
         assert!(server.requests().iter().all(|request| !request.text().contains("acme")));
     }
 }
