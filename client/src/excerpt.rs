@@ -26,13 +26,13 @@ pub fn end_of_log(path: &Path) -> Option<String> {
     let mut bytes = Vec::new();
     file.take(WINDOW).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
-    let text = if skipped > 0 { after_cut(&text) } else { &text };
+    let text = if skipped > 0 { without_partial_start(&text) } else { &text };
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// Drops a line, and a key block, that began before the window.
-fn after_cut(text: &str) -> &str {
+fn without_partial_start(text: &str) -> &str {
     let text = text.split_once('\n').map_or("", |(_, rest)| rest);
     let end = text.find("-----END ");
     let begin = text.find("-----BEGIN ");
@@ -136,8 +136,8 @@ mod tests {
 
     #[test]
     fn a_key_block_that_began_before_the_window_is_dropped() {
-        assert_eq!(after_cut("half\nAAAA\n-----END OPENSSH PRIVATE KEY-----\nfailed\n"), "failed\n");
-        assert_eq!(after_cut("half\na\n-----BEGIN X-----\nb\n-----END X-----\n").lines().next(), Some("a"));
+        assert_eq!(without_partial_start("half\nAAAA\n-----END OPENSSH PRIVATE KEY-----\nfailed\n"), "failed\n");
+        assert_eq!(without_partial_start("half\na\n-----BEGIN X-----\nb\n-----END X-----\n").lines().next(), Some("a"));
     }
 
     #[test]

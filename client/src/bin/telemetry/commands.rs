@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use telemetry_client::budget::Deadline;
 use telemetry_client::consent::{self, Consent};
-use telemetry_client::deliver::{self, Urgency};
+use telemetry_client::deliver::{self, Delivery, Urgency};
 use telemetry_client::known_runs::KnownRuns;
 use telemetry_client::outbox::Outbox;
 use telemetry_client::server_api::{Reply, Server};
@@ -71,10 +71,7 @@ fn send(host: &Host, report: &Report, now_ms: u64, deadline: Deadline) -> Result
         Report::Finish { .. } | Report::Tool { .. } | Report::Addon { .. } => Urgency::End,
     };
     let delivery = deliver::report(&outbox, &Server::of(host), &event, urgency, now_ms, deadline);
-    if delivery.kept + delivery.lost > 0 {
-        bail!("{} sent, {} kept, {} lost", delivery.sent, delivery.kept, delivery.lost);
-    }
-    Ok(())
+    check(delivery)
 }
 
 fn flush(host: &Host, now_ms: u64, deadline: Deadline) -> Result<()> {
@@ -82,6 +79,11 @@ fn flush(host: &Host, now_ms: u64, deadline: Deadline) -> Result<()> {
         return Ok(());
     }
     let delivery = deliver::flush(&Outbox::of(host), &Server::of(host), now_ms, deadline);
+    check(delivery)
+}
+
+/// An error unless the server accepted all events.
+fn check(delivery: Delivery) -> Result<()> {
     if delivery.kept + delivery.lost > 0 {
         bail!("{} sent, {} kept, {} lost", delivery.sent, delivery.kept, delivery.lost);
     }
