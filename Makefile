@@ -68,7 +68,7 @@ bench-client: client ## measure what a report costs the script that makes it, wi
 
 catalogue: ## renew what is generated from the exit codes: client/api.func, docs/EXIT_CODES.md
 	@scripts/setup catalogue
-	@cargo run --quiet --locked -p telemetry-client --example catalogue
+	@cargo run --quiet --locked -p telemetry-client --example write_catalogue
 
 bench-hostile: ## measure what forged ids and addresses and 10,000 idle connections cost
 	@scripts/setup bench

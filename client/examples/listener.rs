@@ -1,6 +1,6 @@
-//! The recording server of the tests, for tests in bash: `listener FILE MODE` prints its address,
-//! writes each request as a line to FILE, and ends when its stdin is closed. As `silent-resolver` it is a
-//! resolver on 127.9.9.9 instead, which needs root, and never answers.
+//! The recording test server as a program, for `client/measure`: `listener FILE MODE` prints its address,
+//! appends each request as a line to FILE, and exits when stdin is closed. In the mode `silent-resolver` it is
+//! instead a DNS resolver on 127.9.9.9 that never answers, which requires root.
 
 #[path = "../tests/support/listener.rs"]
 mod listener;
@@ -25,7 +25,7 @@ fn main() -> Result<()> {
         "up" => Mode::Up,
         "black-hole" => Mode::BlackHole,
         "slow" => Mode::Slow,
-        status => Mode::Status(status.parse().context("a status")?, None),
+        status => Mode::Status(status.parse().context("MODE is not a status code")?, None),
     };
     let listener = Listener::start_with_record(mode, Some(PathBuf::from(file)));
     until_stdin_is_closed(&listener.url())

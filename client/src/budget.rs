@@ -1,59 +1,59 @@
-//! How long a command may take, whatever happens.
+//! Time budgets: an upper bound on how long a command takes.
 //!
-//! Time-outs of the network are not enough: a resolver, a dead disk or a file system that hangs
-//! cannot be interrupted. Therefore the work runs on a thread of its own, and the process ends
-//! without it when the time is over.
+//! Network timeouts are not enough, because a resolver, a failing disk or a hanging file system
+//! cannot be interrupted. So the work runs on a separate thread, and the process exits without it
+//! when the budget is spent.
 
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// For reports while an install goes on.
+/// Budget for reports during an install.
 pub const PROGRESS: Duration = Duration::from_secs(2);
-/// For the report of its end, which matters most.
+/// Budget for the report that ends an install, which matters most.
 pub const FINISH: Duration = Duration::from_secs(4);
-/// For sending all that waits: enough for a full spool over 1 Mbit/s.
+/// Budget for sending all unsent events: enough for a full outbox at 1 Mbit/s.
 pub const FLUSH: Duration = Duration::from_mins(1);
-/// For other commands that a person typed.
+/// Budget for interactive commands.
 pub const INTERACTIVE: Duration = Duration::from_secs(15);
 
-/// What the start and the end of the process take, and of the shell that calls it, on a busy machine: kept
-/// back from the work, but no more than a quarter of the budget.
+/// Time reserved for starting and ending the process and its calling shell on a busy machine; at most a
+/// quarter of the budget.
 const RESERVE: Duration = Duration::from_millis(150);
 
-/// The moment by which the work must be done.
+/// The time by which the work must be done.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// The deadline of a process that began at `start`, a little before its budget ends.
+    /// The deadline of a process started at `start`, slightly before its budget ends.
     #[must_use]
     pub fn after(start: Instant, budget: Duration) -> Self {
         Self(start + budget.saturating_sub(RESERVE.min(budget / 4)))
     }
 
-    /// The same, or in so much time from now if that is earlier.
+    /// The earlier of this deadline and `most` from now.
     #[must_use]
     pub fn within(self, most: Duration) -> Self {
         Self(self.0.min(Instant::now() + most))
     }
 
-    /// What is left; zero when it has passed.
+    /// The time left; zero once the deadline has passed.
     #[must_use]
     pub fn remaining(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
 }
 
-/// Runs `work` on a thread of its own. `None` when it is not done by the deadline, panicked, or no
-/// thread could be had; the thread is then left alone, and ends with the process.
+/// Runs `work` on a separate thread. `None` if it misses the deadline, panics, or the thread cannot be
+/// spawned. A thread that misses the deadline keeps running until the process ends.
 pub fn run_until<T: Send + 'static>(
     deadline: Deadline,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let thread = thread::Builder::new().spawn(move || {
-        // Nobody may be waiting any more.
+        // The receiver is gone after the deadline.
         let _ = sender.send(work());
     });
     thread.ok()?;
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shell_that_calls_has_its_share_of_the_budget() {
+    fn part_of_the_budget_is_reserved_for_the_calling_shell() {
         let left = |budget| Deadline::after(Instant::now(), budget).remaining();
         assert!(left(PROGRESS) <= Duration::from_millis(1850));
         assert!(left(FINISH) <= Duration::from_millis(3850));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn work_that_is_done_in_time_answers() {
+    fn work_that_meets_the_deadline_returns_its_result() {
         assert_eq!(run_until(Deadline::after(Instant::now(), INTERACTIVE), || 7), Some(7));
     }
 }

@@ -1,53 +1,53 @@
-//! Whether this host reports at all: `DIAGNOSTICS` in the environment, and the line `DIAGNOSTICS=`
-//! of `/usr/local/community-scripts/diagnostics`.
+//! Whether this host may send reports: the variable `DIAGNOSTICS`, and the line `DIAGNOSTICS=` in
+//! `/usr/local/community-scripts/diagnostics`.
 //!
-//! Each of the two can say yes, and each can refuse: who says anything but `yes` in one place is not
-//! overruled by the other. The documented ways to opt out (for one script, in a script's head, for
-//! the whole system) all end here.
+//! Either place can give consent and either can refuse it; any value other than `yes` is a refusal, which
+//! the other place cannot override. All documented ways to opt out (for one script, in a script's header,
+//! for the whole system) use one of the two.
 
 use std::fs;
 use std::io;
 
-use crate::host::Host;
 use crate::storage;
+use crate::system::Host;
 
-/// The file that the scripts' first question is answered in.
+/// The file that holds the answer to the question the scripts ask on first use.
 pub const FILE: &str = "/usr/local/community-scripts/diagnostics";
 
-/// What was said, and where.
+/// The state of consent, and which place refused it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consent {
-    /// At least one place says `yes`, and none says anything else.
+    /// At least one place says `yes`, and neither says anything else.
     Given,
-    /// `DIAGNOSTICS` is set to something else.
+    /// `DIAGNOSTICS` is set to something other than `yes`.
     RefusedByVariable,
-    /// The file says something else, or cannot be read.
+    /// The file has another value, or cannot be read.
     RefusedByFile,
-    /// Nobody was asked yet.
+    /// Neither place is set.
     NeverGiven,
 }
 
-/// Reads both places. Only the exact word `yes` is a yes.
+/// Reads the variable and the file. Only the exact word `yes` counts as consent.
 #[must_use]
-pub fn ask(host: &Host) -> Consent {
+pub fn read(host: &Host) -> Consent {
     let variable = host.raw_variable("DIAGNOSTICS");
     if variable.is_some_and(|answer| answer != "yes") {
         return Consent::RefusedByVariable;
     }
-    let mut said_yes = variable.is_some();
+    let mut given = variable.is_some();
     if host.exists(FILE) {
         let Some(content) = host.read(FILE, MAX_BYTES).filter(|content| (content.len() as u64) < MAX_BYTES)
         else {
             return Consent::RefusedByFile;
         };
-        for said in content.lines().filter_map(answer_of) {
-            if said == Answer::Other {
+        for answer in content.lines().filter_map(answer_of) {
+            if answer == Answer::Other {
                 return Consent::RefusedByFile;
             }
-            said_yes = true;
+            given = true;
         }
     }
-    if said_yes { Consent::Given } else { Consent::NeverGiven }
+    if given { Consent::Given } else { Consent::NeverGiven }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,9 +56,9 @@ enum Answer {
     Other,
 }
 
-/// What a line assigns to the variable, in any case of letters, as the scripts find it. However a person
-/// wrote it by hand: whatever is not exactly `DIAGNOSTICS=yes`, with `export` or not, is no yes. `None` where
-/// nothing is assigned, or behind a `#`.
+/// The answer that a line assigns, ignoring the case of `DIAGNOSTICS` as the scripts do. Any assignment other
+/// than `DIAGNOSTICS=yes` or `export DIAGNOSTICS=yes` is a refusal, however it is written. `None` if the line
+/// assigns nothing or the assignment is in a comment.
 fn answer_of(line: &str) -> Option<Answer> {
     let upper = line.to_ascii_uppercase();
     let code = upper.split('#').next().unwrap_or_default();
@@ -75,13 +75,13 @@ fn answer_of(line: &str) -> Option<Answer> {
 }
 
 const NAME: &str = "DIAGNOSTICS";
-/// A longer file is not read to its end, so it says nothing.
+/// Largest file that is accepted, in bytes; a larger one counts as a refusal.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// Writes the answer into the file; its other lines stay.
+/// Writes the answer to the file and keeps its other lines.
 ///
 /// # Errors
-/// What the file system says.
+/// Any error from the file system.
 pub fn record(host: &Host, yes: bool) -> io::Result<()> {
     let path = host.path(FILE);
     let old = fs::read_to_string(&path).unwrap_or_default();
@@ -111,22 +111,22 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_yes_is_a_refusal() {
+    fn any_value_other_than_yes_is_a_refusal() {
         for answer in ["no", "", "YES", "Yes", "y", "true", "1", " yes", "\"yes\"", "yes please"] {
             let (_root, host) = host_with(None, Some(answer));
-            assert_eq!(ask(&host), Consent::RefusedByVariable, "{answer:?}");
+            assert_eq!(read(&host), Consent::RefusedByVariable, "{answer:?}");
             let (_root, host) = host_with(Some(&format!("DIAGNOSTICS={answer}\n")), None);
-            assert_eq!(ask(&host), Consent::RefusedByFile, "{answer:?}");
+            assert_eq!(read(&host), Consent::RefusedByFile, "{answer:?}");
         }
     }
 
     #[test]
-    fn a_yes_in_either_place_is_enough_and_a_no_in_either_place_wins() {
+    fn one_yes_gives_consent_and_one_no_refuses_it() {
         let yes = Some("DIAGNOSTICS=yes\n");
         let no = Some("# comment\nDIAGNOSTICS=no\n");
         for (file, variable, expected) in [
             (None, None, Consent::NeverGiven),
-            (Some("# nothing said\n"), None, Consent::NeverGiven),
+            (Some("# no answer\n"), None, Consent::NeverGiven),
             (yes, None, Consent::Given),
             (None, Some("yes"), Consent::Given),
             (yes, Some("yes"), Consent::Given),
@@ -136,12 +136,12 @@ mod tests {
             (Some("diagnostics=yes\n"), None, Consent::Given),
         ] {
             let (_root, host) = host_with(file, variable);
-            assert_eq!(ask(&host), expected, "{file:?} {variable:?}");
+            assert_eq!(read(&host), expected, "{file:?} {variable:?}");
         }
     }
 
     #[test]
-    fn a_no_that_was_written_by_hand_is_a_no() {
+    fn a_handwritten_refusal_is_recognised_in_any_syntax() {
         for line in [
             "DIAGNOSTICS = no",
             "export DIAGNOSTICS=no",
@@ -159,7 +159,7 @@ mod tests {
             "A=1; DIAGNOSTICS=yes",
         ] {
             let (_root, host) = host_with(Some(&format!("DIAGNOSTICS=yes\n{line}\n")), Some("yes"));
-            assert_eq!(ask(&host), Consent::RefusedByFile, "{line}");
+            assert_eq!(read(&host), Consent::RefusedByFile, "{line}");
         }
         for line in [
             "# DIAGNOSTICS=no",
@@ -168,16 +168,16 @@ mod tests {
             "export DIAGNOSTICS=yes",
         ] {
             let (_root, host) = host_with(Some(&format!("DIAGNOSTICS=yes\n{line}\n")), None);
-            assert_eq!(ask(&host), Consent::Given, "{line}");
+            assert_eq!(read(&host), Consent::Given, "{line}");
         }
     }
 
     #[test]
-    fn the_answer_replaces_the_old_one_and_keeps_the_rest() {
+    fn recording_an_answer_replaces_the_old_one_and_keeps_other_lines() {
         let (_root, host) = host_with(Some("# why we ask\nDIAGNOSTICS=yes\n"), None);
         record(&host, false).unwrap();
         assert_eq!(host.read(FILE, 1000).unwrap(), "# why we ask\nDIAGNOSTICS=no\n");
         record(&host, true).unwrap();
-        assert_eq!(ask(&host), Consent::Given);
+        assert_eq!(read(&host), Consent::Given);
     }
 }

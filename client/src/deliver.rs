@@ -1,8 +1,8 @@
-//! Brings events to the server, and keeps those that it cannot bring.
+//! Delivers events to the server, and keeps those that could not be delivered.
 //!
-//! An event is first written, then sent together with all that lie there, then removed. What is too much
-//! for one request goes in several, the newest first. Sending twice does no harm (the server merges), so
-//! a process that dies or is too late at any point loses nothing.
+//! An event is written to the outbox, sent together with all unsent events, and then removed. If they do not
+//! fit into one request, several are sent, newest events first. The server merges duplicates, so a process
+//! that is killed or runs out of time loses nothing.
 
 use std::fs;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use serde::Deserialize;
 use crate::budget::{self, Deadline};
 use crate::event::CleanEvent;
 use crate::known_runs::KnownRuns;
-use crate::server::{Reply, Server};
-use crate::spool::{Pending, Spool};
+use crate::outbox::{Outbox, Pending};
+use crate::server_api::{Reply, Server};
 use crate::storage;
 
-/// How long events of a going install are only written after the server did not answer.
+/// How long steps of an install are not sent after the server failed to answer.
 const PAUSE: Duration = Duration::from_mins(1);
-const LONGEST_PAUSE: Duration = Duration::from_hours(1);
-/// Errors of single events in a batch that say nothing against the event.
+const MAX_PAUSE: Duration = Duration::from_hours(1);
+/// Error codes of single events in a batch after which the event is sent again later.
 const TEMPORARY: [&str; 7] = [
     "queue_full",
     "database_unavailable",
@@ -29,100 +29,100 @@ const TEMPORARY: [&str; 7] = [
     "request_timeout",
     "internal",
 ];
-/// Bytes of events, before they are compressed, that even a slow link takes within the budget of an end.
+/// Uncompressed bytes that even a slow link transfers within the budget of a final report.
 const SMALL_BATCH: usize = 64 * 1024;
-/// Where batches stop growing: what is lost with one that does not get done.
+/// Maximum size of a batch, in uncompressed bytes: the work lost if its request times out.
 const LARGE_BATCH: usize = 256 * 1024;
-/// Without an answer for so long, a person who waits would rather be told.
-const LONGEST_REQUEST: Duration = budget::INTERACTIVE;
+/// Timeout of one request, so that an interactive command reports a silent server soon.
+const REQUEST_TIMEOUT: Duration = budget::INTERACTIVE;
 const PAUSE_FILE: &str = "retry-after";
 
-/// Whether an event is worth waiting for a server that was away a moment ago.
+/// Whether a report waits for a server that recently failed to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
-    /// A step of an install: the end brings it along.
+    /// A step of an install, which is sent together with the end.
     Step,
-    /// An end, after which perhaps nothing else comes for days.
+    /// An end, which may be the last report for days.
     End,
 }
 
-/// What became of the events.
+/// The result of a delivery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
-    /// Events that the server has.
+    /// Events that the server accepted.
     pub sent: usize,
-    /// Events that wait for the next run.
+    /// Events that stay in the outbox.
     pub kept: usize,
-    /// Events that are gone: the server will never take them, or there was no place to keep them.
+    /// Events that are lost: the server rejected them, or they could not be written to disk.
     pub lost: usize,
 }
 
-/// Writes one event and sends it with everything that waits. `now_ms` is the time since 1970.
+/// Writes one event and sends it with all unsent events. `now_ms` is Unix time in milliseconds.
 #[must_use]
 pub fn report(
-    spool: &Spool,
+    outbox: &Outbox,
     server: &Server,
     event: &CleanEvent,
     urgency: Urgency,
     now_ms: u64,
     deadline: Deadline,
 ) -> Delivery {
-    let path = spool.add(event, now_ms).ok();
-    // Without a list the run is still reported; it can only not be asked for later.
-    let _ = KnownRuns::of(spool).remember(event, now_ms / 1000);
-    if path.is_some() && urgency == Urgency::Step && is_paused(spool, now_ms) {
+    let path = outbox.add(event, now_ms).ok();
+    // If the list cannot be written, the run is reported all the same.
+    let _ = KnownRuns::of(outbox).add(event, now_ms / 1000);
+    if path.is_some() && urgency == Urgency::Step && is_paused(outbox, now_ms) {
         return Delivery { kept: 1, ..Delivery::default() };
     }
     let own = Pending { path, json: event.json.clone() };
-    let lock = spool.lock();
-    let mut pending = if lock.is_some() { spool.pending(now_ms) } else { Vec::new() };
+    let lock = outbox.lock();
+    let mut pending = if lock.is_some() { outbox.pending(now_ms) } else { Vec::new() };
     pending.retain(|other| other.path != own.path);
     pending.push(own);
-    send(spool, server, pending, now_ms, deadline)
+    send(outbox, server, pending, now_ms, deadline)
 }
 
-/// Sends everything that waits; nothing, if another process is at it.
+/// Sends all unsent events, unless another process is sending them.
 #[must_use]
-pub fn flush(spool: &Spool, server: &Server, now_ms: u64, deadline: Deadline) -> Delivery {
-    let Some(_lock) = spool.lock() else {
-        return Delivery { kept: spool.size().0, ..Delivery::default() };
+pub fn flush(outbox: &Outbox, server: &Server, now_ms: u64, deadline: Deadline) -> Delivery {
+    let Some(_lock) = outbox.lock() else {
+        return Delivery { kept: outbox.size().0, ..Delivery::default() };
     };
-    send(spool, server, spool.pending(now_ms), now_ms, deadline)
+    send(outbox, server, outbox.pending(now_ms), now_ms, deadline)
 }
 
-/// Sends events, oldest first in the list: all at once where that is little, else the newest and then
-/// the others in growing batches backwards, for as long as the deadline allows. What was answered is
-/// settled before more is sent, so that every try over a slow link leaves less for the next.
+/// Sends `waiting`, which lists the oldest event first. A small backlog goes in one request. Otherwise the
+/// newest event goes first and older ones follow in growing batches until the deadline. Each answer is
+/// recorded before the next request, so every attempt over a slow link makes progress.
 fn send(
-    spool: &Spool,
+    outbox: &Outbox,
     server: &Server,
     mut waiting: Vec<Pending>,
     now_ms: u64,
     deadline: Deadline,
 ) -> Delivery {
     let mut delivery = Delivery::default();
-    let is_little = waiting.iter().map(Pending::line_bytes).sum::<usize>() <= SMALL_BATCH;
-    let mut batch_bytes = if is_little { SMALL_BATCH } else { 0 };
+    let is_small = waiting.iter().map(Pending::line_bytes).sum::<usize>() <= SMALL_BATCH;
+    let mut batch_bytes = if is_small { SMALL_BATCH } else { 0 };
     let mut most_bytes = LARGE_BATCH;
     while !waiting.is_empty() {
         let batch = waiting.split_off(newest(&waiting, batch_bytes));
-        let deadline = deadline.within(LONGEST_REQUEST);
-        let course = match batch.len() {
-            1 => one_by_one(spool, server, &batch, now_ms, deadline, &mut delivery),
-            _ => send_batch(spool, server, &batch, now_ms, deadline, &mut delivery),
+        let deadline = deadline.within(REQUEST_TIMEOUT);
+        let next = match batch.len() {
+            1 => one_by_one(outbox, server, &batch, now_ms, deadline, &mut delivery),
+            _ => send_batch(outbox, server, &batch, now_ms, deadline, &mut delivery),
         };
-        match course {
-            Course::GoOn => {}
-            Course::GoOnOneByOne => most_bytes = 0,
-            Course::Stop => break,
+        match next {
+            NextStep::Continue => {}
+            NextStep::ContinueSingly => most_bytes = 0,
+            NextStep::Stop => break,
         }
         batch_bytes = (batch_bytes * 2).max(SMALL_BATCH).min(most_bytes);
     }
-    keep(&waiting, &mut delivery);
+    record_kept(&waiting, &mut delivery);
     delivery
 }
 
-/// Where the newest events begin that are together at most so large, or the very newest.
+/// Index of the first of the newest events that fit into `most_bytes` together; at least one event.
 fn newest(waiting: &[Pending], most_bytes: usize) -> usize {
     let mut bytes = 0;
     let fitting = waiting.iter().rev().take_while(|event| {
@@ -132,104 +132,104 @@ fn newest(waiting: &[Pending], most_bytes: usize) -> usize {
     waiting.len().saturating_sub(fitting.count().max(1))
 }
 
-/// Whether it makes sense to send more now.
+/// What to do after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Course {
-    GoOn,
-    /// The server knows no batches.
-    GoOnOneByOne,
+enum NextStep {
+    Continue,
+    /// The server does not support batches.
+    ContinueSingly,
     Stop,
 }
 
 fn send_batch(
-    spool: &Spool,
+    outbox: &Outbox,
     server: &Server,
     batch: &[Pending],
     now_ms: u64,
     deadline: Deadline,
     delivery: &mut Delivery,
-) -> Course {
+) -> NextStep {
     let lines = batch.iter().map(|event| event.json.as_str()).collect::<Vec<_>>().join("\n") + "\n";
     match server.send_batch(&lines, deadline) {
         Reply::Accepted(Some(answer)) => {
-            resume(spool);
+            resume(outbox);
             let kept = delivery.kept;
             for (event, result) in batch.iter().zip(results(&answer, batch.len())) {
-                settle(spool, event, result, delivery);
+                record(outbox, event, result, delivery);
             }
-            // A server that wants all of them later wants the others later, too.
-            if delivery.kept - kept < batch.len() { Course::GoOn } else { Course::Stop }
+            // If the server postponed all of them, it will postpone the rest too.
+            if delivery.kept - kept < batch.len() { NextStep::Continue } else { NextStep::Stop }
         }
-        Reply::Missing => match one_by_one(spool, server, batch, now_ms, deadline, delivery) {
-            Course::GoOn => Course::GoOnOneByOne,
+        Reply::Missing => match one_by_one(outbox, server, batch, now_ms, deadline, delivery) {
+            NextStep::Continue => NextStep::ContinueSingly,
             other => other,
         },
-        // Perhaps one event spoils the batch for all.
-        Reply::Refused(_) => one_by_one(spool, server, batch, now_ms, deadline, delivery),
-        // Of a batch, the answer says which events the server did not take.
+        // A single bad event may have caused the refusal.
+        Reply::Refused(_) => one_by_one(outbox, server, batch, now_ms, deadline, delivery),
+        // Without the body of the answer, it is unknown which events the server accepted.
         later @ (Reply::Accepted(None) | Reply::Later(_) | Reply::Unreachable) => {
-            pause(spool, &later, now_ms);
-            keep(batch, delivery);
-            Course::Stop
+            pause(outbox, &later, now_ms);
+            record_kept(batch, delivery);
+            NextStep::Stop
         }
     }
 }
 
-/// The newest first: it is what the host just did, and the budget may end before the others.
+/// Sends each event in a request of its own, newest first: the deadline may end before the older ones.
 fn one_by_one(
-    spool: &Spool,
+    outbox: &Outbox,
     server: &Server,
     events: &[Pending],
     now_ms: u64,
     deadline: Deadline,
     delivery: &mut Delivery,
-) -> Course {
+) -> NextStep {
     for (index, event) in events.iter().enumerate().rev() {
         let fate = match server.send_event(&event.json, deadline) {
-            Reply::Accepted(_) => Fate::Taken,
-            // What is wrong with this very body stays wrong; any other refusal (no such path, not
-            // allowed, moved) is about the server, and may be mended.
-            Reply::Refused(400 | 413 | 422) => Fate::Hopeless,
+            Reply::Accepted(_) => Fate::Accepted,
+            // These statuses reject the body, which does not change. Any other refusal (not found,
+            // unauthorized, moved) concerns the server and may be temporary.
+            Reply::Refused(400 | 413 | 422) => Fate::Rejected,
             other => {
-                pause(spool, &other, now_ms);
-                keep(&events[..=index], delivery);
-                return Course::Stop;
+                pause(outbox, &other, now_ms);
+                record_kept(&events[..=index], delivery);
+                return NextStep::Stop;
             }
         };
-        settle(spool, event, fate, delivery);
+        record(outbox, event, fate, delivery);
     }
-    resume(spool);
-    Course::GoOn
+    resume(outbox);
+    NextStep::Continue
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    Taken,
-    Hopeless,
+    Accepted,
+    Rejected,
     Later,
 }
 
-fn settle(spool: &Spool, event: &Pending, fate: Fate, delivery: &mut Delivery) {
+fn record(outbox: &Outbox, event: &Pending, fate: Fate, delivery: &mut Delivery) {
     match (fate, &event.path) {
         (Fate::Later, Some(_)) => {
             delivery.kept += 1;
             return;
         }
-        (Fate::Taken, _) => delivery.sent += 1,
-        (Fate::Hopeless | Fate::Later, _) => delivery.lost += 1,
+        (Fate::Accepted, _) => delivery.sent += 1,
+        (Fate::Rejected | Fate::Later, _) => delivery.lost += 1,
     }
     if let Some(path) = &event.path {
-        spool.remove(path);
+        outbox.remove(path);
     }
 }
 
-fn keep(events: &[Pending], delivery: &mut Delivery) {
+fn record_kept(events: &[Pending], delivery: &mut Delivery) {
     let kept = events.iter().filter(|event| event.path.is_some()).count();
     delivery.kept += kept;
     delivery.lost += events.len() - kept;
 }
 
-/// What a batch is answered with: one result for each event, in order.
+/// The answer to a batch: one result for each event, in order.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Answer {
@@ -243,38 +243,38 @@ struct EventResult {
     error: Option<String>,
 }
 
-/// 2xx means that the server took charge of all but the events that it names; an answer that cannot
-/// be read names none.
+/// The result for each event. A 2xx answer accepts all events except those with an error; one that cannot
+/// be parsed has none.
 fn results(answer: &str, events: usize) -> impl Iterator<Item = Fate> {
     let results = match serde_json::from_str(answer) {
         Ok(Answer::Wrapped { results } | Answer::Bare(results)) if results.len() == events => results,
         _ => Vec::new(),
     };
     let fates = results.into_iter().map(|result| match result.error.as_deref() {
-        None => Fate::Taken,
+        None => Fate::Accepted,
         Some(error) if TEMPORARY.contains(&error) => Fate::Later,
-        Some(_) => Fate::Hopeless,
+        Some(_) => Fate::Rejected,
     });
-    fates.chain(std::iter::repeat(Fate::Taken)).take(events)
+    fates.chain(std::iter::repeat(Fate::Accepted)).take(events)
 }
 
-fn is_paused(spool: &Spool, now_ms: u64) -> bool {
+fn is_paused(outbox: &Outbox, now_ms: u64) -> bool {
     let until: Option<u64> =
-        fs::read_to_string(spool.file(PAUSE_FILE)).ok().and_then(|until| until.trim().parse().ok());
-    // A clock that was set back must not pause for ever.
-    until.is_some_and(|until| now_ms < until && until - now_ms <= millis(LONGEST_PAUSE))
+        fs::read_to_string(outbox.file(PAUSE_FILE)).ok().and_then(|until| until.trim().parse().ok());
+    // After the clock was set back, the pause must not last longer than the maximum.
+    until.is_some_and(|until| now_ms < until && until - now_ms <= millis(MAX_PAUSE))
 }
 
-fn pause(spool: &Spool, reply: &Reply, now_ms: u64) {
+fn pause(outbox: &Outbox, reply: &Reply, now_ms: u64) {
     let asked_for = if let Reply::Later(Some(time)) = reply { Some(*time) } else { None };
-    let until = now_ms + millis(asked_for.unwrap_or(PAUSE).min(LONGEST_PAUSE));
-    // Without the note, the next step waits for the server once more.
-    let _ = storage::replace(&spool.file(PAUSE_FILE), until.to_string().as_bytes(), 0o600);
+    let until = now_ms + millis(asked_for.unwrap_or(PAUSE).min(MAX_PAUSE));
+    // If this cannot be written, the next step waits for the server again.
+    let _ = storage::replace(&outbox.file(PAUSE_FILE), until.to_string().as_bytes(), 0o600);
 }
 
-/// Ends a pause, if there is one: the next step asks the server again.
-pub fn resume(spool: &Spool) {
-    let _ = fs::remove_file(spool.file(PAUSE_FILE));
+/// Ends the pause, so that the next step is sent.
+pub fn resume(outbox: &Outbox) {
+    let _ = fs::remove_file(outbox.file(PAUSE_FILE));
 }
 
 fn millis(time: Duration) -> u64 {
@@ -286,14 +286,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_are_read_in_order_and_a_strange_answer_means_all() {
+    fn results_follow_the_order_of_events_and_an_unreadable_answer_accepts_all() {
         let fates = |answer: &str| results(answer, 3).collect::<Vec<_>>();
         let answer =
             r#"{"results":[{"status":"accepted"},{"error":"invalid_field"},{"error":"queue_full"}]}"#;
-        assert_eq!(fates(answer), [Fate::Taken, Fate::Hopeless, Fate::Later]);
-        assert_eq!(fates(r#"[{"status":"accepted"},{"error":null},{"error":"x"}]"#)[2], Fate::Hopeless);
-        for strange in ["", "{}", r#"{"results":[]}"#, "<html>", r#"[{"error":"x"}]"#] {
-            assert_eq!(fates(strange), [Fate::Taken; 3], "{strange}");
+        assert_eq!(fates(answer), [Fate::Accepted, Fate::Rejected, Fate::Later]);
+        assert_eq!(fates(r#"[{"status":"accepted"},{"error":null},{"error":"x"}]"#)[2], Fate::Rejected);
+        for unreadable in ["", "{}", r#"{"results":[]}"#, "<html>", r#"[{"error":"x"}]"#] {
+            assert_eq!(fates(unreadable), [Fate::Accepted; 3], "{unreadable}");
         }
     }
 }

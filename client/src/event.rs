@@ -1,7 +1,7 @@
-//! One report, as it goes over the wire: the shape of generation 3.
+//! The event of one report, in the wire format of generation 3.
 //!
-//! An [`Event`] is what was found out. Only [`Event::clean`] makes a [`CleanEvent`] of it, and only
-//! a `CleanEvent` can be written or sent. What is not known is left out; nothing is made up.
+//! An [`Event`] may contain secrets. [`Event::clean`] scrubs it and is the only constructor of
+//! [`CleanEvent`], the only type that can be written or sent. Unknown values are omitted.
 
 use std::path::Path;
 
@@ -11,17 +11,17 @@ use uuid::Uuid;
 
 use crate::excerpt;
 use crate::facts::Facts;
-use crate::host::Host;
+use crate::run_settings::{self, Guest};
 use crate::runtime;
-use crate::settings::{self, Guest};
+use crate::system::Host;
 use crate::template;
 
-/// The version of the payload. 2 is what the clients before this one send.
+/// Version of the payload; older clients send 2.
 const PAYLOAD_VERSION: u8 = 3;
-/// Longer runs are a clock that was set.
-const LONGEST_RUN_S: u64 = 30 * 24 * 3600;
+/// Longest plausible duration; a longer one means that the clock was changed.
+const MAX_DURATION_S: u64 = 30 * 24 * 3600;
 
-/// A report that may still hold secrets.
+/// An event that may still contain secrets.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
     payload_version: u8,
@@ -48,18 +48,18 @@ pub struct Event {
     host_managed_network: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     runtime_source: Option<&'static str>,
-    /// One of few forms that tell nothing else, see [`runtime`]; a commit would be taken for a token.
+    /// Not scrubbed, because a commit looks like a token. [`runtime`] only lets public references through.
     #[serde(skip_serializing_if = "Option::is_none")]
     runtime_ref: Option<String>,
 }
 
 macro_rules! texts {
     ($($field:ident: $scrub:path),+ $(,)?) => {
-        /// Every field that comes from outside as text, all of which are scrubbed.
+        /// All text fields whose values come from outside; each is scrubbed.
         #[derive(Clone, Debug, Default, Serialize)]
         struct Texts {
             $(#[serde(skip_serializing_if = "Option::is_none")] $field: Option<String>,)+
-            /// Cut to its end, the only one with several lines; see [`excerpt::error_text`].
+            /// The only field with several lines; built by [`excerpt::error_text`], which scrubs it.
             #[serde(skip_serializing_if = "Option::is_none")]
             error: Option<String>,
         }
@@ -111,40 +111,40 @@ struct Numbers {
     install_duration: Option<u64>,
 }
 
-/// An event without secrets, in the form in which it is written and sent.
+/// A scrubbed event, ready to be written and sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CleanEvent {
     /// One line of JSON.
     pub json: String,
-    /// Under which the server knows the run.
+    /// The id of the run on the server.
     pub run_id: String,
-    /// The application, for people.
+    /// Name of the application.
     pub app: String,
 }
 
-/// How a run ended, in the words of a script.
+/// The end of a run, as a script reports it.
 #[derive(Clone, Debug, Default)]
 pub struct Ending<'a> {
-    /// `done`, `success`, `completed`, `failed`, `aborted`; anything else is `unknown`.
+    /// `done`, `success`, `completed`, `failed` or `aborted`; anything else is `unknown`.
     pub status: &'a str,
-    /// A number from 0 to 255; anything else is left out.
+    /// A number from 0 to 255; anything else is omitted.
     pub exit_code: Option<&'a str>,
-    /// The log whose end says why.
+    /// The log whose end explains a failure.
     pub log: Option<&'a Path>,
     /// The command that failed.
     pub command: Option<&'a str>,
-    /// Its line.
+    /// Line number of the command.
     pub line: Option<&'a str>,
 }
 
 impl Event {
-    /// A report about the run that `RANDOM_UUID` names; `None` when nothing usable does.
+    /// An event of the run identified by `RANDOM_UUID`; `None` if that is not a valid id.
     #[must_use]
-    pub fn of_run(host: &Host, facts: Facts, guest: Guest, status: Status, now_s: u64) -> Option<Self> {
+    pub fn for_run(host: &Host, facts: Facts, guest: Guest, status: Status, now_s: u64) -> Option<Self> {
         let random_id = host.variable("RANDOM_UUID").filter(|id| is_id(id))?;
         let execution_id = host.variable("EXECUTION_ID").filter(|id| is_id(id)).unwrap_or(random_id);
-        let settings = settings::read(host, guest);
-        let mut event = Self::bare(host, facts, guest.as_str(), settings.app, now_s);
+        let settings = run_settings::read(host, guest);
+        let mut event = Self::base(host, facts, guest.as_str(), settings.app, now_s);
         event.random_id = random_id.to_owned();
         event.execution_id = execution_id.to_owned();
         event.status = status;
@@ -165,23 +165,23 @@ impl Event {
         Some(event)
     }
 
-    /// A report about a tool for the host, which is over when it is made.
+    /// The single event of a host tool, sent when the tool has ended.
     #[must_use]
-    pub fn of_tool(host: &Host, facts: Facts, name: &str, ending: &Ending<'_>, now_s: u64) -> Self {
-        Self::bare(host, facts, "pve", Some(name.to_owned()), now_s).ended(ending)
+    pub fn for_tool(host: &Host, facts: Facts, name: &str, ending: &Ending<'_>, now_s: u64) -> Self {
+        Self::base(host, facts, "pve", Some(name.to_owned()), now_s).with_ending(ending)
     }
 
-    /// A report about something added to a container, made inside of it.
+    /// The single event of an add-on, sent from inside the container.
     #[must_use]
-    pub fn of_addon(host: &Host, facts: Facts, name: &str, ending: &Ending<'_>, now_s: u64) -> Self {
-        let mut event = Self::bare(host, facts, "addon", Some(name.to_owned()), now_s);
+    pub fn for_addon(host: &Host, facts: Facts, name: &str, ending: &Ending<'_>, now_s: u64) -> Self {
+        let mut event = Self::base(host, facts, "addon", Some(name.to_owned()), now_s);
         let release = host.read("/etc/os-release", 16 * 1024).unwrap_or_default();
-        event.texts.os_type = settings::value_in(&release, "ID").map(str::to_owned);
-        event.texts.os_version = settings::value_in(&release, "VERSION_ID").map(str::to_owned);
-        event.ended(ending)
+        event.texts.os_type = run_settings::value_in(&release, "ID").map(str::to_owned);
+        event.texts.os_version = run_settings::value_in(&release, "VERSION_ID").map(str::to_owned);
+        event.with_ending(ending)
     }
 
-    fn bare(host: &Host, facts: Facts, kind: &'static str, app: Option<String>, now_s: u64) -> Self {
+    fn base(host: &Host, facts: Facts, kind: &'static str, app: Option<String>, now_s: u64) -> Self {
         let id = Uuid::new_v4().to_string();
         let runtime = runtime::read(host);
         let text = |name: &str| host.variable(name).map(str::to_owned);
@@ -221,10 +221,10 @@ impl Event {
         }
     }
 
-    /// The same report with its end. A failure by 129, 130 or 143 was ended by a person or a
-    /// shutdown, which the scripts' clients call `aborted` since July 2026.
+    /// Adds the end of the run. A failure with exit code 129, 130 or 143 was interrupted by a person or a
+    /// shutdown; like other clients since July 2026, it is reported as `aborted`.
     #[must_use]
-    pub fn ended(mut self, ending: &Ending<'_>) -> Self {
+    pub fn with_ending(mut self, ending: &Ending<'_>) -> Self {
         let code = ending.exit_code.and_then(|code| code.trim().parse::<u8>().ok()).map(i32::from);
         self.status = match Status::from_wire(ending.status) {
             Some(Status::Failed) if matches!(code, Some(129 | 130 | 143)) => Status::Aborted,
@@ -235,7 +235,7 @@ impl Event {
             self.numbers.exit_code = Some(0);
             return self;
         }
-        // A failure with 0 is one whose code got lost.
+        // A failure with code 0 has lost its real code.
         let code = code.filter(|code| *code != 0);
         let log = ending.log.and_then(excerpt::end_of_log);
         self.numbers.exit_code = code;
@@ -247,17 +247,17 @@ impl Event {
         self
     }
 
-    /// Scrubs every text and writes the event down.
+    /// Scrubs every text and serializes the event.
     #[must_use]
     pub fn clean(mut self) -> CleanEvent {
         self.texts = self.texts.clean();
-        // A struct of strings and numbers can always be written as JSON.
+        // A struct of strings and numbers always serializes.
         let json = serde_json::to_string(&self).unwrap_or_default();
         CleanEvent { json, app: self.texts.nsapp.unwrap_or_default(), run_id: self.execution_id }
     }
 }
 
-/// Ids are short tokens: they stand in paths of the server and in a file with one run per line.
+/// Whether `id` is a valid run id: 1 to 128 of `A-Za-z0-9-_.`, safe in URL paths and in the list of runs.
 #[must_use]
 pub fn is_id(id: &str) -> bool {
     (1..=128).contains(&id.len())
@@ -273,14 +273,14 @@ fn flag(host: &Host, name: &str) -> Option<bool> {
 }
 
 fn passthrough(host: &Host) -> Option<&'static str> {
-    let said = flag(host, "GPU_PASSTHROUGH").or_else(|| flag(host, "var_gpu"));
-    said.map(|yes| if yes { "yes" } else { "no" })
+    let value = flag(host, "GPU_PASSTHROUGH").or_else(|| flag(host, "var_gpu"));
+    value.map(|yes| if yes { "yes" } else { "no" })
 }
 
 /// Seconds since `INSTALL_START_TIME`.
 fn duration(host: &Host, now_s: u64) -> Option<u64> {
     let start: u64 = host.variable("INSTALL_START_TIME")?.parse().ok()?;
-    now_s.checked_sub(start).filter(|duration| *duration <= LONGEST_RUN_S)
+    now_s.checked_sub(start).filter(|duration| *duration <= MAX_DURATION_S)
 }
 
 #[cfg(test)]

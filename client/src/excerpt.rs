@@ -1,4 +1,4 @@
-//! Free text before it leaves the program: the end of a log, scrubbed, cut to what the server keeps.
+//! Prepares free text for an event: the end of a log and single fields, scrubbed and truncated.
 
 use std::borrow::Cow;
 use std::fs::{self, File};
@@ -9,14 +9,14 @@ use telemetry_protocol::Generation;
 use telemetry_protocol::exit_code;
 use telemetry_protocol::scrub::{scrub, scrub_tail, scrub_version};
 
-/// Longest error text, in bytes; the end of a log says why, so its beginning is cut.
+/// Longest error text, in bytes. The end of a log names the cause, so the beginning is cut.
 pub const MAX_ERROR: usize = 16 * 1024;
 /// Longest text of any other field, in bytes.
 pub const MAX_FIELD: usize = 1024;
-/// How much of a log is looked at. More than is kept: what is scrubbed gets shorter.
+/// How much of a log is read, in bytes. More than is kept, because scrubbing shortens the text.
 const WINDOW: u64 = 128 * 1024;
 
-/// The end of a log, whole lines; `None` when there is no log or it is empty.
+/// The last lines of a log; `None` if the file is missing, empty or not a regular file.
 #[must_use]
 pub fn end_of_log(path: &Path) -> Option<String> {
     let length = fs::metadata(path).ok().filter(fs::Metadata::is_file)?.len();
@@ -26,13 +26,13 @@ pub fn end_of_log(path: &Path) -> Option<String> {
     let mut bytes = Vec::new();
     file.take(WINDOW).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
-    let text = if skipped > 0 { after_cut(&text) } else { &text };
+    let text = if skipped > 0 { without_partial_start(&text) } else { &text };
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Without the rest of a line, and of a key, that began before the window.
-fn after_cut(text: &str) -> &str {
+/// Drops a line, and a key block, that began before the window.
+fn without_partial_start(text: &str) -> &str {
     let text = text.split_once('\n').map_or("", |(_, rest)| rest);
     let end = text.find("-----END ");
     let begin = text.find("-----BEGIN ");
@@ -44,7 +44,7 @@ fn after_cut(text: &str) -> &str {
     }
 }
 
-/// The text of a failure in the clients' form: what the code means, then the end of the log.
+/// The error text of a failure, as all clients format it: the meaning of the code, then the end of the log.
 #[must_use]
 pub fn error_text(exit_code: Option<i32>, log: Option<&str>) -> String {
     let head = exit_code.map(|code| {
@@ -63,13 +63,13 @@ pub fn error_text(exit_code: Option<i32>, log: Option<&str>) -> String {
     }
 }
 
-/// One line without secrets, for every text field but the error. `None` when nothing is left.
+/// Scrubs a text field (any but the error) and puts it on one line. `None` if nothing is left.
 #[must_use]
 pub fn field(text: &str) -> Option<String> {
     one_line(scrub(text))
 }
 
-/// As [`field`], for versions: four numbers with dots are none of an address there.
+/// Like [`field`], for versions: four dotted numbers are not treated as an IP address.
 #[must_use]
 pub fn version(text: &str) -> Option<String> {
     one_line(scrub_version(text))
@@ -85,7 +85,7 @@ fn one_line(text: Cow<'_, str>) -> Option<String> {
     (!line.is_empty()).then(|| line[..end].to_owned())
 }
 
-/// Progress bars write over their line with a carriage return; what stayed visible is kept.
+/// Keeps what remained visible of progress bars, which overwrite their line with a carriage return.
 fn without_carriage_returns(log: &str) -> String {
     let visible = log.lines().map(|line| {
         let line = line.trim_end_matches('\r');
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_log_says_why() {
+    fn the_error_text_ends_with_the_end_of_the_log() {
         let mut content = "line\n".repeat(100_000).into_bytes();
         content.extend(b"E: caf\xe9 is closed\n");
         let (_folder, path) = log(&content);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_never_splits_a_character() {
+    fn truncation_never_splits_a_character() {
         for extra in 0..4 {
             let text = error_text(None, Some(&("x".repeat(extra) + &"ä€🚀".repeat(4000))));
             assert!(text.len() <= MAX_ERROR && text.len() > MAX_ERROR - 300, "{}", text.len());
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_no_log() {
+    fn an_empty_log_or_a_path_that_is_not_a_file_is_no_log() {
         let folder = tempfile::tempdir().unwrap();
         for path in [folder.path(), &folder.path().join("none"), Path::new("/dev/zero")] {
             assert_eq!(end_of_log(path), None);
@@ -135,13 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_began_before_the_window_is_left_out() {
-        assert_eq!(after_cut("half\nAAAA\n-----END OPENSSH PRIVATE KEY-----\nfailed\n"), "failed\n");
-        assert_eq!(after_cut("half\na\n-----BEGIN X-----\nb\n-----END X-----\n").lines().next(), Some("a"));
+    fn a_key_block_that_began_before_the_window_is_dropped() {
+        assert_eq!(without_partial_start("half\nAAAA\n-----END OPENSSH PRIVATE KEY-----\nfailed\n"), "failed\n");
+        assert_eq!(without_partial_start("half\na\n-----BEGIN X-----\nb\n-----END X-----\n").lines().next(), Some("a"));
     }
 
     #[test]
-    fn a_progress_bar_is_what_it_was_at_last() {
+    fn only_the_last_state_of_a_progress_bar_is_kept() {
         assert_eq!(without_carriage_returns(" 10%\r 50%\r100%\r\ndone\r\n"), "100%\ndone");
     }
 }

@@ -1,8 +1,7 @@
-//! What the host is: collected once, then read from a cache until the host reboots or its packages
-//! change.
+//! Facts about the host (versions, CPU, GPU, RAM), cached until the host reboots or its packages change.
 //!
-//! Everything is read from files. The usual programs (`pveversion`, `lspci`, `dmidecode`) take up to a
-//! second each; only what no file says is asked of a program, and not for long.
+//! Facts come from files where possible, because the usual programs (`pveversion`, `lspci`, `dmidecode`)
+//! take up to a second each. A program runs only for facts that no file has, with a timeout.
 
 mod memory;
 mod graphics;
@@ -14,28 +13,28 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
-use crate::host::Host;
 use crate::storage;
+use crate::system::Host;
 
-/// Facts about the host; `None` where nothing is known.
+/// Facts about the host; `None` for unknown ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Facts {
-    /// Version of Proxmox VE, or `incus-` and the version of Incus.
+    /// Version of Proxmox VE, or `incus-` followed by the version of Incus.
     pub pve_version: Option<String>,
     /// `pve` or `incus`.
     pub platform: Option<String>,
     /// `intel`, `amd` or `arm`.
     pub cpu_vendor: Option<String>,
-    /// As the kernel names it.
+    /// Model name from the kernel.
     pub cpu_model: Option<String>,
     /// `intel`, `amd` or `nvidia`.
     pub gpu_vendor: Option<String>,
-    /// As the list of PCI ids names it.
+    /// Name from the list of PCI ids.
     pub gpu_model: Option<String>,
     /// MT/s.
     pub ram_speed: Option<u32>,
-    /// `amd64`, `arm64` or what Rust calls it.
+    /// `amd64`, `arm64`, or Rust's name for any other architecture.
     pub arch: Option<String>,
     /// Release of the running kernel.
     pub kernel_version: Option<String>,
@@ -43,15 +42,15 @@ pub struct Facts {
 
 #[derive(Serialize, Deserialize)]
 struct Cached {
-    /// What the facts hold for, see [`fingerprint`].
+    /// The [`fingerprint`] under which the facts were collected.
     valid_for: String,
     facts: Facts,
 }
 
-/// The facts, from the cache if it is still right. What scripts found out themselves (`CPU_MODEL`,
-/// `GPU_VENDOR` and so on) wins, and is not cached. `cache` is `None` where nothing may be written.
+/// Loads the facts, from the file `cache` if it is still valid. Variables set by scripts (`CPU_MODEL`,
+/// `GPU_VENDOR` and so on) take precedence and are not cached. `None` disables the cache.
 #[must_use]
-pub fn known(host: &Host, cache: Option<&Path>) -> Facts {
+pub fn load(host: &Host, cache: Option<&Path>) -> Facts {
     let fingerprint = fingerprint(host);
     let cached = cache.and_then(|path| read_cache(path, &fingerprint));
     let facts = cached.unwrap_or_else(|| {
@@ -59,7 +58,7 @@ pub fn known(host: &Host, cache: Option<&Path>) -> Facts {
         if let Some(path) = cache {
             let content = Cached { valid_for: fingerprint, facts: facts.clone() };
             if let (Ok(json), Some(folder)) = (serde_json::to_vec(&content), path.parent()) {
-                // A cache that cannot be written costs time and nothing else.
+                // Without a cache the facts are collected again next time.
                 let made = storage::make_private_folder(folder);
                 let _ = made.and_then(|()| storage::replace(path, &json, 0o600));
             }
@@ -74,8 +73,8 @@ fn read_cache(path: &Path, fingerprint: &str) -> Option<Facts> {
     (cached.valid_for == fingerprint).then_some(cached.facts)
 }
 
-/// Changes with every boot and every installed package. Version of this program first: a newer one
-/// may see more.
+/// Changes with every boot and every change of packages. Includes the version of this program, because
+/// a newer one may collect more.
 fn fingerprint(host: &Host) -> String {
     let boot = host.read("/proc/sys/kernel/random/boot_id", 64).unwrap_or_default();
     let packages = fs::metadata(host.path(versions::PACKAGES)).and_then(|file| file.modified()).ok();
@@ -132,7 +131,7 @@ fn cpu_vendor(cpu: &str) -> Option<&'static str> {
     }
 }
 
-/// Without trade marks and double spaces, at most 64 characters, as the scripts write it.
+/// Removes trade marks and double spaces and truncates to 64 characters, as the scripts do.
 fn plain_model(model: &str) -> String {
     let model = model.replace("(R)", "").replace("(TM)", "").replace("(tm)", "");
     model.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(64).collect()

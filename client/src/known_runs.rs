@@ -1,5 +1,5 @@
-//! The ids of the runs that this host reported, so that a person can ask the server for them, or
-//! have them erased. Nobody else knows these ids.
+//! The ids of the runs that this host reported, which are needed to view or erase them on the server.
+//! They are stored only on this host.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -7,21 +7,21 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use crate::event::{CleanEvent, is_id};
-use crate::spool::Spool;
+use crate::outbox::Outbox;
 use crate::storage;
 
-/// As many as a host installs in years.
-const MOST_RUNS: usize = 500;
+/// Maximum number of runs in the list: several years of installs.
+const MAX_RUNS: usize = 500;
 
-/// The list of a host's runs: one line per run, `seconds id application`.
+/// The list of a host's runs: one line per run, `unix-time id application`.
 #[derive(Clone, Debug)]
 pub struct KnownRuns(PathBuf);
 
 impl KnownRuns {
-    /// The list that lies beside the events.
+    /// The list in the folder of the outbox.
     #[must_use]
-    pub fn of(spool: &Spool) -> Self {
-        Self(spool.file("runs"))
+    pub fn of(outbox: &Outbox) -> Self {
+        Self(outbox.file("runs"))
     }
 
     /// All ids, oldest first.
@@ -35,32 +35,32 @@ impl KnownRuns {
         content.lines().filter(|line| id_of(line).is_some()).map(str::to_owned).collect()
     }
 
-    /// Adds the run of an event, once. The folder is there when the event could be written.
+    /// Adds the run of an event, unless it is listed. Requires the folder, which writing the event creates.
     ///
     /// # Errors
-    /// What the file system says.
-    pub fn remember(&self, event: &CleanEvent, now_s: u64) -> io::Result<()> {
+    /// Any error from the file system.
+    pub fn add(&self, event: &CleanEvent, now_s: u64) -> io::Result<()> {
         let lines = self.lines();
         if lines.iter().any(|line| id_of(line) == Some(&event.run_id)) {
             return Ok(());
         }
-        if lines.len() >= MOST_RUNS {
-            self.write(&lines[lines.len() - MOST_RUNS / 2..])?;
+        if lines.len() >= MAX_RUNS {
+            self.write(&lines[lines.len() - MAX_RUNS / 2..])?;
         }
         let app = event.app.replace(char::is_whitespace, "_");
         let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.0)?;
-        // One short write: lines of processes that run at the same time do not mix.
+        // A single short write, so that lines from concurrent processes do not interleave.
         file.write_all(format!("{now_s} {} {app}\n", event.run_id).as_bytes())
     }
 
-    /// Takes runs off the list.
+    /// Removes runs from the list.
     ///
     /// # Errors
-    /// What the file system says.
-    pub fn forget(&self, ids: &[String]) -> io::Result<()> {
+    /// Any error from the file system.
+    pub fn remove(&self, ids: &[String]) -> io::Result<()> {
         let mut lines = self.lines();
         let before = lines.len();
-        lines.retain(|line| id_of(line).is_none_or(|id| !ids.iter().any(|gone| gone == id)));
+        lines.retain(|line| id_of(line).is_none_or(|id| !ids.iter().any(|removed| removed == id)));
         if lines.len() == before { Ok(()) } else { self.write(&lines) }
     }
 
@@ -82,8 +82,8 @@ mod tests {
 
     fn list() -> (tempfile::TempDir, KnownRuns) {
         let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::new(folder.path().to_owned(), 1 << 20, Duration::from_hours(1));
-        (folder, KnownRuns::of(&spool))
+        let outbox = Outbox::new(folder.path().to_owned(), 1 << 20, Duration::from_hours(1));
+        (folder, KnownRuns::of(&outbox))
     }
 
     fn event(id: &str) -> CleanEvent {
@@ -94,10 +94,10 @@ mod tests {
     fn a_run_is_listed_once() {
         let (_folder, runs) = list();
         for id in ["a", "b", "a"] {
-            runs.remember(&event(id), 1).unwrap();
+            runs.add(&event(id), 1).unwrap();
         }
         assert_eq!(runs.ids(), ["a", "b"]);
-        runs.forget(&["a".to_owned()]).unwrap();
+        runs.remove(&["a".to_owned()]).unwrap();
         assert_eq!(runs.ids(), ["b"]);
     }
 
@@ -105,15 +105,15 @@ mod tests {
     fn the_list_is_bounded_and_keeps_the_newest() {
         let (_folder, runs) = list();
         for number in 0..1200 {
-            runs.remember(&event(&number.to_string()), 1).unwrap();
+            runs.add(&event(&number.to_string()), 1).unwrap();
         }
         let ids = runs.ids();
-        assert!(ids.len() <= MOST_RUNS);
+        assert!(ids.len() <= MAX_RUNS);
         assert_eq!(ids.last().map(String::as_str), Some("1199"));
     }
 
     #[test]
-    fn a_torn_line_is_no_run() {
+    fn a_malformed_line_is_ignored() {
         let (_folder, runs) = list();
         fs::write(&runs.0, "1 good app\n17\n1 ../../etc app\n").unwrap();
         assert_eq!(runs.ids(), ["good"]);

@@ -1,8 +1,8 @@
-//! Where the scripts' modules come from: local files, the public repository, a pinned state of it,
-//! or a mirror. Says how many runs come from a stale state; never which mirror.
+//! The source of the scripts' modules: local files, the public repository, a pinned revision of it, or a
+//! mirror. It shows how many runs use outdated scripts. The address of a mirror is never reported.
 
-use crate::host::Host;
-use crate::settings::value_in;
+use crate::run_settings::value_in;
+use crate::system::Host;
 
 const FILE: &str = "/usr/local/community-scripts/runtime-source.env";
 const OFFICIAL: [&str; 2] = [
@@ -11,7 +11,7 @@ const OFFICIAL: [&str; 2] = [
 ];
 const BASES: [&str; 3] =
     ["COMMUNITY_SCRIPTS_REMOTE_BASE", "COMMUNITY_SCRIPTS_INSTALL_BASE", "COMMUNITY_SCRIPTS_CT_BASE"];
-/// Where modules are looked for before the network is asked. The folder of the script comes first.
+/// Folders that the scripts search for modules before downloading them, after the script's own folder.
 const LOCAL_FOLDERS: [&str; 3] = [
     "/opt/community-scripts/misc",
     "/usr/local/share/community-scripts/misc",
@@ -23,12 +23,12 @@ const LOCAL_FOLDERS: [&str; 3] = [
 pub struct Runtime {
     /// `local`, `remote`, `pinned` or `mirror`.
     pub source: &'static str,
-    /// `main`, a release tag or a commit; `None` for anything else and where nothing is known.
+    /// `main`, a release tag or a commit; `None` if it is unknown or anything else.
     pub reference: Option<String>,
 }
 
-/// Reads the environment, then `runtime-source.env`. What was asked for wins: a mirror over a pinned
-/// state, that over local files, those over the public repository.
+/// Reads the environment, then `runtime-source.env`. Precedence: mirror, pinned revision, local files,
+/// public repository.
 #[must_use]
 pub fn read(host: &Host) -> Runtime {
     let file = host.read(FILE, 16 * 1024).unwrap_or_default();
@@ -56,8 +56,8 @@ fn has_local_modules(host: &Host) -> bool {
     of_script.into_iter().chain(LOCAL_FOLDERS).any(|folder| host.exists(&format!("{folder}/core.func")))
 }
 
-/// `main`, a release tag (`v2026.04`, `2026-04-01`, `v1.2.3-rc1` is none) or a commit in hexadecimal.
-/// A branch could have any name, also one that says who uses it.
+/// Whether a reference is `main`, a release tag (`v2026.04`, `2026-04-01`, but not `v1.2.3-rc1`) or a
+/// hexadecimal commit. The name of any other branch could identify its user.
 fn is_public(reference: &str) -> bool {
     let is_commit = (7..=40).contains(&reference.len())
         && reference.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
@@ -94,14 +94,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_pins_and_the_environment_wins_over_the_file() {
+    fn a_reference_means_pinned_and_the_environment_overrides_the_file() {
         let file = "export COMMUNITY_SCRIPTS_REF=\"v2026.04\"\n";
         assert_eq!(source(file, &[]), ("pinned", Some("v2026.04".into())));
         assert_eq!(source(file, &[("COMMUNITY_SCRIPTS_REF", "main")]), ("remote", Some("main".into())));
     }
 
     #[test]
-    fn only_public_references_are_told() {
+    fn only_public_references_are_reported() {
         for public in ["main", "v2026.04", "2026-04-01", "v1.2.3", "0c4352671388e3959367f562cdbe0f67686421e5"]
         {
             assert_eq!(reference(public).as_deref(), Some(public));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mirror_is_named_but_never_its_address() {
+    fn a_mirror_is_reported_without_its_address() {
         let mirror = [("COMMUNITY_SCRIPTS_CT_BASE", "https://git.acme.internal/mirror/ct")];
         assert_eq!(source("", &mirror), ("mirror", None));
         let file =

@@ -1,4 +1,4 @@
-//! Writing files so that nobody ever reads half of one: a torn write leaves the old file, or none.
+//! Atomic file writes: after an interrupted write, the old file or no file is left.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -6,13 +6,13 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Files that begin like this are unfinished, and rubbish when they are old.
+/// Prefix of unfinished files. Old ones are left over from killed processes.
 pub const UNFINISHED: &str = ".unfinished-";
 
-/// Makes `path` hold exactly `content`, in one step.
+/// Atomically replaces the file at `path`.
 ///
 /// # Errors
-/// What the file system says; the unfinished file is removed.
+/// Any error from the file system; the unfinished file is removed.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -29,10 +29,10 @@ fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     file.write_all(content)
 }
 
-/// Makes the folder, so that only its owner may look into it, and all above it as others make them.
+/// Creates the folder with mode 0700, and its parents with the default mode.
 ///
 /// # Errors
-/// What the file system says.
+/// Any error from the file system.
 pub fn make_private_folder(path: &Path) -> io::Result<()> {
     if let Some(above) = path.parent() {
         fs::create_dir_all(above)?;

@@ -1,40 +1,40 @@
-//! Whether a container came from an OCI image, and two things that such containers often have: an
-//! entry point of their own, and a network that the host manages.
+//! Whether a container was created from an OCI image, and whether it has a custom entry point or a
+//! network managed by the host, as such containers often do.
 //!
-//! Proxmox VE decides by looking into the archive, whose name ends in `.tar`; so do we. The container's
-//! configuration tells the rest.
+//! Like Proxmox VE, this recognises an OCI image by the content of its `.tar` archive. The rest comes from
+//! the container's configuration.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use crate::host::Host;
+use crate::system::Host;
 
-/// What is known about the template of a container; `None` where nothing is.
+/// Facts about the template of a container; `None` for unknown ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Template {
     /// `tarball` or `oci`.
     pub kind: Option<&'static str>,
-    /// The container runs something else than an init system first.
+    /// Whether the container starts something other than an init system.
     pub custom_entrypoint: Option<bool>,
-    /// The host configures the container's network.
+    /// Whether the host configures the container's network.
     pub host_managed_network: Option<bool>,
 }
 
-/// Looks at `TEMPLATE_KIND`, the template (`TEMPLATE_PATH`, `TEMPLATE`) and the configuration of `CTID`.
+/// Reads `TEMPLATE_KIND`, the template (`TEMPLATE_PATH`, `TEMPLATE`) and the configuration of `CTID`.
 #[must_use]
 pub fn read(host: &Host) -> Template {
     let configuration = host
         .variable("CTID")
         .filter(|id| id.bytes().all(|byte| byte.is_ascii_digit()))
         .and_then(|id| host.read(&format!("/etc/pve/lxc/{id}.conf"), 64 * 1024));
-    let mut template = configuration.as_deref().map(of_configuration).unwrap_or_default();
-    let said = match host.variable("TEMPLATE_KIND") {
+    let mut template = configuration.as_deref().map(parse_configuration).unwrap_or_default();
+    let declared = match host.variable("TEMPLATE_KIND") {
         Some("oci") => Some("oci"),
         Some("tarball") => Some("tarball"),
         _ => None,
     };
-    template.kind = said.or_else(|| kind_of_archive(host)).or(template.kind);
+    template.kind = declared.or_else(|| kind_of_archive(host)).or(template.kind);
     template
 }
 
@@ -49,17 +49,17 @@ fn kind_of_archive(host: &Host) -> Option<&'static str> {
     Some(if is_oci(&archive)? { "oci" } else { "tarball" })
 }
 
-/// Whether the archive has the file `oci-layout` at its top. `None` when it cannot be read.
+/// Whether the archive has a top-level file `oci-layout`. `None` if it cannot be read.
 fn is_oci(path: &Path) -> Option<bool> {
-    // An image has few entries at its top, a root file system begins with many.
-    const MOST_ENTRIES: usize = 512;
+    // An image has few entries; a root file system has far more.
+    const MAX_ENTRIES: usize = 512;
     const BLOCK: u64 = 512;
     if !fs::metadata(path).ok()?.is_file() {
         return None;
     }
     let mut file = File::open(path).ok()?;
     let mut header = [0_u8; BLOCK as usize];
-    for _ in 0..MOST_ENTRIES {
+    for _ in 0..MAX_ENTRIES {
         if file.read_exact(&mut header).is_err() || header[0] == 0 {
             break;
         }
@@ -74,8 +74,8 @@ fn is_oci(path: &Path) -> Option<bool> {
     Some(false)
 }
 
-/// What `/etc/pve/lxc/<ctid>.conf` tells. Snapshots of older states follow in sections.
-fn of_configuration(configuration: &str) -> Template {
+/// Parses `/etc/pve/lxc/<ctid>.conf` up to its first section, which describes a snapshot.
+fn parse_configuration(configuration: &str) -> Template {
     let mut entrypoint = None;
     let mut host_managed = false;
     let mut environment = false;
@@ -104,7 +104,7 @@ fn of_configuration(configuration: &str) -> Template {
 mod tests {
     use super::*;
 
-    /// An archive with these entries, each with this many bytes.
+    /// An archive with these entries: name and size in bytes.
     fn tar(entries: &[(&str, usize)]) -> Vec<u8> {
         let mut archive = Vec::new();
         for (name, size) in entries {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_is_what_lies_in_it() {
+    fn an_archive_is_recognised_by_its_content() {
         let image = tar(&[("blobs/", 0), ("blobs/sha256/abc", 700), ("index.json", 10), ("oci-layout", 30)]);
         assert_eq!(kind("nginx_latest.tar", &image), Some("oci"));
         assert_eq!(
@@ -140,12 +140,12 @@ mod tests {
             Some("tarball")
         );
         assert_eq!(kind("debian-12-standard_amd64.tar.zst", b""), Some("tarball"));
-        assert_eq!(kind("nginx_latest.tar", &image[..600]), Some("tarball"), "cut before the mark");
+        assert_eq!(kind("nginx_latest.tar", &image[..600]), Some("tarball"), "truncated before oci-layout");
         assert_eq!(kind("something.qcow2", b""), None);
     }
 
     #[test]
-    fn a_container_of_an_image_has_an_entry_point_and_often_no_network_of_its_own() {
+    fn a_container_from_an_image_is_recognised_by_its_configuration() {
         let template =
             of("arch: amd64\nentrypoint: /docker-entrypoint.sh nginx\nlxc.environment.runtime: A=b\n\
                            net0: name=eth0,bridge=vmbr0,host-managed=1,ip=dhcp\nostype: chainguard\n");
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_container_says_nothing_about_its_archive() {
+    fn the_configuration_of_an_ordinary_container_gives_no_template_kind() {
         let template = of("arch: amd64\nnet0: name=eth0,ip=dhcp\n[snapshot]\nentrypoint: /x\n");
         assert_eq!(
             template,
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_container_nothing_is_said() {
+    fn without_a_container_nothing_is_known() {
         let root = tempfile::tempdir().unwrap();
         for variables in [&[][..], &[("CTID", "../200")], &[("CTID", "200")], &[("TEMPLATE_KIND", "zip")]] {
             assert_eq!(read(&Host::new(root.path(), variables)), Template::default());

@@ -1,5 +1,5 @@
-//! What the program takes out of a text does not leave the host by curl either, with both awks of Debian: neither
-//! in the log nor in the command that failed. By curl more may be taken out, never less.
+//! The awk scrubber of `api.func` removes at least the secrets that the Rust scrubber removes, from logs and from
+//! failed commands, with both awks of Debian. It may remove more.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../protocol/tests/examples/mod.rs"]
@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use serde_json::Value;
-use support::scripts::{Way, run, ways};
+use support::scripts::{Transport, curl_transports, run};
 use support::{Host, Listener, Mode, events};
 
-/// A line, and what must not be left of it.
+/// Lines, each with the texts that must be removed from it.
 const PLANTED: &[(&str, &[&str])] = &[
     ("mysql -u root -pMyR00tPw -e 'select 1'", &["MyR00tPw"]),
     ("mysqldump -uroot -p'MyR00t Pw' app", &["MyR00t", "Pw'"]),
@@ -76,7 +76,7 @@ const PLANTED: &[(&str, &[&str])] = &[
     ("hash $y$j9T$saltsaltsalt$hashhashhash", &["$y$", "saltsalt", "hashhash"]),
 ];
 
-/// Names and forms of pairs, as the scrubber's own test of properties has them.
+/// Names and forms of name-value pairs, as in the property tests of the scrubber.
 const NAMES: [&str; 17] = [
     "password",
     "passwd",
@@ -120,28 +120,28 @@ const FORMS: [&str; 21] = [
     "N=V\\nnext",
 ];
 
-/// What the scrubber takes out of each of its examples, word by word.
-fn taken_out() -> BTreeMap<String, Vec<String>> {
+/// The words that must be removed from each text.
+fn secrets_by_text() -> BTreeMap<String, Vec<String>> {
     let all = [examples::ADDRESSES, examples::NAMES, examples::VALUES, examples::TOKENS].concat();
-    let gone = |text: &str, left: &str| {
+    let removed = |text: &str, left: &str| {
         let words = text.split(|char: char| !char.is_alphanumeric());
         words.filter(|word| word.len() > 1 && !left.contains(word)).map(str::to_owned).collect()
     };
-    let mut taken: BTreeMap<String, Vec<String>> =
-        all.into_iter().map(|(text, left)| (text.to_owned(), gone(text, left))).collect();
+    let mut texts: BTreeMap<String, Vec<String>> =
+        all.into_iter().map(|(text, left)| (text.to_owned(), removed(text, left))).collect();
     for (line, secrets) in PLANTED {
-        taken.insert((*line).to_owned(), secrets.iter().map(|secret| (*secret).to_owned()).collect());
+        texts.insert((*line).to_owned(), secrets.iter().map(|secret| (*secret).to_owned()).collect());
     }
     for name in NAMES {
         let lines: Vec<String> =
             FORMS.iter().map(|form| form.replace('V', "zq7PlantedX").replace('N', name)).collect();
-        taken.insert(lines.join("\n"), vec!["zq7PlantedX".to_owned()]);
+        texts.insert(lines.join("\n"), vec!["zq7PlantedX".to_owned()]);
     }
-    taken
+    texts
 }
 
-/// What arrives of a log and a command.
-fn sent(way: Way, texts: &[String]) -> Vec<Value> {
+/// The events that arrive when each text is the log and the failed command of a report.
+fn sent(transport: Transport, texts: &[String]) -> Vec<Value> {
     let server = Listener::start(Mode::Up);
     let host = Host::new(&server.url()).with(&[("TELEMETRY_BUDGET_MS", "20000")]);
     let mut script = "DISK_SIZE=8".to_owned();
@@ -153,33 +153,32 @@ fn sent(way: Way, texts: &[String]) -> Vec<Value> {
             log.display()
         );
     }
-    run(&host, way, &script);
+    run(&host, transport, &script);
     events(&server)
 }
 
 #[test]
-fn what_the_program_takes_out_does_not_leave_by_curl() {
-    let taken = taken_out();
-    let texts: Vec<String> = taken.keys().cloned().collect();
-    let curl: Vec<Way> = ways().into_iter().filter(|way| *way != Way::Program).collect();
-    let threads: Vec<_> = curl
+fn curl_removes_at_least_what_the_command_removes() {
+    let secrets_by_text = secrets_by_text();
+    let texts: Vec<String> = secrets_by_text.keys().cloned().collect();
+    let threads: Vec<_> = curl_transports()
         .into_iter()
-        .map(|way| {
+        .map(|transport| {
             let texts = texts.clone();
-            (way, thread::spawn(move || sent(way, &texts)))
+            (transport, thread::spawn(move || sent(transport, &texts)))
         })
         .collect();
     let mut left = Vec::new();
-    for (way, thread) in threads {
+    for (transport, thread) in threads {
         let events = thread.join().unwrap();
-        assert_eq!(events.len(), taken.len());
-        for (event, (text, secrets)) in events.iter().zip(&taken) {
+        assert_eq!(events.len(), secrets_by_text.len());
+        for (event, (text, secrets)) in events.iter().zip(&secrets_by_text) {
             let log = event["error"].as_str().unwrap().split_once("\n---\n").unwrap().1;
             let command = event["failed_command"].as_str().unwrap();
             for (kind, sent) in [("log", log), ("command", command)] {
                 let found: Vec<_> = secrets.iter().filter(|secret| sent.contains(secret.as_str())).collect();
                 if !found.is_empty() {
-                    left.push(format!("{way:?}, {kind}: {found:?}\n  of {text}\n  in {sent}"));
+                    left.push(format!("{transport:?}, {kind}: {found:?}\n  of {text}\n  in {sent}"));
                 }
             }
         }

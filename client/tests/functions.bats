@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The functions of api.func in a shell as strict as the scripts', with a curl that keeps what it is to send.
+# Tests of the functions in api.func, in a shell as strict as that of the scripts. A fake curl records requests.
 
 setup() {
   API_FUNC="$BATS_TEST_DIRNAME/../api.func"
@@ -7,12 +7,12 @@ setup() {
   unset DIAGNOSTICS RANDOM_UUID EXECUTION_ID REPO_SOURCE REPO_SLUG INSTALL_LOG BUILD_LOG
 }
 
-# Runs a script that begins as install scripts do.
+# Runs a script with the first lines of an install script.
 strict() {
   run bash -c "set -Eeuo pipefail; trap 'echo trapped; exit 99' ERR; source '$API_FUNC'; $1"
 }
 
-# fake NAME: puts a program before all others; its script comes from stdin.
+# fake NAME: installs a program first on PATH; its script comes from stdin.
 fake() {
   mkdir -p "$BATS_TEST_TMPDIR/bin"
   { echo '#!/bin/bash'; cat; } >"$BATS_TEST_TMPDIR/bin/$1"
@@ -20,7 +20,7 @@ fake() {
   PATH="$BATS_TEST_TMPDIR/bin:${PATH#"$BATS_TEST_TMPDIR/bin:"}"
 }
 
-# From here on `sent` has one line for each report.
+# Records reports in the file `sent`, one per line.
 keep_reports() {
   export SENT="$BATS_TEST_TMPDIR/sent"
   : >"$SENT"
@@ -28,7 +28,7 @@ keep_reports() {
   export DIAGNOSTICS=yes RANDOM_UUID=a-1
 }
 
-@test "to source it prints nothing, fails nothing and needs no variable" {
+@test "sourcing prints nothing, succeeds and requires no variables" {
   strict ""
   [ "$status" -eq 0 ]
   [ -z "$output" ]
@@ -42,7 +42,7 @@ keep_reports() {
   [ "$status" -eq 0 ]
 }
 
-@test "every documented function is there" {
+@test "every documented function is defined" {
   strict "declare -F post_to_api post_to_api_vm post_progress_to_api post_update_to_api post_tool_to_api \
     post_addon_to_api init_tool_telemetry telemetry_new_attempt start_install_timer get_install_duration \
     explain_exit_code categorize_error detect_gpu detect_cpu detect_ram get_error_text json_escape"
@@ -60,12 +60,12 @@ keep_reports() {
   done
 }
 
-@test "a failing command before a report does not become the script's trap" {
+@test "a failing report does not trigger the script's ERR trap" {
   strict "DIAGNOSTICS=yes RANDOM_UUID=a-1; TELEMETRY_URL='http://['; post_update_to_api failed 1; echo end"
   [ "$output" = "end" ]
 }
 
-@test "the timer counts from its start" {
+@test "the duration is measured from the start of the timer" {
   strict "get_install_duration; start_install_timer; get_install_duration; INSTALL_START_TIME=x; get_install_duration
     INSTALL_START_TIME=\$((INSTALL_START_TIME_NOW=\$(date +%s), INSTALL_START_TIME_NOW - 90)); get_install_duration"
   [ "${lines[0]}" = "0" ]
@@ -73,13 +73,13 @@ keep_reports() {
   [ "${lines[3]}" -ge 90 ]
 }
 
-@test "a new attempt has a new id and may report again" {
+@test "a new attempt gets a new id and can report again" {
   strict "RANDOM_UUID=a EXECUTION_ID=a POST_TO_API_DONE=true POST_UPDATE_DONE=true; telemetry_new_attempt
     [[ \$EXECUTION_ID != a && \$RANDOM_UUID == a ]] && echo \$POST_TO_API_DONE \$POST_UPDATE_DONE"
   [ "$output" = "false false" ]
 }
 
-@test "the end of a tool keeps the script's status and its own trap" {
+@test "init_tool_telemetry keeps the status and the EXIT trap of the script" {
   run bash -c "source '$API_FUNC'; trap 'echo \"it'\\''s over \$?\"' EXIT; init_tool_telemetry microcode; exit 7"
   [ "$status" -eq 7 ]
   [ "$output" = "it's over 7" ]
@@ -88,7 +88,7 @@ keep_reports() {
   [ -z "$output" ]
 }
 
-@test "the end of a tool is no failure, neither for errexit nor for a trap on ERR" {
+@test "the EXIT trap of init_tool_telemetry triggers neither errexit nor an ERR trap" {
   strict "trap 'echo \"over \$?\"' EXIT; init_tool_telemetry microcode; exit 7"
   [ "$status" -eq 7 ]
   [ "$output" = "over 7" ]
@@ -97,19 +97,19 @@ keep_reports() {
     trap 'echo \"over \$?\"; false; echo not here' EXIT; init_tool_telemetry microcode; (exit 3)"
   [ "${lines[0]}" = "failed: ( exit 3 )" ]
   [ "${lines[1]}" = "over 3" ]
-  # The trap of before is the script's own, and fails as it did.
+  # The previous trap belongs to the script and still fails.
   [ "${#lines[@]}" -eq 3 ]
   [[ "$(<"$SENT")" == *'"nsapp":"microcode"'*'"status":"failed"'*'"exit_code":3'* ]]
 }
 
-@test "a tool that is named twice is reported once" {
+@test "a second init_tool_telemetry replaces the first" {
   keep_reports
   strict "init_tool_telemetry first; init_tool_telemetry second; exit 0"
   [ "$(wc -l <"$SENT")" -eq 1 ]
   [[ "$(<"$SENT")" == *'"nsapp":"second"'* ]]
 }
 
-@test "the folder of the file is found where CDPATH makes cd talk" {
+@test "the folder of the file is found with CDPATH set" {
   mkdir -p "$BATS_TEST_TMPDIR/misc"
   cp "$API_FUNC" "$BATS_TEST_TMPDIR/misc/api.func"
   printf '#!/bin/sh\necho "$1" >>"%s/called"\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/misc/telemetry"
@@ -122,9 +122,9 @@ keep_reports() {
   [ "$(<called)" = "tool" ]
 }
 
-@test "a log that takes awk too long is left out, and the report leaves" {
+@test "a report is sent without its log if awk takes too long" {
   keep_reports
-  # Enough for a busy machine to start awk once more.
+  # Long enough for a busy machine to start awk again.
   export TELEMETRY_BUDGET_MS=8000
   printf 'the reason\nno awk gets over this line\n' >"$BATS_TEST_TMPDIR/build.log"
   for awk in mawk gawk; do
@@ -142,7 +142,7 @@ EOF
   done
 }
 
-@test "lines and words that no person wrote are cut, with every awk" {
+@test "very long lines and words are truncated, with every awk" {
   keep_reports
   {
     printf 'begin %0900d secret=%0900d %s' 1 2 "$(printf 'word %.0s' {1..300})"
@@ -157,7 +157,7 @@ EOF
   done
 }
 
-@test "facts are asked for once: in a shell, and on a host until it starts again" {
+@test "facts are collected once per shell, and once per boot of the host" {
   keep_reports
   export CALLS="$BATS_TEST_TMPDIR/calls"
   fake lspci <<<'echo lspci >>"$CALLS"; echo "00:02.0 VGA compatible controller: Intel Corporation UHD (rev 0c)"'
@@ -171,7 +171,7 @@ EOF
   echo boot-2 >"$TELEMETRY_ROOT/proc/sys/kernel/random/boot_id"
   strict "post_to_api"
   [ "$(wc -l <"$CALLS")" -eq 2 ]
-  # Where nothing can be written.
+  # With a folder that cannot be written.
   export TELEMETRY_SPOOL_DIR="$SENT/below-a-file"
   strict "post_to_api; post_progress_to_api; GPU_MODEL=mine; post_update_to_api done 0"
   [ "$(wc -l <"$CALLS")" -eq 3 ]
@@ -179,7 +179,7 @@ EOF
   [[ "$(tail -n 1 "$SENT")" == *'"gpu_model":"mine"'* ]]
 }
 
-@test "programs that hang cost a fact and not the report" {
+@test "programs that hang do not prevent the report" {
   keep_reports
   for program in pveversion dpkg-query lspci dmidecode incus; do
     fake "$program" <<<'exec sleep 20'
@@ -190,7 +190,7 @@ EOF
   [[ "$(tail -n 1 "$SENT")" == *'"status":"success"'* ]]
 }
 
-@test "reports leave also without a clock for milliseconds and with less of a timeout" {
+@test "reports work without EPOCHREALTIME, with a simple timeout and without any" {
   keep_reports
   strict "unset EPOCHREALTIME; post_to_api"
   fake timeout <<<"[[ \$3 != *.* ]] && exec $(command -v timeout) \"\$@\"; exit 1"
@@ -200,7 +200,7 @@ EOF
   [ "$(grep -c '"status":"installing"' "$SENT")" -eq 3 ]
 }
 
-@test "what takes the program's place and hangs is killed" {
+@test "a program that hangs is killed" {
   keep_reports
   fake hanging <<<'echo called >>"$SENT"; sleep 5; echo survived >>"$SENT"'
   export TELEMETRY_BIN="$BATS_TEST_TMPDIR/bin/hanging" TELEMETRY_BUDGET_MS=100
@@ -209,14 +209,14 @@ EOF
   [ "$(<"$SENT")" = "called" ]
 }
 
-@test "the command that failed is no argument of the program, for everybody could see it" {
+@test "the failed command is not passed as an argument, which other users could see" {
   fake telemetry <<<'echo "$*|$FAILED_COMMAND|$FAILED_LINE" >"$SEEN"'
   export SEEN="$BATS_TEST_TMPDIR/seen" TELEMETRY_BIN="$BATS_TEST_TMPDIR/bin/telemetry"
   strict "DIAGNOSTICS=yes RANDOM_UUID=a FAILED_COMMAND='mysql -phunter2' FAILED_LINE=7; post_update_to_api failed 1"
   [ "$(<"$SEEN")" = "finish --status failed --exit-code 1|mysql -phunter2|7" ]
 }
 
-@test "json_escape makes a string of anything, with every awk" {
+@test "json_escape escapes any bytes, with every awk" {
   for awk in mawk gawk; do
     command -v "$awk" >/dev/null || continue
     mkdir -p "$BATS_TEST_TMPDIR/bin"
@@ -226,7 +226,7 @@ EOF
   done
 }
 
-@test "the source is told from the script, and what is set stays" {
+@test "the repository is detected from the script unless it is set" {
   strict 'echo "$REPO_SOURCE $REPO_SLUG"'
   [ "$output" = "ProxmoxVE community-scripts/ProxmoxVE" ]
   run bash -c "source '$API_FUNC'; echo \"\$REPO_SOURCE \$REPO_SLUG\" # https://raw.githubusercontent.com/me/fork/main/ct"
@@ -235,25 +235,25 @@ EOF
   [ "$output" = "ProxmoxVED" ]
 }
 
-@test "get_error_text finds the log that has something in it" {
+@test "get_error_text reads the first log that is not empty" {
   printf 'one\ntwo\n' >"$BATS_TEST_TMPDIR/build.log"
   : >"$BATS_TEST_TMPDIR/install.log"
   strict "INSTALL_LOG=$BATS_TEST_TMPDIR/install.log BUILD_LOG=$BATS_TEST_TMPDIR/build.log; get_error_text"
   [ "$output" = $'one\ntwo' ]
 }
 
-@test "the pause after no answer is a minute, whatever a script makes of SECONDS" {
+@test "the pause after no answer lasts a minute, even if a script sets SECONDS" {
   keep_reports
   fake curl <<<'{ cat; echo; } >>"$SENT"; exit 7'
   strict "post_to_api; SECONDS=100000; post_progress_to_api; SECONDS=0; post_progress_to_api"
   [ "$(wc -l <"$SENT")" -eq 1 ]
   : >"$SENT"
-  # A clock that was set back.
+  # The clock was set back.
   strict "post_to_api; _TELEMETRY_PAUSE_UNTIL=\$((_TELEMETRY_PAUSE_UNTIL + 100)); post_progress_to_api"
   [ "$(wc -l <"$SENT")" -eq 2 ]
 }
 
-@test "only the folder of the reports is private" {
+@test "only the telemetry folder is private, not its parents" {
   keep_reports
   (umask 022; strict "post_to_api")
   [ "$(stat -c %a "$TELEMETRY_ROOT/var/lib/community-scripts")" -eq 755 ]
@@ -261,7 +261,7 @@ EOF
   [ "$(stat -c %a "$TELEMETRY_ROOT/var/lib/community-scripts/telemetry/runs")" -eq 600 ]
 }
 
-@test "a report leaves the matches of a script as they are, and no manner of comparing makes a yes" {
+@test "a report keeps BASH_REMATCH, and consent does not depend on nocasematch or the locale" {
   keep_reports
   mkdir -p "$TELEMETRY_ROOT/usr/local/community-scripts"
   printf '# why\nDIAGNOSTICS=yes\n' >"$TELEMETRY_ROOT/usr/local/community-scripts/diagnostics"

@@ -1,5 +1,5 @@
-// Writes each dashboard as a TypeScript file that assigns it, and every part of it, to the type that Grafana
-// publishes for it. The compiler then says what does not fit: unknown fields, wrong kinds, words that are none.
+// Generates a TypeScript file for each dashboard that assigns the dashboard and each of its parts to the types that
+// Grafana publishes. The compiler then reports unknown fields, wrong types and invalid values.
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 
 const here = new URL('.', import.meta.url);
@@ -8,7 +8,7 @@ const generated = new URL('generated/', here);
 rmSync(generated, { recursive: true, force: true });
 mkdirSync(generated);
 
-// The panels that we use, as their types are called, and whether the panel has settings for fields.
+// The panel types in use: the name of the published type, and whether it has field settings.
 const KINDS = {
   barchart: ['BarChart', true],
   bargauge: ['BarGauge', false],
@@ -22,7 +22,7 @@ const imports = Object.entries(KINDS).flatMap(([kind, [name, hasFields]]) => {
 });
 
 const files = readdirSync(folder).filter((file) => file.endsWith('.json'));
-if (files.length === 0) throw new Error('there are no dashboards');
+if (files.length === 0) throw new Error('no dashboards found');
 for (const file of files) {
   const dashboard = JSON.parse(readFileSync(new URL(file, folder), 'utf8'));
   const lines = [
@@ -47,18 +47,18 @@ for (const file of files) {
       return;
     }
     const kind = KINDS[panel.type];
-    if (!kind) throw new Error(`${file}: no type is known for panels of type ${panel.type}`);
+    if (!kind) throw new Error(`${file}: unsupported panel type ${panel.type}`);
     const { options, fieldConfig, ...plain } = panel;
     const { custom, ...defaults } = fieldConfig.defaults;
     assign('Panel', { ...plain, fieldConfig: { ...fieldConfig, defaults } });
     assign(`Partial<${kind[0]}Options>`, options);
     if (custom) assign(kind[1] ? `Partial<${kind[0]}Fields>` : 'Record<string, never>', custom);
-    // What an override sets is a setting of the panel's fields as well.
+    // Overrides set field settings of the panel.
     for (const { properties } of fieldConfig.overrides) {
       for (const { id, value } of properties) {
         if (!id.startsWith('custom.')) assign('Field', { [id]: value });
         else if (kind[1]) assign(`Partial<${kind[0]}Fields>`, { [id.slice('custom.'.length)]: value });
-        else throw new Error(`${file}: ${panel.title}: ${id} is no setting of ${panel.type}`);
+        else throw new Error(`${file}: ${panel.title}: ${id} is not a setting of ${panel.type}`);
       }
     }
   };

@@ -1,6 +1,6 @@
 import type { FieldConfig } from '@grafana/schema';
 
-/** A type as JSON has it: enumerations are their words and numbers, and a reset value may be null. */
+/** The JSON form of a type: enumerations become their string and number values. */
 export type Json<T> = T extends string
   ? `${T}`
   : T extends number
@@ -15,5 +15,5 @@ export type Json<T> = T extends string
         ? { [Key in keyof T]: Json<T[Key]> }
         : T;
 
-/** The settings of a field that are the same in every panel. */
+/** The field settings that all panels share. */
 export type Field = Omit<FieldConfig, 'custom'>;

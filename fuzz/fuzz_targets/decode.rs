@@ -1,4 +1,4 @@
-//! Any bytes by any route: an event that keeps its promises, or a rejection. Never a panic.
+//! Any bytes on any route give a valid event or a rejection, and never a panic.
 
 #![no_main]
 
@@ -19,7 +19,7 @@ fuzz_target!(|body: &[u8]| {
             let run = accepted.event.execution();
             assert!(run.facts.error.get().is_none_or(|text| text.len() <= MAX_ERROR_BYTES && !text.contains('\0')));
             assert_eq!(run.signature, run.clone().with_signature().signature);
-            // Joined with itself it stays what it is.
+            // Joining is idempotent.
             let mut twice = run.clone();
             twice.join(run);
             assert_eq!(&twice, run);

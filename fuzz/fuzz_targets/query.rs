@@ -1,4 +1,4 @@
-//! Any query string: a filter or a refusal that names the parameter.
+//! Any query string gives a valid filter or an error, and never a panic.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any text: scrubbing ends, twice is once, and what is left has a stable signature.
+//! Scrubbing any text terminates, is idempotent, and leaves text for which a signature can be computed.
 
 #![no_main]
 

@@ -1,14 +1,13 @@
-//! The catalogue of exit codes: what a code means in the generation that sent it, whose fault
-//! it is, and what to do about it.
+//! The catalogue of exit codes: the meaning, cause and remedy of each code.
 //!
-//! The same code means different things in different generations (231 was a PostgreSQL that
-//! could not be reached and is a failed upgrade of the LXC packages now), so nothing here can
-//! be asked for a code alone. The facts stand in `data/exit_codes.tsv` and
-//! `data/generation1_texts.tsv`; to add or correct a code, edit the file.
+//! The same code means different things in different generations of clients (231 was an unreachable
+//! PostgreSQL and is now a failed upgrade of the LXC packages), so every lookup needs a generation. The
+//! data is in `data/exit_codes.tsv` and `data/generation1_texts.tsv`; edit these files to add or correct a
+//! code.
 
 mod kind;
 mod catalogue;
-mod text;
+mod generation1;
 #[cfg(test)]
 mod tests;
 
@@ -18,24 +17,24 @@ use crate::Generation;
 use catalogue::CATALOGUE;
 
 pub use catalogue::Entry;
+pub use generation1::code_from_text;
 pub use kind::{Category, Fault};
-pub use text::code_from_text;
 
-/// What an exit code means, whether the catalogue knows it or not.
+/// The meaning of an exit code, which may be missing from the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meaning {
     /// What happened, in a few words.
     pub title: Cow<'static, str>,
-    /// The kind of cause.
+    /// Category of the cause.
     pub category: Category,
-    /// What to do about it.
+    /// How to fix the cause.
     pub recovery: &'static str,
-    /// Who is to blame; decides between the outcomes `failed` and `blocked`.
+    /// Whether the script or the environment is at fault; the outcome is `failed` or `blocked`.
     pub fault: Fault,
 }
 
-/// What `code` means when a client of this generation sends it. Without an entry a signal (129
-/// to 159) is named, everything else is "Unknown error"; both are the script's fault.
+/// The meaning of `code` from a client of this generation. Codes 129 to 159 without an entry are named
+/// after their signal; any other is "Unknown error". Both are the script's fault.
 #[must_use]
 pub fn explain(generation: Generation, code: i32) -> Meaning {
     if let Some(entry) = entry(generation, code) {
@@ -62,20 +61,19 @@ pub fn explain(generation: Generation, code: i32) -> Meaning {
     }
 }
 
-/// The entry for a code, if the catalogue has one; generation 0 reads as 1.
+/// The catalogue entry of a code, if it has one. Generation 0 counts as 1.
 #[must_use]
 pub fn entry(generation: Generation, code: i32) -> Option<&'static Entry> {
     CATALOGUE.find(generation, code)
 }
 
-/// All entries of a generation, ascending by code; generation 0 reads as 1.
+/// All entries of a generation in ascending order of codes. Generation 0 counts as 1.
 pub fn entries(generation: Generation) -> impl Iterator<Item = &'static Entry> {
     CATALOGUE.of(generation)
 }
 
-/// A number that changes whenever a code changes its category or its fault in any generation,
-/// and never otherwise: a server that stored outcomes under another number must derive them
-/// anew. FNV-1a (64 bit), the same on every machine.
+/// A hash of the category and fault of every code in every generation. If it differs from the hash under
+/// which a server stored outcomes, they must be derived again. FNV-1a (64 bit), equal on every machine.
 #[must_use]
 pub fn classification_fingerprint() -> u64 {
     let mut classification = String::new();
@@ -95,8 +93,8 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(OFFSET, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME))
 }
 
-/// Number and name of the signal that a shell reports as `128 + number` (x86 and ARM Linux).
-/// `None` for other codes and for real-time signals, which no script is killed by.
+/// Number and name of the signal that a shell reports as `128 + number` (x86 and ARM Linux). `None` for
+/// other codes and for real-time signals, which do not occur in practice.
 fn signal(code: i32) -> Option<(usize, &'static str)> {
     const NAMES: [&str; 31] = [
         "SIGHUP",

@@ -1,30 +1,30 @@
-//! The generations of clients in the field.
+//! The generations of clients.
 
 use serde::{Deserialize, Serialize};
 
-/// Which generation of client sent an event. Decides how its fields and exit codes are read:
-/// the same exit code means different things in different generations.
+/// The generation of the client that sent an event. It determines how fields and exit codes are read,
+/// because the same exit code means different things in different generations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "u8")]
 #[serde(try_from = "u8")]
 pub enum Generation {
-    /// One week of January 2025: neither status nor id, each body is an execution of its own.
+    /// One week of January 2025: neither status nor id, so each body is a separate execution.
     Zero,
     /// 2025: `/upload` and `/upload/updatestatus`, no exit codes.
     One,
     /// 2026: `/telemetry` with the full payload in every event.
     Two,
-    /// 2026: as two, with `payload_version`.
+    /// 2026: like two, with `payload_version`.
     Three,
 }
 
 impl Generation {
     /// Every generation, oldest first.
     pub const ALL: [Self; 4] = [Self::Zero, Self::One, Self::Two, Self::Three];
-    /// The newest one, which plain look-ups of an exit code use.
+    /// The newest generation, used for exit codes without a known generation.
     pub const NEWEST: Self = Self::Three;
 
-    /// The number that is stored and published, 0 to 3.
+    /// The number in the database and the API, 0 to 3.
     #[must_use]
     pub const fn number(self) -> u8 {
         self as u8
@@ -37,7 +37,7 @@ impl From<Generation> for u8 {
     }
 }
 
-/// A number that is no generation.
+/// The error for a number that is not a generation.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("generation must be 0, 1, 2 or 3")]
 pub struct UnknownGeneration;

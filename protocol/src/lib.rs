@@ -1,5 +1,5 @@
-//! What server and client share about the wire: the words of a run, the exit codes and what they
-//! mean, the limits, and what takes secrets out of free text. No I/O.
+//! Types and functions shared by server and client: the wire format, statuses, exit codes and their
+//! meaning, the scrubber that removes secrets from free text, and failure signatures. No I/O.
 
 pub mod generation;
 pub mod status;

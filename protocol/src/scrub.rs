@@ -1,5 +1,5 @@
-//! Takes secrets and personal data out of free text, on the host before anything leaves it and on the server
-//! before anything is stored.
+//! Removes secrets and personal data from free text: on the host before a report is sent, and on the server
+//! before it is stored.
 //!
 //! ```text
 //! text ─▶ clean ─▶ rules ─▶ spans ─▶ text with placeholders
@@ -8,18 +8,18 @@
 //!       codes      kind     become one
 //! ```
 //!
-//! Every rule reads the cleaned text once from left to right and adds what it finds; none sees what another
-//! found. So a rule can never hide a secret from another one, the result does not depend on their order, and
-//! the time is linear: rules look around a place for a bounded number of bytes only, or past what they read
-//! already. Where the signs stand that rules look for is found for all of them in one pass before (`places`), so
-//! most bytes of a log are looked at by no rule. Placeholders match no rule. Where something was found, the
-//! result is read again until nothing is: what stood beside it may mean something else now. So scrubbing is
-//! idempotent, as it must be, because the client scrubs, and the server again.
+//! Every rule reads the cleaned text once from left to right and adds its findings; no rule sees those of
+//! another. So a rule cannot hide a secret from another one, and the result does not depend on their order. The
+//! time is linear, because rules examine only a bounded number of bytes around a place. The positions of the
+//! characters that rules look for are collected in one pass beforehand (`places`), so no rule examines most of a
+//! log. Placeholders match no rule. After a finding the result is scrubbed again until nothing is found, because
+//! the text around a finding may now match other rules. This makes scrubbing idempotent, which is required because
+//! both the client and the server scrub.
 //!
-//! The rules are written by hand instead of as regular expressions: half of the work is the context (is this a
-//! version or an address?), and the client stays small.
+//! The rules are written by hand instead of as regular expressions, because half of the work is examining the
+//! context (is this a version or an address?), and to keep the client small.
 //!
-//! | placeholder | instead of |
+//! | placeholder | replaces |
 //! |---|---|
 //! | `<key>` | key blocks (PEM, OpenSSH, PGP), public keys of ssh |
 //! | `<secret>` | values of `password=`-like pairs, authorization headers, credentials in URLs, password hashes |
@@ -32,7 +32,7 @@
 //! | `<user>` | users in home paths and before `@host` |
 //! | `<id>` | UUIDs |
 //!
-//! What is replaced and what survives is told by the tests in `tests/scrub_*.rs`.
+//! The tests in `tests/scrub_*.rs` show what is replaced and what is kept.
 
 mod chars;
 mod spans;
@@ -62,7 +62,7 @@ use self::chars::Classes;
 use self::places::Places;
 use self::spans::Spans;
 
-/// What stands where something was taken out. If findings overlap, the first in this order is named.
+/// The replacement of a removed text. If findings overlap, the first in this order is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Placeholder {
     /// A key block or a public key.
@@ -71,7 +71,7 @@ pub enum Placeholder {
     Query,
     /// A password, or another value that its name makes secret.
     Secret,
-    /// A token that shows what it is.
+    /// A token that is recognisable on its own.
     Token,
     /// An e-mail address.
     Email,
@@ -108,7 +108,7 @@ impl Placeholder {
         Self::Id,
     ];
 
-    /// As it stands in the text.
+    /// The text of the placeholder.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -128,7 +128,7 @@ impl Placeholder {
     }
 }
 
-/// `text` without secrets and personal data. Borrowed if there are none.
+/// Removes secrets and personal data from `text`. Borrowed if there are none.
 ///
 /// The result is at most three times as long as `text`. Newlines and tabs stay, `\r\n` becomes `\n`.
 #[must_use]
@@ -148,10 +148,10 @@ pub fn scrub(text: &str) -> Cow<'_, str> {
     text
 }
 
-/// How often a text is read. The second time rarely finds anything, the third time next to never.
+/// Maximum number of passes. The second rarely finds anything, and the third almost never.
 const MAX_ROUNDS: usize = 4;
 
-/// The version of a program: as [`scrub`], but four numbers are a version unless they are an address of a
+/// Like [`scrub`], for the version of a program: four numbers are a version unless they are an address of a
 /// private network.
 #[must_use]
 pub fn scrub_version(text: &str) -> Cow<'_, str> {
@@ -169,12 +169,12 @@ pub fn scrub_version(text: &str) -> Cow<'_, str> {
     scrub(text)
 }
 
-/// How much more is scrubbed than is kept, in bytes: a key block that reaches into the end begins there.
+/// How much more is scrubbed than is kept, in bytes, so that the start of a truncated key block is seen.
 const MARGIN: usize = 48 * 1024;
 
-/// The end of a log: as [`scrub`], then at most `max_bytes` of its end. The end of a log says why.
+/// Scrubs the end of a log like [`scrub`] and keeps at most its last `max_bytes`.
 ///
-/// The text is scrubbed before it is cut, with 48 KiB more than is kept: what is cut in half is harder to
+/// The text is scrubbed before it is cut, with 48 KiB more than is kept, because truncated secrets are harder to
 /// recognise.
 #[must_use]
 pub fn scrub_tail(text: &str, max_bytes: usize) -> Cow<'_, str> {
@@ -185,11 +185,10 @@ pub fn scrub_tail(text: &str, max_bytes: usize) -> Cow<'_, str> {
     }
 }
 
-/// How far behind the cut a line may begin for the cut to move there, in bytes.
+/// How far the cut may move forward to the start of a line, in bytes.
 const LINE_REACH: usize = 256;
 
-/// At most the last `max_bytes` of `text`, from the beginning of a line if there is one nearby, else of a
-/// character.
+/// At most the last `max_bytes` of `text`, starting at a line if one is near, or else at a character.
 #[must_use]
 pub fn cut_tail(text: &str, max_bytes: usize) -> &str {
     let Some(mut start) = text.len().checked_sub(max_bytes).filter(|start| *start > 0) else {
@@ -203,7 +202,7 @@ pub fn cut_tail(text: &str, max_bytes: usize) -> &str {
     tail.as_bytes()[..reach].iter().position(|byte| *byte == b'\n').map_or(tail, |end| &tail[end + 1..])
 }
 
-/// A text with nothing but letters, digits and blanks needs this length to be a secret, in bytes.
+/// Shortest secret in a text of only letters, digits and spaces, in bytes.
 const SHORTEST_PLAIN: usize = random::SHORTEST;
 
 fn find(text: &[u8], spans: &mut Spans) {

@@ -1,5 +1,5 @@
-//! The signature of a failure: which runs failed for the same reason. A pure function of scrubbed text, so
-//! that every instance and every replay gives the same one.
+//! The signature of a failure, which groups runs that failed for the same reason. It is a pure function of
+//! scrubbed text, so it is equal on every instance and in every replay.
 //!
 //! ```text
 //! error ─▶ failing line ─┐
@@ -7,15 +7,15 @@
 //! failed command ────────┘
 //! ```
 //!
-//! **The line and the command both count.** `$STD apt-get install -y foo` alone puts all reasons together, and
-//! `curl: (22) The requested URL returned error: 404` alone says not what is missing. Where the line tells of
-//! the surroundings (no name resolution, no space, no memory) the command is left out: it failed there by
-//! accident. Where there is no line that looks like an error, the command alone is the template; without one
-//! it is the explanation of the exit code, which is all that generation 1 sends.
+//! **Both the line and the command are included.** The command `$STD apt-get install -y foo` alone would mix
+//! all reasons, and the line `curl: (22) The requested URL returned error: 404` alone does not say what is
+//! missing. If the line is about the environment (name resolution, disk space, memory), the command is
+//! omitted, because any other command would have failed as well. Without an error line, the command alone is the
+//! template; without a command, it is the explanation of the exit code, the only text of generation 1.
 //!
-//! **The failing line** is the last one that looks like an error. Lines that only pass on that something failed
-//! (`E: Sub-process /usr/bin/dpkg returned an error code (1)`, `make: *** [all] Error 2`) count only if there
-//! is no other. A log that ends with the death of a process (`Killed`) failed by that.
+//! **The failing line** is the last one that looks like an error. Lines that only repeat that something failed
+//! (`E: Sub-process /usr/bin/dpkg returned an error code (1)`, `make: *** [all] Error 2`) are used only if there
+//! is no other. If the log ends with the death of a process (`Killed`), that is the failing line.
 
 mod failing_line;
 mod mask;
@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 
 use self::failing_line::Report;
 
-/// Part of what is hashed. Changes with the rules: signatures of other rules are others.
+/// Prefix of the hashed text. Must change with the rules, so that old and new signatures differ.
 const DOMAIN: &[u8] = b"telemetry signature 1\n";
 /// Longest template, in characters.
 const MAX_TEMPLATE_CHARS: usize = 200;
@@ -33,17 +33,17 @@ const MAX_ERROR_BYTES: usize = 16 * 1024;
 /// How much of the failed command is read, in bytes.
 const MAX_COMMAND_BYTES: usize = 2 * 1024;
 
-/// What runs that failed for the same reason have in common.
+/// The signature shared by runs that failed for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
-    /// The first 64 bits of a hash of the template; written as 16 hexadecimal digits.
+    /// The first 64 bits of the hash of the template, displayed as 16 hexadecimal digits.
     pub id: i64,
-    /// What failed, with `#` for numbers and `*` for other parts that vary. At most 200 characters.
+    /// The failure with `#` for numbers and `*` for other variable parts. At most 200 characters.
     pub template: String,
 }
 
-/// The signature of a failure, from its scrubbed error text and the scrubbed command that failed. `None` if
-/// neither says anything.
+/// Computes the signature from the scrubbed error text and the scrubbed failed command. `None` if both are
+/// empty.
 #[must_use]
 pub fn signature(error: Option<&str>, failed_command: Option<&str>) -> Option<Signature> {
     let report = Report::read(crate::scrub::cut_tail(error.unwrap_or_default(), MAX_ERROR_BYTES));
@@ -51,8 +51,8 @@ pub fn signature(error: Option<&str>, failed_command: Option<&str>) -> Option<Si
     let command = command.or(report.command).map(|command| mask::mask(head(command, MAX_COMMAND_BYTES)));
     let line = report.line.map(mask::mask).filter(|line| !line.is_empty());
     let template = match (line, command.filter(|command| !command.is_empty())) {
-        (Some(line), Some(command)) if !failing_line::is_about_surroundings(&line) => {
-            // Each gets its share of the room.
+        (Some(line), Some(command)) if !failing_line::is_about_environment(&line) => {
+            // Leaves space for the command.
             let line = first_chars(&line, MAX_TEMPLATE_CHARS * 3 / 5);
             format!("{line} <- {command}")
         }

@@ -1,13 +1,12 @@
-//! What a client says about a run, and what that means.
+//! The status that a client reports, and the outcome derived from it.
 //!
-//! [`Status`] is a report, folded to the seven words that all generations share. [`Outcome`] is
-//! our reading of it. The two are kept apart, so that a reading can be corrected later without
-//! asking the hosts again.
+//! [`Status`] normalises the words of all generations to seven values. [`Outcome`] is the server's
+//! interpretation. They are separate so that the interpretation can be corrected later for stored runs.
 
 use serde::{Deserialize, Serialize};
 
-/// The state of a run as a client reported it, weakest first: `Ord` is the precedence by which
-/// reports of the same run are merged (`success` wins over everything).
+/// The reported state of a run, weakest first. `Ord` is the precedence when reports of the same run are
+/// merged: `success` wins over everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -17,13 +16,13 @@ pub enum Status {
     Validation,
     /// The container exists and the application is being set up.
     Configuring,
-    /// The client says that it does not know.
+    /// The client does not know the state.
     Unknown,
     /// The person or a signal ended the run.
     Aborted,
     /// The run ended with an error.
     Failed,
-    /// The run ended well.
+    /// The run succeeded.
     Success,
 }
 
@@ -39,8 +38,8 @@ impl Status {
         Self::Success,
     ];
 
-    /// Folds a word from the wire, in any case: `done` and `completed` are `success`. `None` for
-    /// a word that no client is known to send.
+    /// Parses a word from the wire, ignoring case; `done` and `completed` mean `success`. `None` for
+    /// unknown words.
     #[must_use]
     pub fn from_wire(word: &str) -> Option<Self> {
         const WORDS: [(&str, Status); 9] = [
@@ -58,7 +57,7 @@ impl Status {
         WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, status)| *status)
     }
 
-    /// The word that is stored and published.
+    /// The word in the database and the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -85,7 +84,7 @@ impl Status {
     }
 }
 
-/// How a run ended, by our reading of its status and exit code.
+/// The outcome of a run, derived from its status and exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
@@ -93,12 +92,12 @@ pub enum Outcome {
     Success,
     /// The script failed.
     Failed,
-    /// The script refused to begin: the environment's fault, not the script's.
+    /// The script refused to start because of the environment.
     Blocked,
     /// The person or a signal ended the run (also exit 129, 130 and 143 reported as failed).
     Aborted,
-    /// No end was reported, or one that says nothing. Whether such a run still goes on or is
-    /// *unfinished* depends on the age of its last event and is computed when reading.
+    /// No end was reported, or the end is `unknown`. Whether such a run is still in progress or
+    /// *unfinished* depends on the age of its last event and is computed at query time.
     Open,
 }
 
@@ -106,7 +105,7 @@ impl Outcome {
     /// Every outcome.
     pub const ALL: [Self; 5] = [Self::Success, Self::Failed, Self::Blocked, Self::Aborted, Self::Open];
 
-    /// The word that is stored and published.
+    /// The word in the database and the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -124,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn precedence_is_the_order_of_the_design() {
+    fn statuses_are_listed_in_order_of_precedence() {
         let mut sorted = Status::ALL;
         sorted.sort();
         assert_eq!(sorted, Status::ALL);
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn every_good_end_in_the_field_is_success() {
+    fn all_words_for_success_are_recognised() {
         for word in ["success", "done", "completed", "Done", " success "] {
             assert_eq!(Status::from_wire(word), Some(Status::Success), "{word}");
         }
@@ -140,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn words_survive_the_way_out_and_back() {
+    fn words_round_trip() {
         for status in Status::ALL {
             assert_eq!(Status::from_wire(status.as_str()), Some(status));
         }

@@ -1,18 +1,17 @@
-//! The body of an event as it stands on the wire, before anything is made of it.
+//! The body of an event as sent, before it is interpreted.
 //!
-//! All generations together use the fields of [`RawEvent`]. Every one of them is optional and of
-//! any scalar type: clients send sizes as text, numbers as strings, and leave out what they do
-//! not know. What a field means is decided later.
+//! [`RawEvent`] has the fields of all generations. Each is optional and may have any scalar type, because
+//! clients send numbers as strings, sizes with units, and omit what they do not know.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// A value of a field: whatever came, reduced to what a field of ours can be made of.
+/// The value of a field, reduced to a scalar.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Scalar<'a> {
-    /// `null`, an empty value, or an array or object where a scalar belongs.
+    /// `null`, a missing field, or an array or object instead of a scalar.
     #[default]
     Absent,
     /// `true` or `false`.
@@ -26,8 +25,8 @@ pub enum Scalar<'a> {
 }
 
 impl<'a> Scalar<'a> {
-    /// Text without surrounding white space; numbers and booleans are written out. `None` when
-    /// nothing is left.
+    /// Text without surrounding whitespace; numbers and booleans are formatted. `None` if nothing is
+    /// left.
     #[must_use]
     pub fn into_text(self) -> Option<Cow<'a, str>> {
         let text = match self {
@@ -42,8 +41,8 @@ impl<'a> Scalar<'a> {
         (!text.is_empty()).then_some(text)
     }
 
-    /// A whole number: fractions are rounded, a unit behind the number (`32G`) is dropped.
-    /// `None` for anything that is not a number or does not fit 32 bits.
+    /// An integer: fractions are rounded and a unit (`32G`) is dropped. `None` for anything that is not
+    /// a number or does not fit into 32 bits.
     #[must_use]
     pub fn to_integer(&self) -> Option<i32> {
         match self {
@@ -52,7 +51,7 @@ impl<'a> Scalar<'a> {
             Self::Text(text) => {
                 let text = text.trim();
                 let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-                // A unit is one to three letters; `12abcdef` is no number.
+                // A unit has one to three letters; `12abcdef` is not a number.
                 if text.len() - digits.len() > 3 {
                     return None;
                 }
@@ -62,7 +61,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// A boolean; `yes`, `no`, `1` and `0` count.
+    /// A boolean, which may be written as `yes`, `no`, `1` or `0`.
     #[must_use]
     pub fn to_bool(&self) -> Option<bool> {
         match self {
@@ -81,7 +80,7 @@ impl<'a> Scalar<'a> {
 
 fn rounded(value: f64) -> Option<i32> {
     let value = value.round();
-    // The bounds are exact in an f64, so the cast cannot lose anything.
+    // The bounds are exact in f64, so the cast is lossless.
     (value >= f64::from(i32::MIN) && value <= f64::from(i32::MAX)).then_some(value as i32)
 }
 
@@ -132,7 +131,7 @@ impl<'de> Deserialize<'de> for Scalar<'de> {
 
 macro_rules! raw_event {
     ($($(#[$doc:meta])* $field:ident: $name:literal),+ $(,)?) => {
-        /// One body, every field of every generation. Unknown fields are dropped.
+        /// One body, with the fields of all generations. Unknown fields are ignored.
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct RawEvent<'a> {
             $($(#[$doc])* pub $field: Scalar<'a>,)+
@@ -142,8 +141,8 @@ macro_rules! raw_event {
         pub const FIELDS: &[&str] = &[$($name),+];
 
         impl<'a> RawEvent<'a> {
-            /// Sets the field called `name`; says whether there is one. A field that comes twice
-            /// keeps its first value.
+            /// Sets the field called `name` unless it has a value already. Returns whether the field
+            /// exists.
             pub fn set(&mut self, name: &str, value: Scalar<'a>) -> bool {
                 match name {
                     $($name => {
@@ -160,7 +159,7 @@ macro_rules! raw_event {
 }
 
 raw_event! {
-    /// Session: one person at one script.
+    /// Session: the attempts of one person at one script.
     random_id: "random_id",
     /// One attempt within a session; newer clients only.
     execution_id: "execution_id",
@@ -168,11 +167,11 @@ raw_event! {
     payload_version: "payload_version",
     /// Field `type`: `lxc`, `vm`, `addon`, `pve` and more.
     kind: "type",
-    /// The application, as the script names it.
+    /// Short name of the application.
     nsapp: "nsapp",
-    /// What the client says of the run.
+    /// Reported status.
     status: "status",
-    /// 1 unprivileged, 0 privileged container, 2 virtual machine.
+    /// 0 for a privileged container, 1 for an unprivileged one, 2 for a virtual machine.
     ct_type: "ct_type",
     /// GB.
     disk_size: "disk_size",
@@ -182,7 +181,7 @@ raw_event! {
     ram_size: "ram_size",
     /// Operating system of the guest.
     os_type: "os_type",
-    /// Its version.
+    /// Version of the operating system.
     os_version: "os_version",
     /// Version of Proxmox VE on the host.
     pve_version: "pve_version",
@@ -192,19 +191,19 @@ raw_event! {
     disableip6: "disableip6",
     /// Exit code of the script.
     exit_code: "exit_code",
-    /// What went wrong: generation 1 a sentence, later the end of the log.
+    /// Error text: a sentence in generation 1, the end of the log in later ones.
     error: "error",
     /// The documented name of `error`.
     error_explanation: "error_explanation",
-    /// The client's own category of the exit code.
+    /// Category of the exit code according to the client.
     error_category: "error_category",
     /// Seconds.
     install_duration: "install_duration",
-    /// What containers call `install_duration`.
+    /// Name of `install_duration` in reports from containers.
     duration: "duration",
     /// The command that failed.
     failed_command: "failed_command",
-    /// Its line in the script.
+    /// Line number of the failed command.
     failed_line: "failed_line",
     /// CPU vendor.
     cpu_vendor: "cpu_vendor",
@@ -232,15 +231,15 @@ raw_event! {
     repo_source: "repo_source",
     /// `owner/name` of the repository.
     repo_slug: "repo_slug",
-    /// `tarball` or `oci`: what the container was made from.
+    /// `tarball` or `oci`: the template of the container.
     template_kind: "template_kind",
-    /// Whether the container starts another program than its image says.
+    /// Whether the container starts something other than an init system.
     custom_entrypoint: "custom_entrypoint",
     /// Whether the host configures the network of the container.
     host_managed_network: "host_managed_network",
-    /// Where the scripts came from: `local`, `remote`, `pinned`, `mirror`.
+    /// Source of the scripts: `local`, `remote`, `pinned` or `mirror`.
     runtime_source: "runtime_source",
-    /// Their revision: `main`, a release tag or a commit.
+    /// Revision of the scripts: `main`, a release tag or a commit.
     runtime_ref: "runtime_ref",
     /// Cores of a virtual machine, as documented for generation 1.
     vm_cores: "vm_cores",
@@ -250,7 +249,7 @@ raw_event! {
     vm_disk: "vm_disk",
     /// Operating system of a virtual machine, as documented for generation 1.
     vm_os: "vm_os",
-    /// Its version, as documented for generation 1.
+    /// Version of that operating system, as documented for generation 1.
     vm_version: "vm_version",
     /// Application of a virtual machine, as documented for generation 1.
     vm_app: "vm_app",
@@ -279,7 +278,7 @@ impl<'de> Deserialize<'de> for RawEvent<'de> {
     }
 }
 
-/// A field's name, borrowed unless it is written with escapes.
+/// A field name, borrowed unless it contains escapes.
 struct Name<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
@@ -313,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_type_loses_the_field_and_not_the_event() {
+    fn a_wrong_type_affects_only_its_field() {
         let event = read(r#"{"random_id":"a","nsapp":{"x":[1,{}]},"disk_size":[1],"unknown":{"y":1}}"#);
         assert_eq!(event.random_id, Scalar::Text("a".into()));
         assert_eq!(event.nsapp, Scalar::Absent);
@@ -321,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_read_with_units_fractions_and_as_text() {
+    fn sizes_may_have_units_and_fractions_and_be_text() {
         for (value, expected) in [
             (r#""32G""#, Some(32)),
             (r#""32 GiB""#, Some(32)),
@@ -340,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_comes_twice_keeps_its_first_value() {
+    fn a_repeated_field_keeps_its_first_value() {
         assert_eq!(read(r#"{"nsapp":"a","nsapp":"b"}"#).nsapp, Scalar::Text("a".into()));
     }
 

@@ -1,4 +1,4 @@
-//! Precision: lines of real logs that have nothing to hide stay as they are.
+//! Precision: the scrubber leaves lines of real logs without secrets unchanged.
 
 use telemetry_protocol::scrub::scrub;
 
@@ -23,8 +23,8 @@ fn at_most_one_clean_line_in_a_hundred_changes() {
 }
 
 #[test]
-fn a_whole_log_changes_no_more_than_its_lines() {
-    // Lines must not be read together, as the pieces of a token are.
+fn a_whole_log_changes_no_more_than_its_single_lines() {
+    // The scrubber joins the parts of a wrapped token, but must not join unrelated lines.
     let by_line: Vec<_> = LINES.lines().map(|line| scrub(line).into_owned()).collect();
     let whole = scrub(LINES);
     let differing = whole.lines().zip(&by_line).filter(|(whole, line)| whole != line).count();

@@ -1,4 +1,4 @@
-//! What the scrubber takes out and what it leaves, one example a line.
+//! Examples of texts that the scrubber removes, and of texts that it keeps.
 
 mod examples;
 
@@ -14,27 +14,27 @@ fn check(cases: &[(&str, &str)]) {
 }
 
 #[test]
-fn addresses_go_whole() {
+fn whole_addresses_are_removed() {
     check(examples::ADDRESSES);
 }
 
 #[test]
-fn names_of_people_and_hosts_go() {
+fn names_of_people_and_hosts_are_removed() {
     check(examples::NAMES);
 }
 
 #[test]
-fn values_of_secret_names_go() {
+fn values_of_secret_names_are_removed() {
     check(examples::VALUES);
 }
 
 #[test]
-fn tokens_go() {
+fn tokens_are_removed() {
     check(examples::TOKENS);
 }
 
 #[test]
-fn terminal_codes_go() {
+fn terminal_codes_are_removed() {
     check(&[
         ("\x1b[31m✖\x1b[0m [ERROR] in line \x1b[1;33m42\x1b[0m", "✖ [ERROR] in line 42"),
         ("\\x1b[31mred\\x1b[0m \\u001b[1mb \\033[0m", "red b "),
@@ -46,7 +46,7 @@ fn terminal_codes_go() {
 }
 
 #[test]
-fn versions_and_names_stay() {
+fn versions_and_names_are_kept() {
     for text in [
         "Setting up curl (7.88.1-10+deb12u12) ...",
         "node 22.11.0 and 1:9.2p1-2+deb12u3",
@@ -86,14 +86,14 @@ fn versions_and_names_stay() {
 }
 
 #[test]
-fn a_version_field_keeps_four_numbers() {
+fn four_numbers_in_a_version_field_are_kept() {
     assert_eq!(scrub_version("4.0.15.29"), "4.0.15.29");
     assert_eq!(scrub_version("192.168.1.1"), "<ip>");
     assert_eq!(scrub_version("v1.2.3.4 on nas.lan"), "v1.2.3.4 on <host>");
 }
 
 #[test]
-fn the_tail_is_cut_at_a_line() {
+fn a_long_text_is_cut_at_the_start_of_a_line() {
     assert_eq!(cut_tail("one\ntwo\nthree", 8), "three");
     assert_eq!(cut_tail("äöü", 3), "ü");
     assert_eq!(scrub_tail("a 10.0.0.1\nb", 100), "a <ip>\nb");

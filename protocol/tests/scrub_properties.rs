@@ -1,4 +1,4 @@
-//! Secrets of every kind, generated, in generated logs and in every encoding that reaches us.
+//! Property tests: generated secrets of every kind, in generated logs and in every encoding that clients use.
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -10,7 +10,7 @@ fn octet() -> impl Strategy<Value = u8> {
     1..=254_u8
 }
 
-/// What is hidden, and how it stands in the text.
+/// Secrets of one kind.
 fn address() -> BoxedStrategy<String> {
     let quad = (octet(), octet(), octet(), octet()).prop_map(|(a, b, c, d)| format!("{a}.{b}.{c}.{d}"));
     let v6 = any::<[u16; 8]>().prop_map(|groups| std::net::Ipv6Addr::from(groups).to_string());
@@ -95,8 +95,8 @@ fn cased(text: &str, upper: bool) -> String {
     if upper { text.to_uppercase() } else { text.to_owned() }
 }
 
-/// The same cases every time: what tells a random word from another is a matter of statistics, and no
-/// limit is right for every word. PROPTEST_RNG_SEED tries others.
+/// Uses the same cases every time, because the detection of random words is statistical and misses some.
+/// PROPTEST_RNG_SEED selects other cases.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     let rng_seed = match default.rng_seed {
@@ -136,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn tokens_broken_over_lines_leave_no_piece(
+    fn tokens_wrapped_over_lines_are_removed_completely(
         secret in "ghp_[A-Za-z0-9]{12}[0-9][A-Za-z0-9]{10}[0-9][A-Za-z0-9]{5}[0-9][A-Z0-9]{5}[a-z]", at in 8..32_usize,
         line_break in prop::sample::select(vec!["\n", "|", "\\n", "\n    ", "\\\\n", "\r\n"]), (before, after) in lines(),
     ) {
@@ -163,7 +163,7 @@ proptest! {
     }
 
     #[test]
-    fn key_blocks_leave_no_line(
+    fn every_line_of_a_key_block_is_removed(
         body in prop::collection::vec(BASE64, 120..400), width in 9..80_usize, kind in "(OPENSSH |RSA |EC |ENCRYPTED |)PRIVATE KEY",
         line_break in prop::sample::select(vec!["\n", "|", "\\n", "\n  ", "\r\n", "\\\\n"]), cut in 0..3, upper: bool,
         (before, after) in lines(),
@@ -187,7 +187,7 @@ proptest! {
     }
 
     #[test]
-    fn home_paths_and_urls_lose_who_they_belong_to(name in "[a-z]{6,12}", password in "[A-Za-z0-9]{5}[0-9]{3}", upper: bool) {
+    fn users_in_home_paths_and_urls_are_removed(name in "[a-z]{6,12}", password in "[A-Za-z0-9]{5}[0-9]{3}", upper: bool) {
         let forms = [
             format!("cp: '/home/{name}/.ssh/id_rsa'"), format!("/Users/{name}/x"), format!("C:\\Users\\{name}\\x"),
             format!("C:\\\\Users\\\\{name}\\\\x"), format!("\\/home\\/{name}\\/x"), format!("x=/home/{name}"), format!("{name}@pve:~$ ls"),
@@ -204,14 +204,14 @@ proptest! {
     }
 
     #[test]
-    fn any_text_can_be_scrubbed_twice(text in "\\PC{0,200}") {
+    fn scrubbing_any_text_is_idempotent(text in "\\PC{0,200}") {
         let once = scrub(&text);
         prop_assert_eq!(scrub(&once), once.clone());
         prop_assert!(once.len() <= 3 * text.len() + 8);
     }
 
     #[test]
-    fn text_of_pieces_that_rules_look_for_can_be_scrubbed_twice(pieces in prop::collection::vec(prop::sample::select(vec![
+    fn scrubbing_text_full_of_markers_is_idempotent(pieces in prop::collection::vec(prop::sample::select(vec![
         "set ", "resolve ", "hostname ", "nodes", "login ", "password", "=", ":", " ", "\n", "|", "\\n", "\"", "'", "\\", "<ip>", "<secret>", "<host>", "@", ".", "-", "/", "//", "://", "1.2.3.4",
         "192.168.1.1", "fe80::1", "::", "x", "root", "-----BEGIN ", "KEY-----", "END ", "ghp_abcdefghijklmnop1234", "aB3dE6gH9jK2mN5pQ8rS1",
         ".lan", "host", "node", "?", "#", "a=b", "token", "Bearer ", "[31m", "\\x1b", "[0m", "m", "3", "\x1b[", "/home/", "~", "%40", "$6$", "ü",
@@ -224,22 +224,22 @@ proptest! {
     }
 
     #[test]
-    fn placeholders_survive((before, after) in lines(), which in 0..Placeholder::ALL.len()) {
+    fn placeholders_are_kept((before, after) in lines(), which in 0..Placeholder::ALL.len()) {
         let placeholder = Placeholder::ALL[which].as_str();
         let text = format!("{before}\nsaw {placeholder} here\n{after}");
         prop_assert_eq!(scrub(&text), text.as_str());
     }
 
     #[test]
-    fn the_tail_is_short_and_whole(text in "(\\PC|\n){0,300}", most in 0..300_usize) {
+    fn the_tail_has_bounded_length_and_is_valid(text in "(\\PC|\n){0,300}", most in 0..300_usize) {
         prop_assert!(text.ends_with(cut_tail(&text, most)));
         prop_assert!(scrub_tail(&text, most).len() <= most);
     }
 }
 
-/// What took more rounds than there are: found by fuzzing.
+/// Found by fuzzing: this input needed more than the maximum number of passes.
 #[test]
-fn a_chain_of_names_is_gone_at_once() {
+fn a_chain_of_names_is_removed_in_one_pass() {
     let long = format!("{}10.1.2.3", "name@".repeat(50));
     let escaped = format!("{}10.1.2.3", "name\\u0040".repeat(50));
     let found = "{\n  = \"p{\n    \"p!ayload_    \"er!ayload_    \"error   \"er   \"p!ayerror_eategorF@FFerror_categorF@FFFFFFFFFFFFFFF>FFFFVFFFFF \"p{FFFFFFFFror\": +\"\",\n    \"error_eategorF@BFerror_categorF@FFFFFFategorF@BFerror_categorF@FFFFFFFFFFFFFFFFFFFFVFFFFF \"p{FFFFFFFFFFFFFFFFFFFFFVFFFFF \"p{FFFFFFFFFFFFFFFFF+";

@@ -1,43 +1,20 @@
-//! The recorded traffic: nothing that was planted in it survives.
+//! No secret planted in the recorded traffic survives scrubbing.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+mod recorded;
+
+use std::path::PathBuf;
 
 use serde_json::Value;
 use telemetry_protocol::scrub::scrub;
 use telemetry_protocol::wire::FIELDS;
 
-/// The recorded corpus, or the part of it that is kept with the sources.
-fn wire() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    [root.join("../shared/wire"), root.join("tests/fixtures/wire")]
-        .into_iter()
-        .find(|folder| folder.join("truth.jsonl").exists())
-        .expect("there is a corpus")
+/// The folder of the whole recording if it exists, otherwise the part that is kept with the sources.
+fn recording() -> PathBuf {
+    let whole = recorded::fixtures().join("../../../../shared/wire");
+    if whole.join("truth.jsonl").exists() { whole } else { recorded::fixtures() }
 }
 
-fn lines(file: &str) -> Vec<Value> {
-    let text = fs::read_to_string(wire().join(file)).expect("the corpus can be read");
-    text.lines().map(|line| serde_json::from_str(line).expect("a line of the corpus is JSON")).collect()
-}
-
-fn base64(text: &str) -> Vec<u8> {
-    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digits = text.bytes().filter_map(|byte| DIGITS.iter().position(|digit| *digit == byte));
-    let (mut out, mut bits, mut held) = (Vec::new(), 0_u32, 0);
-    for digit in digits {
-        bits = bits << 6 | digit as u32;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            out.push((bits >> held) as u8);
-        }
-    }
-    out
-}
-
-/// The texts of a body: decoded, and as it stands for those that are no JSON.
+/// The text fields of a body; for a body that is not JSON, the raw text from `error` on.
 fn texts(body: &str) -> Vec<String> {
     let raw = body.find("\"error\"").map(|start| body[start..].to_owned());
     match serde_json::from_str::<Value>(body) {
@@ -54,19 +31,12 @@ fn texts(body: &str) -> Vec<String> {
 }
 
 #[test]
-fn nothing_planted_survives() {
-    let planted: BTreeMap<String, Vec<String>> = lines("truth.jsonl")
-        .iter()
-        .map(|run| {
-            let secrets = run["must_not_contain"].as_array().into_iter().flatten();
-            let secrets = secrets.filter_map(|secret| secret.as_str().map(str::to_owned)).collect();
-            (run["run_id"].as_str().unwrap_or_default().to_owned(), secrets)
-        })
-        .collect();
+fn no_planted_secret_survives_scrubbing() {
+    let planted = recorded::planted_secrets(&recording());
     let (mut found, mut survived) = (0, Vec::new());
-    for request in lines("corpus.jsonl") {
-        let body = base64(request["body_b64"].as_str().unwrap_or_default());
-        let secrets = &planted[request["run_id"].as_str().unwrap_or_default()];
+    for request in recorded::requests(&recording()) {
+        let body = recorded::body(&request);
+        let secrets = &planted[recorded::run_id(&request)];
         for text in texts(&String::from_utf8_lossy(&body)) {
             let scrubbed = scrub(&text);
             assert_eq!(scrub(&scrubbed), scrubbed, "scrubbing twice changes {text}");
@@ -78,6 +48,6 @@ fn nothing_planted_survives() {
             }
         }
     }
-    assert!(found > 10, "the corpus has planted secrets, found {found}");
-    assert!(survived.is_empty(), "{} of {found}: {survived:#?}", survived.len());
+    assert!(found > 10, "only {found} planted secrets in the recording");
+    assert!(survived.is_empty(), "{} of {found} secrets survived: {survived:#?}", survived.len());
 }

@@ -1,4 +1,4 @@
-//! Which failures share a signature, and which do not.
+//! Tests of which failures share a signature.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ fn of((error, command): Failure<'_>) -> Signature {
 }
 
 const SAME: &[(Failure<'_>, Failure<'_>)] = &[
-    // Other hosts: other versions, sizes, times, addresses, ids.
+    // Different hosts have different versions, sizes, times, addresses and ids.
     (
         (
             "E: Failed to fetch http://deb.debian.org/debian/pool/main/c/curl/curl_7.88.1-10+deb12u12_amd64.deb  404  Not Found [IP: 151.101.2.132 80]",
@@ -266,14 +266,14 @@ const DIFFERENT: &[(Failure<'_>, Failure<'_>)] = &[
 ];
 
 #[test]
-fn the_same_reason_on_other_hosts_is_the_same_signature() {
+fn the_same_reason_on_different_hosts_has_the_same_signature() {
     let wrong: Vec<_> =
         SAME.iter().map(|(one, other)| (of(*one), of(*other))).filter(|(one, other)| one != other).collect();
     assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), SAME.len());
 }
 
 #[test]
-fn other_reasons_are_other_signatures() {
+fn different_reasons_have_different_signatures() {
     let wrong: Vec<_> = DIFFERENT
         .iter()
         .map(|(one, other)| (of(*one), of(*other)))
@@ -283,7 +283,7 @@ fn other_reasons_are_other_signatures() {
 }
 
 #[test]
-fn templates_can_be_read() {
+fn templates_are_readable() {
     let templates: BTreeMap<&str, &str> = BTreeMap::from([
         ("E: Unable to locate package libfoo9", "E: Unable to locate package libfoo9"),
         (
@@ -305,13 +305,13 @@ fn templates_can_be_read() {
 }
 
 #[test]
-fn an_id_is_stable_for_ever() {
+fn the_id_of_a_template_never_changes() {
     let signature = signature(Some("E: Unable to locate package foo"), None).expect("there is an error");
     assert_eq!(format!("{:016x}", signature.id), "8be2176a970a6f22");
 }
 
 #[test]
-fn nothing_has_no_signature() {
+fn empty_texts_have_no_signature() {
     assert_eq!(signature(None, None), None);
     assert_eq!(signature(Some(" \n---\n"), Some("  ")), None);
 }
@@ -327,7 +327,7 @@ proptest! {
     }
 
     #[test]
-    fn numbers_do_not_matter(pid in 1..99_999_u32, seconds in 1..999_u32, minor in 0..99_u32) {
+    fn numbers_do_not_affect_the_signature(pid in 1..99_999_u32, seconds in 1..999_u32, minor in 0..99_u32) {
         let failure = |pid: u32, seconds: u32, minor: u32| signature(
             Some(&format!("[{seconds}.123456] worker[{pid}]: app 2.{minor}.1-{minor} failed after {seconds}s: no such table")), None);
         prop_assert_eq!(failure(pid, seconds, minor), failure(1, 2, 3));

@@ -239,7 +239,7 @@ async fn the_planted_failure_is_found(database: &mut PgConnection) {
         let first = format!("select {} from ({query}) as panel limit 1", columns.join(" || '|' || "));
         sqlx::query_scalar(AssertSqlSafe(first)).fetch_all(&mut *database).await.expect("it runs")
     };
-    let reason = ask("script.json", "What went wrong", &["template"]).await;
+    let reason = ask("script.json", "Failures", &["template"]).await;
     assert!(reason[0].contains("Unable to locate package"), "{reason:?}");
     assert_eq!(ask("script.json", "Exit codes", &["exit_code", "category"]).await, ["100|dependency"]);
     let reason = ask("failures.json", "New since yesterday", &["template"]).await;

@@ -1,9 +1,12 @@
-//! What goes over the wire, and what never does.
+//! Tests of the fields that are sent, and that texts are scrubbed.
 
 use serde_json::{Value, json};
 use telemetry_protocol::wire::FIELDS;
 
 use super::*;
+
+#[path = "../../tests/support/typical_run.rs"]
+mod typical_run;
 
 const NOW_S: u64 = 1_800_000_000;
 
@@ -16,62 +19,51 @@ fn value(event: Event) -> Value {
 }
 
 fn typical() -> Host {
-    host(&[
-        ("RANDOM_UUID", "550e8400-e29b"),
-        ("NSAPP", "jellyfin"),
-        ("CT_TYPE", "1"),
-        ("DISK_SIZE", "8"),
-        ("CORE_COUNT", "2"),
-        ("RAM_SIZE", "2048"),
-        ("var_os", "debian"),
-        ("var_version", "12"),
-        ("METHOD", "advanced"),
-        ("INSTALL_START_TIME", "1799999913"),
-    ])
+    host(&typical_run::VARIABLES).with("INSTALL_START_TIME", "1799999913")
 }
 
 fn finished(ending: &Ending<'_>) -> Value {
     value(
-        Event::of_run(&typical(), Facts::default(), Guest::Lxc, Status::Unknown, NOW_S)
+        Event::for_run(&typical(), Facts::default(), Guest::Lxc, Status::Unknown, NOW_S)
             .unwrap()
-            .ended(ending),
+            .with_ending(ending),
     )
 }
 
 #[test]
-fn a_start_holds_what_the_scripts_set() {
-    let event = Event::of_run(&typical(), Facts::default(), Guest::Lxc, Status::Installing, NOW_S).unwrap();
+fn a_start_contains_the_variables_that_scripts_set() {
+    let event = Event::for_run(&typical(), Facts::default(), Guest::Lxc, Status::Installing, NOW_S).unwrap();
     let expected = json!({
         "payload_version": 3, "random_id": "550e8400-e29b", "execution_id": "550e8400-e29b",
         "type": "lxc", "nsapp": "jellyfin", "status": "installing", "ct_type": 1, "disk_size": 8,
         "core_count": 2, "ram_size": 2048, "os_type": "debian", "os_version": "12",
-        "method": "advanced", "install_duration": 87, "runtime_source": "remote", "runtime_ref": "main",
+        "method": "default", "install_duration": 87, "runtime_source": "remote", "runtime_ref": "main",
     });
     assert_eq!(value(event), expected);
 }
 
 #[test]
-fn without_a_usable_id_there_is_no_event() {
+fn an_invalid_id_gives_no_event() {
     for id in ["", "a b", "../x", "a\"b", &"x".repeat(129)] {
         let host = host(&[("RANDOM_UUID", id)]);
         assert!(
-            Event::of_run(&host, Facts::default(), Guest::Lxc, Status::Installing, NOW_S).is_none(),
+            Event::for_run(&host, Facts::default(), Guest::Lxc, Status::Installing, NOW_S).is_none(),
             "{id}"
         );
     }
 }
 
 #[test]
-fn an_attempt_has_an_id_of_its_own() {
+fn an_attempt_has_its_own_id() {
     let host = typical().with("EXECUTION_ID", "attempt-2");
     let event =
-        Event::of_run(&host, Facts::default(), Guest::Lxc, Status::Installing, NOW_S).unwrap().clean();
+        Event::for_run(&host, Facts::default(), Guest::Lxc, Status::Installing, NOW_S).unwrap().clean();
     assert_eq!(event.run_id, "attempt-2");
     assert!(event.json.contains("\"random_id\":\"550e8400-e29b\",\"execution_id\":\"attempt-2\""));
 }
 
 #[test]
-fn every_field_is_one_of_the_wire() {
+fn every_field_is_known_to_the_server() {
     let facts = Facts {
         pve_version: Some("8.4.1".into()),
         cpu_model: Some("x".into()),
@@ -86,7 +78,8 @@ fn every_field_is_one_of_the_wire() {
         line: Some("4"),
         ..Ending::default()
     };
-    let event = Event::of_run(&host, facts, Guest::Lxc, Status::Unknown, NOW_S).unwrap().ended(&ending);
+    let event =
+        Event::for_run(&host, facts, Guest::Lxc, Status::Unknown, NOW_S).unwrap().with_ending(&ending);
     let event = value(event);
     for name in event.as_object().unwrap().keys() {
         assert!(FIELDS.contains(&name.as_str()), "{name}");
@@ -94,7 +87,7 @@ fn every_field_is_one_of_the_wire() {
 }
 
 #[test]
-fn ends_are_told_in_the_words_of_the_wire() {
+fn statuses_and_exit_codes_of_scripts_are_normalised() {
     for (status, code, expected, expected_code) in [
         ("done", Some("0"), "success", json!(0)),
         ("success", None, "success", json!(0)),
@@ -119,7 +112,7 @@ fn ends_are_told_in_the_words_of_the_wire() {
 }
 
 #[test]
-fn a_failure_says_what_the_code_means_and_where_it_happened() {
+fn a_failure_contains_the_meaning_of_its_code_and_the_failed_command() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     std::fs::write(&log, "E: Unable to locate package \"x\"\n").unwrap();
@@ -141,23 +134,23 @@ fn a_failure_says_what_the_code_means_and_where_it_happened() {
 }
 
 #[test]
-fn a_clock_that_was_set_gives_no_duration() {
+fn an_implausible_start_time_gives_no_duration() {
     for start in ["1800000001", "0", "x", "-5"] {
         let host = typical().with("INSTALL_START_TIME", start);
-        let event = Event::of_run(&host, Facts::default(), Guest::Lxc, Status::Installing, NOW_S).unwrap();
+        let event = Event::for_run(&host, Facts::default(), Guest::Lxc, Status::Installing, NOW_S).unwrap();
         assert_eq!(value(event)["install_duration"], Value::Null, "{start}");
     }
 }
 
 #[test]
-fn tools_and_addons_are_runs_of_their_own() {
+fn tools_and_addons_are_separate_runs() {
     let ending = Ending { status: "done", ..Ending::default() };
-    let tool = value(Event::of_tool(&host(&[]), Facts::default(), "microcode", &ending, NOW_S));
+    let tool = value(Event::for_tool(&host(&[]), Facts::default(), "microcode", &ending, NOW_S));
     assert_eq!(
         (&tool["type"], &tool["nsapp"], &tool["status"]),
         (&json!("pve"), &json!("microcode"), &json!("success"))
     );
-    let addon = value(Event::of_addon(&host(&[]), Facts::default(), "netdata", &ending, NOW_S));
+    let addon = value(Event::for_addon(&host(&[]), Facts::default(), "netdata", &ending, NOW_S));
     assert_eq!(addon["type"], "addon");
     assert_eq!(tool["random_id"], tool["execution_id"]);
     assert_ne!(tool["random_id"], addon["random_id"]);
@@ -165,7 +158,7 @@ fn tools_and_addons_are_runs_of_their_own() {
 }
 
 #[test]
-fn what_is_no_secret_survives_the_scrubbing() {
+fn scrubbing_keeps_harmless_values() {
     let facts = Facts {
         pve_version: Some("8.4.1".into()),
         platform: Some("pve".into()),
@@ -182,7 +175,7 @@ fn what_is_no_secret_survives_the_scrubbing() {
         .with("COMMUNITY_SCRIPTS_REF", commit)
         .with("REPO_SLUG", "community-scripts/ProxmoxVE")
         .with("APP_VERSION", "4.0.15.2941");
-    let event = value(Event::of_run(&host, facts.clone(), Guest::Lxc, Status::Installing, NOW_S).unwrap());
+    let event = value(Event::for_run(&host, facts.clone(), Guest::Lxc, Status::Installing, NOW_S).unwrap());
     assert_eq!(event["runtime_ref"], commit);
     assert_eq!(
         (&event["repo_slug"], &event["app_version"]),
@@ -210,7 +203,9 @@ fn every_text_is_scrubbed() {
         Facts { gpu_model: Some(secret.into()), kernel_version: Some(secret.into()), ..Facts::default() };
     let ending =
         Ending { status: "failed", exit_code: Some("1"), command: Some(secret), ..Ending::default() };
-    let event =
-        Event::of_run(&host, facts, Guest::Lxc, Status::Unknown, NOW_S).unwrap().ended(&ending).clean();
+    let event = Event::for_run(&host, facts, Guest::Lxc, Status::Unknown, NOW_S)
+        .unwrap()
+        .with_ending(&ending)
+        .clean();
     assert!(!event.json.contains("ghp_") && !event.app.contains("ghp_"), "{}", event.json);
 }

@@ -1,15 +1,15 @@
-//! The graphics device, from sysfs and the list of PCI ids, as `lspci` reads them.
+//! The graphics device, read from sysfs and the list of PCI ids like `lspci` does.
 
 use std::fs;
 
-use crate::host::Host;
+use crate::system::Host;
 
 const DEVICES: &str = "/sys/bus/pci/devices";
 const NAMES: [&str; 2] = ["/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids"];
-/// The class "display controller".
+/// Prefix of the PCI class "display controller".
 const DISPLAY: &str = "0x03";
 
-/// Vendor (`intel`, `amd`, `nvidia`) and model of the first graphics device, in the order of the bus.
+/// Vendor (`intel`, `amd`, `nvidia`) and model of the first graphics device in bus order.
 pub(super) fn first_device(host: &Host) -> (Option<String>, Option<String>) {
     let Ok(entries) = fs::read_dir(host.path(DEVICES)) else {
         return (None, None);
@@ -35,7 +35,7 @@ pub(super) fn first_device(host: &Host) -> (Option<String>, Option<String>) {
     (word.map(str::to_owned), NAMES.iter().find_map(|list| name(host, list, &vendor, &device)))
 }
 
-/// `vendor name, device name`: a vendor stands at the start of a line, its devices are indented below.
+/// Vendor and device name. In the list, a vendor starts a line and its devices follow, indented.
 fn name(host: &Host, list: &str, vendor: &str, device: &str) -> Option<String> {
     let list = host.read(list, 8 * 1024 * 1024)?;
     let mut lines =

@@ -1,15 +1,15 @@
-//! The speed of the RAM, from the table that the firmware leaves (SMBIOS), as `dmidecode` reads it.
+//! The speed of the RAM, read from the firmware's SMBIOS table like `dmidecode` does.
 
-use crate::host::Host;
+use crate::system::Host;
 
 const TABLE: &str = "/sys/firmware/dmi/tables/DMI";
-/// Type of the structure "Memory Device" (DMTF DSP0134, 7.18), and where its two speeds stand.
+/// Type of the structure "Memory Device" (DMTF DSP0134, 7.18), and the offsets of its two speeds.
 const MEMORY_DEVICE: u8 = 17;
 const SPEED: usize = 0x15;
 const CONFIGURED_SPEED: usize = 0x20;
 
-/// MT/s at which the first module that says so runs, else what it could do. `None` without the
-/// table: in a container, or as somebody else than root.
+/// Configured speed of the first module that reports one, in MT/s, or else its maximum speed. `None` if
+/// the table is not readable: in a container, or without root.
 pub(super) fn speed(host: &Host) -> Option<u32> {
     let table = host.read_bytes(TABLE, 64 * 1024)?;
     let devices: Vec<&[u8]> = structures(&table).filter(|structure| structure[0] == MEMORY_DEVICE).collect();
@@ -23,8 +23,8 @@ fn word(structure: &[u8], offset: usize) -> Option<u32> {
     (value != 0 && value != u16::MAX).then_some(u32::from(value))
 }
 
-/// The formatted part of each structure: type, length, handle, fields. Behind it stand strings, and
-/// two zero bytes end it.
+/// The formatted part of each structure: type, length, handle, fields. Strings follow it, and two zero
+/// bytes end the structure.
 fn structures(table: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = table;
     std::iter::from_fn(move || {

@@ -1,4 +1,4 @@
-//! Facts of hosts that are folders.
+//! Tests with temporary folders as hosts.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ fn write(root: &Path, path: &str, content: impl AsRef<[u8]>) {
     fs::write(path, content).unwrap();
 }
 
-/// A table with an empty structure, and a memory module that runs at 4800 and could do 5600.
+/// A table with an empty structure, and a memory module configured to 4800 MT/s with a maximum of 5600.
 fn smbios() -> Vec<u8> {
     let mut device = vec![0_u8; 0x22];
     device[0] = 17;
@@ -54,7 +54,7 @@ fn typical_host() -> tempfile::TempDir {
 #[test]
 fn a_typical_host_is_read_from_its_files() {
     let root = typical_host();
-    let facts = known(&Host::new(root.path(), &[]), None);
+    let facts = load(&Host::new(root.path(), &[]), None);
     let text = |text: &str| Some(text.to_owned());
     let expected = Facts {
         pve_version: text("8.4.1"),
@@ -71,9 +71,9 @@ fn a_typical_host_is_read_from_its_files() {
 }
 
 #[test]
-fn a_host_without_proc_and_sys_is_no_error() {
+fn a_host_without_proc_and_sys_gives_no_error() {
     let root = tempfile::tempdir().unwrap();
-    let facts = known(&Host::new(root.path(), &[]), None);
+    let facts = load(&Host::new(root.path(), &[]), None);
     assert_eq!(facts, Facts { arch: Some(arch().to_owned()), ..Facts::default() });
 }
 
@@ -82,11 +82,11 @@ fn facts_are_collected_once_per_boot_and_package_state() {
     let root = typical_host();
     let host = Host::new(root.path(), &[]);
     let cache = root.path().join("facts.json");
-    assert_eq!(known(&host, Some(&cache)).kernel_version.as_deref(), Some("6.8.12-10-pve"));
+    assert_eq!(load(&host, Some(&cache)).kernel_version.as_deref(), Some("6.8.12-10-pve"));
     write(root.path(), "proc/sys/kernel/osrelease", "7.0\n");
-    assert_eq!(known(&host, Some(&cache)).kernel_version.as_deref(), Some("6.8.12-10-pve"));
+    assert_eq!(load(&host, Some(&cache)).kernel_version.as_deref(), Some("6.8.12-10-pve"));
     write(root.path(), "proc/sys/kernel/random/boot_id", "boot-2\n");
-    assert_eq!(known(&host, Some(&cache)).kernel_version.as_deref(), Some("7.0"));
+    assert_eq!(load(&host, Some(&cache)).kernel_version.as_deref(), Some("7.0"));
 }
 
 #[test]
@@ -94,29 +94,29 @@ fn a_broken_cache_is_replaced() {
     let root = typical_host();
     let cache = root.path().join("facts.json");
     fs::write(&cache, "{\"valid_for\":").unwrap();
-    assert_eq!(known(&Host::new(root.path(), &[]), Some(&cache)).platform.as_deref(), Some("pve"));
+    assert_eq!(load(&Host::new(root.path(), &[]), Some(&cache)).platform.as_deref(), Some("pve"));
     assert!(fs::read_to_string(&cache).unwrap().contains("8.4.1"));
 }
 
 #[test]
-fn what_a_script_exports_wins() {
+fn variables_exported_by_a_script_take_precedence() {
     let root = typical_host();
     let variables = [("CPU_MODEL", "Xeon \"X\""), ("RAM_SPEED", "0"), ("GPU_VENDOR", "unknown")];
-    let facts = known(&Host::new(root.path(), &variables), None);
+    let facts = load(&Host::new(root.path(), &variables), None);
     assert_eq!(facts.cpu_model.as_deref(), Some("Xeon \"X\""));
-    assert_eq!(facts.ram_speed, Some(4800), "0 says nothing");
-    assert_eq!(facts.gpu_vendor.as_deref(), Some("intel"), "`unknown` says nothing");
+    assert_eq!(facts.ram_speed, Some(4800), "0 means unknown");
+    assert_eq!(facts.gpu_vendor.as_deref(), Some("intel"), "`unknown` is ignored");
 }
 
 #[test]
-fn arm_has_no_vendor_line() {
+fn an_arm_cpu_is_recognised_without_a_vendor_line() {
     assert_eq!(cpu_vendor("processor : 0\nCPU implementer : 0x41\n"), Some("arm"));
     assert_eq!(cpu_vendor("vendor_id : Other\n"), None);
     assert_eq!(cpu_vendor(""), None);
 }
 
 #[test]
-fn a_cut_firmware_table_is_read_as_far_as_it_goes() {
+fn a_truncated_firmware_table_causes_no_panic() {
     let table = smbios();
     for length in 0..table.len() {
         let root = tempfile::tempdir().unwrap();

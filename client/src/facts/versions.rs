@@ -1,18 +1,18 @@
-//! Which platform the host is, and its version.
+//! The host's virtualization platform and its version.
 
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::host::Host;
+use crate::system::Host;
 
-/// What dpkg knows about installed packages.
+/// The dpkg database of installed packages.
 pub(super) const PACKAGES: &str = "/var/lib/dpkg/status";
-/// `pveversion` is a Perl program and takes up to a second on a busy host.
-const PATIENCE: Duration = Duration::from_millis(900);
+/// Timeout for a program: `pveversion` is written in Perl and takes up to a second on a busy host.
+const PROGRAM_TIMEOUT: Duration = Duration::from_millis(900);
 
-/// `pve` or `incus`; `None` in a container. A script that knows says so in `PLATFORM`.
+/// `pve` or `incus`; `None` in a container. The variable `PLATFORM` overrides the detection.
 pub(super) fn platform(host: &Host) -> Option<&'static str> {
     match host.variable("PLATFORM") {
         Some("pve") => return Some("pve"),
@@ -28,7 +28,7 @@ pub(super) fn platform(host: &Host) -> Option<&'static str> {
     }
 }
 
-/// `8.4.1`, or `incus-6.12`.
+/// Version of the platform, such as `8.4.1` or `incus-6.12`.
 pub(super) fn of_platform(host: &Host, platform: Option<&str>) -> Option<String> {
     match platform? {
         // pve-manager/8.4.1/2a5fa54a8503f96d (running kernel: 6.8.12-10-pve)
@@ -50,7 +50,7 @@ fn package(host: &Host, name: &str) -> Option<String> {
     entry.filter_map(|line| line.strip_prefix("Version: ")).map(|version| version.trim().to_owned()).next()
 }
 
-/// The first line that a program prints, if it does so in time; it is killed otherwise.
+/// The first line of a program's output. The program is killed if it exceeds the timeout.
 fn first_line_of(host: &Host, program: &str, arguments: &[&str]) -> Option<String> {
     if !host.has_program(program) {
         return None;
@@ -58,7 +58,7 @@ fn first_line_of(host: &Host, program: &str, arguments: &[&str]) -> Option<Strin
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().ok()?;
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + PROGRAM_TIMEOUT;
     while child.try_wait().ok()?.is_none() {
         if Instant::now() >= until {
             let _ = child.kill();

@@ -1,4 +1,4 @@
-//! A server of telemetry that records what it gets, on loopback, and answers as it is told.
+//! A telemetry server on loopback that records requests and answers in a chosen mode.
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
 use std::fs::OpenOptions;
@@ -8,24 +8,23 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// How requests are answered.
+/// How the server answers requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// As the server does.
+    /// Like the real server.
     Up,
-    /// As one that came before batches: 404 for their path.
+    /// Like a server without batches: 404 for their path.
     WithoutBatches,
-    /// As one that knows no compression: 415.
+    /// Like a server without compression: 415.
     WithoutCompression,
     /// With this status, and `Retry-After` in seconds.
     Status(u16, Option<u32>),
-    /// Never, but the connection stays open.
+    /// Never answers, but keeps the connection open.
     BlackHole,
-    /// The head at once, and the body never.
+    /// Sends the head at once and never the body.
     Slow,
-    /// As the server does, behind a link over which only so many bytes of bodies come in the time that
-    /// anybody waits: then it reads no further.
-    Narrow(usize),
+    /// Like the real server behind a slow link: stops reading after this many bytes of bodies.
+    SlowLink(usize),
 }
 
 /// One request, its body decompressed.
@@ -52,20 +51,20 @@ impl Request {
 struct State {
     requests: Vec<Request>,
     connections: Vec<TcpStream>,
-    /// Bytes of bodies that may still come; `None` for any number.
+    /// Bytes of bodies that are still read; `None` for no limit.
     allowance: Option<usize>,
     stopped: bool,
 }
 
 struct Shared {
     mode: Mutex<Mode>,
-    /// Gets each request as one line before it is answered: method, path, body.
+    /// File to which each request is appended as one line before it is answered: method, path, body.
     record: Option<PathBuf>,
     state: Mutex<State>,
     changed: Condvar,
 }
 
-/// Stops when it is dropped.
+/// The running server, which stops when dropped.
 pub struct Listener {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -102,7 +101,8 @@ impl Listener {
     }
 
     pub fn answer(&self, mode: Mode) {
-        lock(&self.shared.state).allowance = if let Mode::Narrow(bytes) = mode { Some(bytes) } else { None };
+        lock(&self.shared.state).allowance =
+            if let Mode::SlowLink(bytes) = mode { Some(bytes) } else { None };
         *lock(&self.shared.mode) = mode;
     }
 
@@ -129,7 +129,7 @@ impl Drop for Listener {
                 let _ = connection.shutdown(std::net::Shutdown::Both);
             }
         }
-        // Wakes the thread that accepts.
+        // Wakes the accepting thread.
         let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -148,7 +148,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             state.connections.push(copy);
         }
         let shared = Arc::clone(shared);
-        // Ends with its connection.
+        // The thread ends with its connection.
         thread::spawn(move || serve(stream, &shared));
     }
 }
@@ -177,7 +177,7 @@ fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a body comes through. One that does not is never read, and its connection stays open to the end.
+/// Whether a body of this size passes the slow link. If not, waits until the server stops.
 fn passes(bytes: usize, shared: &Shared) -> bool {
     let mut state = lock(&shared.state);
     let Some(allowance) = state.allowance else { return true };
@@ -210,7 +210,7 @@ fn answer(mode: &Mode, request: &Request) -> String {
     format!("HTTP/1.1 {status} X\r\n{extra}Content-Length: {}\r\n\r\n{body}", body.len())
 }
 
-/// `None` when the client closed the connection, or nothing more comes over a narrow link.
+/// Reads a request; `None` if the client closed the connection or the slow link is exhausted.
 fn read_request(
     reader: &mut impl BufRead,
     writer: &mut TcpStream,

@@ -1,12 +1,16 @@
-//! A host in a folder, and a server that records, for tests of the command. Every test file uses
-//! another part of it.
+//! A host in a temporary folder and a recording server, for tests of the command. Each test file uses only
+//! part of this module.
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
 pub mod listener;
+#[path = "../../../protocol/tests/recorded/mod.rs"]
+pub mod recorded;
 pub mod scripts;
+mod typical_run;
 
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -15,7 +19,7 @@ use tempfile::TempDir;
 
 pub use listener::{Listener, Mode};
 
-/// A host that consented, with a run that scripts set up.
+/// A host that has consented, with the variables of a typical run.
 pub struct Host {
     pub root: TempDir,
     url: String,
@@ -30,18 +34,7 @@ impl Host {
             variables: Vec::new(),
         };
         host.write("usr/local/community-scripts/diagnostics", "DIAGNOSTICS=yes\n");
-        host.with(&[
-            ("DIAGNOSTICS", "yes"),
-            ("RANDOM_UUID", "550e8400-e29b"),
-            ("NSAPP", "jellyfin"),
-            ("CT_TYPE", "1"),
-            ("DISK_SIZE", "8"),
-            ("CORE_COUNT", "2"),
-            ("RAM_SIZE", "2048"),
-            ("var_os", "debian"),
-            ("var_version", "12"),
-            ("METHOD", "default"),
-        ])
+        host.with(&[("DIAGNOSTICS", "yes")]).with(&typical_run::VARIABLES)
     }
 
     pub fn with(mut self, variables: &[(&str, &str)]) -> Self {
@@ -59,28 +52,35 @@ impl Host {
         path
     }
 
-    pub fn spool(&self) -> PathBuf {
+    pub fn write_executable(&self, path: &str, content: &str) -> PathBuf {
+        let path = self.write(path, content);
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("mode");
+        path
+    }
+
+    pub fn outbox(&self) -> PathBuf {
         self.root.path().join("var/lib/community-scripts/telemetry")
     }
 
-    /// Contents of the events that wait.
-    pub fn waiting(&self) -> Vec<Value> {
-        let Ok(entries) = fs::read_dir(self.spool()) else { return Vec::new() };
+    /// The unsent events, oldest first.
+    pub fn unsent(&self) -> Vec<Value> {
+        let Ok(entries) = fs::read_dir(self.outbox()) else { return Vec::new() };
         let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("entry").path()).collect();
         files.retain(|path| path.file_name().is_some_and(|name| name.as_encoded_bytes()[0].is_ascii_digit()));
         files.sort();
         files.iter().map(|path| json(&fs::read_to_string(path).expect("event"))).collect()
     }
 
-    /// Everything below the root, with contents: what a person could find on the disk.
-    pub fn everything(&self) -> String {
+    /// Paths and contents of all files of the host.
+    pub fn all_files(&self) -> String {
         fn read(folder: PathBuf, text: &mut String) {
             for entry in fs::read_dir(folder).expect("folder").flatten() {
                 if entry.path().is_dir() {
                     read(entry.path(), text);
                 } else {
                     let content = fs::read(entry.path()).expect("file");
-                    *text += &format!("{}\n{}\n", entry.path().display(), String::from_utf8_lossy(&content));
+                    let name = entry.file_name();
+                    *text += &format!("{}\n{}\n", name.display(), String::from_utf8_lossy(&content));
                 }
             }
         }
@@ -98,24 +98,29 @@ impl Host {
         command
     }
 
-    /// Runs `telemetry`.
+    /// Runs `telemetry` with these arguments.
     pub fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Output {
         self.command(env!("CARGO_BIN_EXE_telemetry")).args(arguments).output().expect("telemetry runs")
     }
 
-    /// Runs it as a script does: it must be silent, and its exit status 0.
+    /// Runs `telemetry` like a script does. Asserts that it prints nothing and exits with status 0.
     pub fn report(&self, arguments: &str) {
-        let output = self.run(arguments.split(' '));
-        assert_eq!(output.status.code(), Some(0), "{arguments}");
-        assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (&b""[..], &b""[..]), "{arguments}");
+        assert_silent(&self.run(arguments.split(' ')), arguments);
     }
+}
+
+/// Asserts that a program printed nothing and exited with status 0.
+pub fn assert_silent(output: &Output, what: &str) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let seen = (output.status.code(), text(&output.stdout), text(&output.stderr));
+    assert_eq!(seen, (Some(0), String::new(), String::new()), "{what}");
 }
 
 pub fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// All events that reached the server, by either path, in the order in which they came.
+/// All events that the server received, singly or in batches, in order.
 pub fn events(listener: &Listener) -> Vec<Value> {
     let requests = listener.requests();
     let lines = requests.iter().flat_map(|request| match request.path.as_str() {
@@ -125,22 +130,11 @@ pub fn events(listener: &Listener) -> Vec<Value> {
     lines.collect()
 }
 
-pub fn paths(listener: &Listener) -> Vec<String> {
-    listener.requests().iter().map(|request| format!("{} {}", request.method, request.path)).collect()
+pub fn statuses(events: &[Value]) -> Vec<&str> {
+    events.iter().map(|event| event["status"].as_str().expect("a status")).collect()
 }
 
-pub fn decode_base64(text: &str) -> Vec<u8> {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bytes = Vec::new();
-    let (mut bits, mut count) = (0_u32, 0);
-    for byte in text.bytes() {
-        let Some(value) = ALPHABET.iter().position(|known| *known == byte) else { continue };
-        bits = bits << 6 | u32::try_from(value).expect("six bits");
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count & 0xff) as u8);
-        }
-    }
-    bytes
+/// Method and path of each request.
+pub fn paths(listener: &Listener) -> Vec<String> {
+    listener.requests().iter().map(|request| format!("{} {}", request.method, request.path)).collect()
 }

@@ -1,62 +1,65 @@
-//! Scripts that source `client/api.func`, as install scripts begin, with what their logs may hold.
+//! Runs scripts that source `client/api.func` with either transport. Also a log full of secrets.
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Command;
 
-use super::Host;
+use super::{Host, assert_silent};
 
 pub const API_FUNC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/api.func");
-/// As an install script begins.
+/// The first lines of an install script.
 const HEAD: &str = "set -Eeuo pipefail\ntrap 'echo trapped >&2; exit 99' ERR\nsource \"$API_FUNC\"\n";
 
-/// How a report is sent.
+/// How `api.func` sends a report.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Way {
-    Program,
+pub enum Transport {
+    /// With the command `telemetry`.
+    Command,
+    /// With curl and this implementation of awk.
     Curl(&'static str),
 }
 
-/// The ways that this machine can try.
-pub fn ways() -> Vec<Way> {
-    let mut ways = vec![Way::Program];
-    ways.extend(["mawk", "gawk"].into_iter().filter(|awk| is_installed(awk)).map(Way::Curl));
-    assert!(ways.len() > 1, "neither mawk nor gawk");
-    ways
+/// The command, and curl with every installed awk.
+pub fn transports() -> Vec<Transport> {
+    [vec![Transport::Command], curl_transports()].concat()
+}
+
+/// Curl with every installed awk.
+pub fn curl_transports() -> Vec<Transport> {
+    let awks = ["mawk", "gawk"].into_iter().filter(|awk| is_installed(awk));
+    let transports: Vec<Transport> = awks.map(Transport::Curl).collect();
+    assert!(!transports.is_empty(), "neither mawk nor gawk is installed");
+    transports
 }
 
 fn is_installed(program: &str) -> bool {
     Path::new("/usr/bin").join(program).exists()
 }
 
-pub fn bash(host: &Host, way: Way, script: &str) -> Command {
+/// A command that runs the script with `api.func` sourced.
+pub fn bash(host: &Host, transport: Transport, script: &str) -> Command {
     let mut command = host.command("bash");
     let programs = host.root.path().join("bin");
     fs::create_dir_all(&programs).unwrap();
-    if let Way::Curl(awk) = way {
+    if let Transport::Curl(awk) = transport {
         let link = programs.join("awk");
         let _ = fs::remove_file(&link);
         symlink(Path::new("/usr/bin").join(awk), link).unwrap();
     }
-    let program = if way == Way::Program { env!("CARGO_BIN_EXE_telemetry") } else { "none" };
+    let telemetry = if transport == Transport::Command { env!("CARGO_BIN_EXE_telemetry") } else { "none" };
     command.env("PATH", format!("{}:/usr/sbin:/usr/bin:/bin", programs.display()));
-    command.env("API_FUNC", API_FUNC).env("TELEMETRY_BIN", program);
+    command.env("API_FUNC", API_FUNC).env("TELEMETRY_BIN", telemetry);
     command.args(["-c", &format!("{HEAD}{script}")]);
     command
 }
 
-pub fn assert_silent(output: &Output, what: &str) {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let seen = (output.status.code(), text(&output.stdout), text(&output.stderr));
-    assert_eq!(seen, (Some(0), String::new(), String::new()), "{what}");
+/// Runs the script. Asserts that it prints nothing and exits with status 0.
+pub fn run(host: &Host, transport: Transport, script: &str) {
+    assert_silent(&bash(host, transport, script).output().unwrap(), &format!("{transport:?}: {script}"));
 }
 
-pub fn run(host: &Host, way: Way, script: &str) {
-    assert_silent(&bash(host, way, script).output().unwrap(), &format!("{way:?}: {script}"));
-}
-
-const NASTY: &str = "\x1b[31mSetting up\x1b[0m nodejs (22.11.0)\r\n\
+const SECRETS_LOG: &str = "\x1b[31mSetting up\x1b[0m nodejs (22.11.0)\r\n\
     inet 192.168.178.42/24 ether bc:24:11:3c:9a:01 inet6 2001:db8:85a3::8a2e:370:7334/64\n\
     mail alice.mueller@example-mail.de from pve-node7.home.lan\nDB_USER=x password=hunter2\n\
     Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl\n\
@@ -67,7 +70,8 @@ const NASTY: &str = "\x1b[31mSetting up\x1b[0m nodejs (22.11.0)\r\n\
     \"quoted \\\"inner\\\"\" C:\\temp\\new \\_foo \\x1b[0m K\u{f6}ln \u{1f680}\x07\t.\n\
     E: the last line ends in a backslash \\";
 
-pub const SECRETS: [&str; 12] = [
+/// Texts that must be scrubbed from the log and from commands.
+pub const SECRETS: [&str; 14] = [
     "192.168.178.42",
     "2001:db8",
     "bc:24:11",
@@ -79,11 +83,20 @@ pub const SECRETS: [&str; 12] = [
     "s3cr3tpw",
     "b3BlbnNz",
     "abcdef",
+    "10.20.30.40",
     "\u{1b}",
+    "\\u001b",
 ];
 
-pub fn nasty_log(host: &Host) -> PathBuf {
-    let mut log = NASTY.as_bytes().to_vec();
+/// A log with secrets, terminal codes, invalid UTF-8 and characters that JSON escapes.
+pub fn log_with_secrets() -> Vec<u8> {
+    let mut log = SECRETS_LOG.as_bytes().to_vec();
     log.splice(0..0, b"caf\xe9 bad \xc3( bytes \xff\xfe\x00 start\n".iter().copied());
-    host.write("tmp/install.log", log)
+    log
+}
+
+pub fn assert_no_secret(text: &str, what: &str) {
+    for secret in SECRETS {
+        assert!(!text.contains(secret), "{what} contains {secret}: {text}");
+    }
 }

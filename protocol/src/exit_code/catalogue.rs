@@ -1,28 +1,26 @@
-//! Reads `data/exit_codes.tsv` once and finds an entry by one array access: `explain` is asked
-//! for every event.
+//! Parses `data/exit_codes.tsv` once into arrays indexed by code, because every event needs a lookup.
 //!
-//! A line that cannot be read is left out at run time and makes a test fail, so a released
-//! catalogue has none.
+//! An invalid line is skipped at run time. A test fails for it, so a released catalogue has none.
 
 use std::sync::LazyLock;
 
 use super::{Category, Fault};
 use crate::Generation;
 
-/// What the catalogue says about one code of one generation.
+/// The catalogue entry of one code in one generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The generation whose clients mean this by the code, 1 to 3.
+    /// The generation that the entry applies to, 1 to 3.
     pub generation: Generation,
     /// The exit code, 0 to 255.
     pub code: i32,
     /// What happened, in a few words.
     pub title: &'static str,
-    /// The kind of cause.
+    /// Category of the cause.
     pub category: Category,
-    /// Who is to blame.
+    /// Whether the script or the environment is at fault.
     pub fault: Fault,
-    /// What to do about it.
+    /// How to fix the cause.
     pub recovery: &'static str,
 }
 
@@ -33,7 +31,7 @@ pub(super) static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     Catalogue::new(entries)
 });
 
-/// The entries of each of the three vocabularies, by code.
+/// The entries of each of the three generations, indexed by code.
 pub(super) struct Catalogue([Vec<Option<Entry>>; 3]);
 
 impl Catalogue {
@@ -71,7 +69,7 @@ pub(super) fn lines(data: &'static str) -> impl Iterator<Item = &'static str> {
     data.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// The entries of one line, one per generation that it names; `None` when any column is wrong.
+/// Parses a line into one entry per generation; `None` if any column is invalid.
 pub(super) fn read_line(line: &'static str) -> Option<Vec<Entry>> {
     let columns: Vec<&str> = line.split('\t').collect();
     let [generations, code, title, category, fault, recovery] = columns[..] else {

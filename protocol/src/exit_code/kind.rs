@@ -1,40 +1,40 @@
-//! The two closed sets by which exit codes are sorted.
+//! The categories of exit codes, and which side is at fault.
 
 use serde::{Deserialize, Serialize};
 
-/// The kind of cause behind an exit code: the words that the clients of 2026 send themselves.
+/// The category of an exit code, with the same words as the clients of 2026.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Category {
-    /// Settings or variables that cannot work.
+    /// Invalid settings or variables.
     Config,
-    /// A database refused or could not be reached.
+    /// A database was unreachable or returned an error.
     Database,
-    /// Packages or programs missing or broken.
+    /// Packages or programs are missing or broken.
     Dependency,
-    /// A server on the network could not be reached or refused.
+    /// A server on the network was unreachable or returned an error.
     Network,
-    /// Not allowed to read, write or execute.
+    /// Permission to read, write or execute was denied.
     Permission,
-    /// Proxmox VE refused or failed.
+    /// Proxmox VE returned an error.
     Proxmox,
-    /// Memory exhausted.
+    /// Memory was exhausted.
     Resource,
     /// A language runtime failed.
     Runtime,
     /// A service did not start, or a build failed.
     Service,
-    /// Something went wrong in the shell, no more is known.
+    /// A shell command failed, without further details.
     Shell,
-    /// Killed by a signal that no person sent.
+    /// A signal killed the process, but no user sent it.
     Signal,
-    /// Storage missing, full or unsuitable.
+    /// Storage is missing, full or unsuitable.
     Storage,
-    /// Something took too long.
+    /// An operation timed out.
     Timeout,
-    /// Nothing is known about the cause.
+    /// The cause is unknown.
     Unknown,
-    /// The person or a shutdown ended the run.
+    /// The user or a shutdown stopped the run.
     UserAborted,
 }
 
@@ -58,7 +58,7 @@ impl Category {
         Self::UserAborted,
     ];
 
-    /// The word that is stored and published.
+    /// The word in the database and the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -80,25 +80,25 @@ impl Category {
         }
     }
 
-    /// The category of exactly this word, `None` for any other word.
+    /// Parses exactly the word of a category; `None` for any other word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|category| category.as_str() == word)
     }
 }
 
-/// Who is to blame for a failure.
+/// The side that is at fault for a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// The script, or something that went wrong while it ran.
+    /// The script, or any error while it ran.
     Script,
-    /// The host: the script looked at it first and refused to begin.
+    /// The host: the script checked it and refused to start.
     Environment,
 }
 
 impl Fault {
-    /// The word that is stored and published.
+    /// The word in the database and the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -107,7 +107,7 @@ impl Fault {
         }
     }
 
-    /// The fault of exactly this word, `None` for any other word.
+    /// Parses exactly the word of a fault; `None` for any other word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Script, Self::Environment].into_iter().find(|fault| fault.as_str() == word)

@@ -1,13 +1,15 @@
-//! The data files are complete and right, and `explain` has an answer for everything.
+//! Tests that the data files are valid and complete, and that `explain` covers every code.
 
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::{Category, Fault, catalogue, classification_fingerprint, entries, entry, explain, fnv1a, text};
+use super::{
+    Category, Fault, catalogue, classification_fingerprint, entries, entry, explain, fnv1a, generation1,
+};
 use crate::Generation;
 
-/// The codes that clients of generation 3 explain, by the category that they send with them.
+/// The codes known to clients of generation 3, by the category that they send.
 const SENT_CATEGORIES: [(Category, &[i32]); 15] = [
     (Category::Config, &[10, 128, 203, 204, 205, 206, 207, 208]),
     (Category::Database, &[170, 171, 172, 173, 180, 181, 182, 183, 190, 191, 192, 193]),
@@ -36,32 +38,32 @@ const SENT_CATEGORIES: [(Category, &[i32]); 15] = [
 ];
 
 #[test]
-fn every_line_of_the_catalogue_can_be_read() {
+fn every_line_of_the_catalogue_is_valid() {
     for line in catalogue::lines(catalogue::DATA) {
         assert!(catalogue::read_line(line).is_some(), "{line:?}");
     }
 }
 
 #[test]
-fn no_code_stands_twice_in_a_generation() {
+fn no_code_occurs_twice_in_a_generation() {
     let mut seen = BTreeSet::new();
     for entry in catalogue::lines(catalogue::DATA).filter_map(catalogue::read_line).flatten() {
         assert!(seen.insert((entry.generation, entry.code)), "{entry:?}");
     }
     let found: usize =
         [Generation::One, Generation::Two, Generation::Three].map(|g| entries(g).count()).iter().sum();
-    assert_eq!(found, seen.len(), "every line is found again");
+    assert_eq!(found, seen.len(), "every line can be looked up");
 }
 
 #[test]
-fn entries_come_ascending_by_code() {
+fn entries_are_sorted_by_code() {
     for generation in Generation::ALL {
         assert!(entries(generation).is_sorted_by(|a, b| a.code < b.code), "{generation:?}");
     }
 }
 
 #[test]
-fn every_code_that_a_client_explains_has_an_entry_with_the_category_it_sends() {
+fn every_code_known_to_clients_has_an_entry_with_the_category_they_send() {
     for (category, sent) in SENT_CATEGORIES {
         for &code in sent {
             for generation in [Generation::Two, Generation::Three] {
@@ -74,21 +76,21 @@ fn every_code_that_a_client_explains_has_an_entry_with_the_category_it_sends() {
 }
 
 #[test]
-fn every_code_that_a_text_of_generation_1_stands_for_has_an_entry() {
-    for line in catalogue::lines(text::DATA) {
-        let code = text::read_line(line).map(|(_, code)| code);
+fn every_code_of_a_generation_1_text_has_an_entry() {
+    for line in catalogue::lines(generation1::DATA) {
+        let code = generation1::read_line(line).map(|(_, code)| code);
         assert!(code.is_some_and(|code| entry(Generation::One, code).is_some()), "{line:?}");
     }
 }
 
 #[test]
-fn generation_0_reads_as_generation_1() {
+fn generation_0_counts_as_generation_1() {
     assert_eq!(explain(Generation::Zero, 231), explain(Generation::One, 231));
     assert!(entries(Generation::Zero).eq(entries(Generation::One)));
 }
 
 #[test]
-fn codes_that_changed_their_meaning_are_explained_by_generation() {
+fn codes_whose_meaning_changed_are_explained_by_generation() {
     for code in [210, 211, 212, 217, 231, 232, 233, 234, 241, 242, 244, 249, 251, 252, 253, 254] {
         let (old, new) = (explain(Generation::One, code), explain(Generation::Three, code));
         assert_ne!(old.title, new.title, "{code}");
@@ -100,7 +102,7 @@ fn codes_that_changed_their_meaning_are_explained_by_generation() {
 }
 
 #[test]
-fn the_second_meaning_of_a_generation_1_code_stands_in_its_recovery() {
+fn the_recovery_names_the_second_meaning_of_a_generation_1_code() {
     for (code, words) in
         [(210, "quorate"), (211, "lock"), (231, "LXC stack"), (243, "MySQL"), (254, "MongoDB")]
     {
@@ -110,7 +112,7 @@ fn the_second_meaning_of_a_generation_1_code_stands_in_its_recovery() {
 }
 
 #[test]
-fn only_refusals_to_begin_are_the_environments_fault() {
+fn only_refusals_to_start_are_the_environments_fault() {
     let environment = |generation| -> Vec<i32> {
         entries(generation)
             .filter(|entry| entry.fault == Fault::Environment)
@@ -127,14 +129,14 @@ fn only_refusals_to_begin_are_the_environments_fault() {
 }
 
 #[test]
-fn failures_in_the_middle_of_an_install_are_the_scripts_fault() {
+fn failures_during_an_install_are_the_scripts_fault() {
     for code in [1, 6, 28, 100, 102, 127, 137, 153, 209, 239, 255] {
         assert_eq!(explain(Generation::Three, code).fault, Fault::Script, "{code}");
     }
 }
 
 #[test]
-fn a_code_without_entry_is_an_unknown_error() {
+fn a_code_without_an_entry_is_an_unknown_error() {
     for code in [-1, 9, 99, 163, 256, i32::MIN, i32::MAX] {
         let meaning = explain(Generation::Three, code);
         assert_eq!(meaning.title, "Unknown error", "{code}");
@@ -143,7 +145,7 @@ fn a_code_without_entry_is_an_unknown_error() {
 }
 
 #[test]
-fn a_signal_without_entry_is_named() {
+fn a_signal_without_an_entry_is_named() {
     for (generation, code, title, category) in [
         (Generation::Three, 159, "Killed by signal 31 (SIGSYS)", Category::Unknown),
         (Generation::Three, 133, "Killed by signal 5 (SIGTRAP)", Category::Unknown),
@@ -155,14 +157,14 @@ fn a_signal_without_entry_is_named() {
 }
 
 #[test]
-fn code_0_is_no_error() {
+fn code_0_is_success() {
     for generation in Generation::ALL {
         assert_eq!(explain(generation, 0).title, "Success");
     }
 }
 
 #[test]
-fn words_survive_the_way_out_and_back() {
+fn words_round_trip() {
     for category in Category::ALL {
         assert_eq!(Category::from_word(category.as_str()), Some(category));
         assert_eq!(serde_json::to_value(category).ok(), Some(category.as_str().into()));
@@ -174,7 +176,7 @@ fn words_survive_the_way_out_and_back() {
 }
 
 #[test]
-fn the_fingerprint_is_the_published_hash_and_the_same_each_time() {
+fn the_fingerprint_is_fnv_1a_and_deterministic() {
     assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
     assert_eq!(fnv1a(b"a"), 0xaf63_dc4c_8601_ec8c);
     assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);

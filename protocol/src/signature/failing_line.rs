@@ -1,27 +1,27 @@
-//! The parts of an error text: the explanation that the client puts first, the command it names, and the line
-//! of the log that says why.
+//! Splits an error text into the client's explanation of the exit code, the failed command, and the line of the
+//! log that names the cause.
 
-/// What an error text tells.
+/// The parts of an error text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Report<'t> {
     /// The line that looks like the error.
     pub(super) line: Option<&'t str>,
-    /// The command that a wrapper line names.
+    /// The command named by the error handler.
     pub(super) command: Option<&'t str>,
-    /// The client's text for the exit code, or the last line if there is nothing else.
+    /// The client's text for the exit code, or else the last line.
     pub(super) explanation: Option<&'t str>,
 }
 
-/// How much a line says about the reason.
+/// How likely a line is to name the cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Nothing,
-    /// Passes on that something failed.
+    /// Only repeats that something failed.
     Echo,
     Error,
 }
 
-/// Longest part of a line that is looked at, in bytes.
+/// How much of a line is examined, in bytes.
 const MAX_LINE_BYTES: usize = 400;
 
 /// Words of lines that look like an error, in lower case.
@@ -78,7 +78,7 @@ const ERROR_WORDS: &[&str] = &[
     "requires",
     "e:",
 ];
-/// Words of lines that pass on that something failed, or say where to read more.
+/// Words of lines that only repeat that something failed, or say where to find details.
 const ECHO_WORDS: &[&str] = &[
     "returned an error code",
     "a complete log of this run",
@@ -119,7 +119,7 @@ const ECHO_WORDS: &[&str] = &[
     "lifecycle",
     "exit status",
 ];
-/// Beginnings of lines that tell of progress, whatever words they have.
+/// Prefixes of progress lines, which are not errors even if they contain error words.
 const PROGRESS: &[&str] = &[
     "setting up ",
     "unpacking ",
@@ -147,7 +147,7 @@ const PROGRESS: &[&str] = &[
     "installing ",
     "downloaded ",
 ];
-/// Lines that say that a process died.
+/// Lines that report the death of a process.
 const DEATHS: &[&str] = &[
     "killed",
     "terminated",
@@ -160,8 +160,8 @@ const DEATHS: &[&str] = &[
     "bus error",
     "out of memory",
 ];
-/// What is wrong with the host or its network, not with the command.
-const SURROUNDINGS: &[&str] = &[
+/// Words of errors that are caused by the host or its network, not by the command.
+const ENVIRONMENT_ERRORS: &[&str] = &[
     "could not resolve host",
     "temporary failure",
     "name resolution",
@@ -211,7 +211,8 @@ impl<'t> Report<'t> {
     }
 }
 
-/// Clients of generation 2 send `|` for newlines; a text with real ones keeps its bars.
+/// Splits a line at `|`, which clients of generation 2 send instead of newlines. A text with real newlines is
+/// not split.
 fn split_bars(line: &str, one_line: bool) -> impl Iterator<Item = &str> {
     let (head, rest) = line.split_once("|---|").unwrap_or(("", line));
     let bars =
@@ -219,7 +220,7 @@ fn split_bars(line: &str, one_line: bool) -> impl Iterator<Item = &str> {
     [head].into_iter().chain(rest.split(if bars { '|' } else { '\n' }))
 }
 
-/// `exit_code=100 | APT: Package manager error | at line 57: command`
+/// Parses `exit_code=100 | APT: Package manager error | at line 57: command`.
 fn explanation(line: &str) -> Option<(&str, Option<&str>)> {
     let rest = line.strip_prefix("exit_code=")?;
     let (_, text) = rest.split_once('|').unwrap_or(("", line));
@@ -230,7 +231,7 @@ fn explanation(line: &str) -> Option<(&str, Option<&str>)> {
     Some((text.trim(), command.filter(|command| !command.is_empty())))
 }
 
-/// `[ERROR] in line 42: exit code 100: while executing command x`
+/// Parses the error handler's line `[ERROR] in line 42: exit code 100: while executing command x`.
 fn wrapped_command(line: &str) -> Option<&str> {
     let (before, command) = line.split_once("while executing command")?;
     (before.contains("in line") && !command.trim().is_empty()).then_some(command.trim())
@@ -248,7 +249,7 @@ fn rank(line: &str) -> Rank {
     let is_echo = ECHO_WORDS.iter().any(|word| line.contains(word));
     for prefix in ["npm error", "npm err!"] {
         if let Some(rest) = line.strip_prefix(prefix) {
-            // The prefix is no error; every line has it.
+            // Every line of npm has this prefix, so it does not indicate an error.
             line = rest.to_owned();
             break;
         }
@@ -265,8 +266,8 @@ fn is_death(line: &str) -> bool {
     DEATHS.iter().any(|death| line.eq_ignore_ascii_case(death))
 }
 
-/// Whether a line tells of the host or its network.
-pub(super) fn is_about_surroundings(line: &str) -> bool {
+/// Whether a line is about the host or its network.
+pub(super) fn is_about_environment(line: &str) -> bool {
     let line = line.to_ascii_lowercase();
-    SURROUNDINGS.iter().any(|words| line.contains(words))
+    ENVIRONMENT_ERRORS.iter().any(|words| line.contains(words))
 }

@@ -1,18 +1,18 @@
-//! Masks what varies from host to host in a line: numbers, versions, times, sizes, hexadecimal words,
-//! placeholders of the scrubber, names of temporary files. Names of packages, units, files and mirrors stay:
-//! they say what broke. So do numbers that name an error.
+//! Masks the parts of a line that vary between hosts: numbers, versions, times, sizes, hexadecimal words,
+//! placeholders of the scrubber, names of temporary files. Names of packages, units, files and mirrors stay,
+//! because they identify what failed. Error numbers stay too.
 
 use crate::scrub::Placeholder;
 
-/// A number behind one of these is the name of an error.
-const NUMBERED: &[&str] = &[
+/// A number after one of these words is an error number.
+const ERROR_NUMBER_PREFIXES: &[&str] = &[
     "error", "errno", "code", "status", "exit", "http", "curl", "signal", "err", "sqlstate", "returned",
     "exited",
 ];
-/// Longest number that names an error, in digits.
+/// Longest error number, in digits.
 const MAX_ERROR_DIGITS: usize = 5;
 
-/// The template of `line`.
+/// Masks `line`.
 pub(super) fn mask(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     for word in line.split_whitespace() {
@@ -22,7 +22,7 @@ pub(super) fn mask(line: &str) -> String {
         mask_word(word, &mut out);
     }
     let out = out.replace("npm ERR!", "npm error");
-    let out = tidy(&out);
+    let out = merge_masks(&out);
     let out = without_syslog_prefix(&out);
     let kept = out.trim_start_matches(|c: char| {
         !c.is_alphanumeric() && !matches!(c, '$' | '/' | '.' | '"' | '\'' | '`' | '-')
@@ -30,7 +30,7 @@ pub(super) fn mask(line: &str) -> String {
     kept.trim_end().to_owned()
 }
 
-/// A line of syslog without its date and host.
+/// Removes the masked date and host of a syslog line.
 fn without_syslog_prefix(line: &str) -> &str {
     let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let rest = line.get(3..).filter(|_| months.iter().any(|month| line.starts_with(month)));
@@ -52,8 +52,8 @@ fn mask_word(word: &str, out: &mut String) {
         if first.is_alphanumeric() {
             let end = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
             let (part, after) = rest.split_at(end);
-            let taken = mask_part(part, after, temporary, &mut versioned, out);
-            rest = &rest[taken..];
+            let consumed = mask_part(part, after, temporary, &mut versioned, out);
+            rest = &rest[consumed..];
             continue;
         }
         let before = out.len();
@@ -68,11 +68,12 @@ fn mask_word(word: &str, out: &mut String) {
     }
 }
 
-/// Adds a run of letters and digits, masked; returns how many bytes of it and what follows were taken.
+/// Appends a masked sequence of letters and digits. Returns how many bytes of it and the following text were
+/// consumed.
 fn mask_part(part: &str, after: &str, temporary: bool, versioned: &mut bool, out: &mut String) -> usize {
     let digits = part.bytes().take_while(u8::is_ascii_digit).count();
     let has_letters = part.bytes().any(|byte| byte.is_ascii_alphabetic());
-    if temporary && is_made_up(part) {
+    if temporary && is_random_name(part) {
         out.push('*');
         return part.len();
     }
@@ -101,7 +102,7 @@ fn mask_part(part: &str, after: &str, temporary: bool, versioned: &mut bool, out
         && !*versioned
         && !is_version_tail(out)
     {
-        // `2to3`, `7zip`: a name.
+        // A name such as `2to3` or `7zip`.
         out.push_str(part);
         return part.len();
     }
@@ -110,20 +111,23 @@ fn mask_part(part: &str, after: &str, temporary: bool, versioned: &mut bool, out
     part.len() + version_rest(after)
 }
 
-/// Whether a number names an error, or is part of the name of a package (`openjdk-17-jre`, `postgresql-16`).
+/// Whether a number is an error number or part of a package name (`openjdk-17-jre`, `postgresql-16`).
 fn keeps_number(part: &str, after: &str, versioned: bool, out: &str) -> bool {
     let before = out.trim_end_matches([' ', '(', ':', '=', '[', '#', '/', '.', '*']);
     let word_start = before.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len();
     let word = &before[word_start..];
     let near = out.len() - before.len() <= 3 && !out.ends_with(['/', '.', '#']);
-    if near && part.len() <= MAX_ERROR_DIGITS && NUMBERED.iter().any(|name| word.eq_ignore_ascii_case(name)) {
+    if near
+        && part.len() <= MAX_ERROR_DIGITS
+        && ERROR_NUMBER_PREFIXES.iter().any(|name| word.eq_ignore_ascii_case(name))
+    {
         return true;
     }
     let in_name = out.strip_suffix('-').is_some_and(|name| name.ends_with(|c: char| c.is_ascii_alphabetic()));
     in_name && part.len() <= 2 && !versioned && !after.starts_with([':', '.', '_'])
 }
 
-/// `10ms`, `24MB`, `3s`.
+/// Whether these letters are a unit, as in `10ms`, `24MB`, `3s`.
 fn is_unit(letters: &str) -> bool {
     matches!(
         letters,
@@ -154,12 +158,12 @@ fn is_unit(letters: &str) -> bool {
     )
 }
 
-/// Whether what stands in `out` is a version that goes on: `1:` or `#-`.
+/// Whether `out` ends within a version, such as `#:` or `#-`.
 fn is_version_tail(out: &str) -> bool {
     out.ends_with("#-") || out.ends_with("#:") || out.ends_with("#+") || out.ends_with("#~")
 }
 
-/// How much of what follows a number belongs to it: `.88.1-10+deb12u12`, `:34:56`, `.x.x`.
+/// Length of the text after a number that belongs to it: `.88.1-10+deb12u12`, `:34:56`, `.x.x`.
 fn version_rest(after: &str) -> usize {
     let bytes = after.as_bytes();
     let mut end = 0;
@@ -176,7 +180,7 @@ fn version_rest(after: &str) -> usize {
     end
 }
 
-/// `0x7f1c`, and seven or more hexadecimal digits with a figure among them.
+/// Whether a word is hexadecimal: `0x7f1c`, or seven or more digits and letters.
 fn is_hexadecimal(part: &str) -> bool {
     let bytes = part.as_bytes();
     let body = part.strip_prefix("0x").unwrap_or(part).as_bytes();
@@ -188,8 +192,8 @@ fn is_hexadecimal(part: &str) -> bool {
             && bytes.iter().any(u8::is_ascii_alphabetic))
 }
 
-/// The part of the name of a temporary file that `mktemp` and the like made up.
-fn is_made_up(part: &str) -> bool {
+/// Whether part of a file name looks random, as generated by `mktemp`.
+fn is_random_name(part: &str) -> bool {
     let digits = part.bytes().filter(u8::is_ascii_digit).count();
     let upper = part.bytes().skip(1).filter(u8::is_ascii_uppercase).count();
     let lower = part.bytes().filter(u8::is_ascii_lowercase).count();
@@ -197,8 +201,8 @@ fn is_made_up(part: &str) -> bool {
         || (part.len() > 3 && part.starts_with("tmp"))
 }
 
-/// Numbers and masks in a row become one.
-fn tidy(text: &str) -> String {
+/// Merges adjacent masks.
+fn merge_masks(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c == '#' || c == '*' {

@@ -1,6 +1,6 @@
-//! What the scrubber takes out: a text, and what is left of it. The tests of the host client use it as well.
+//! Texts before and after scrubbing. The tests of the host client use them too.
 
-/// Addresses of networks and hardware.
+/// Network and hardware addresses.
 pub(crate) const ADDRESSES: &[(&str, &str)] = &[
     ("inet 192.168.178.42/24 brd", "inet <ip> brd"),
     ("inet 192.x.x.42/24 link", "inet <ip> link"),
@@ -71,7 +71,7 @@ pub(crate) const NAMES: &[(&str, &str)] = &[
     ("id 41d0ed29-d86d-44a7-b313-a32102e02950", "id <id>"),
 ];
 
-/// What a name or a command before it makes a secret.
+/// Values that are secret because of the name or command before them.
 pub(crate) const VALUES: &[(&str, &str)] = &[
     ("DB_USER=root password=hunter2", "DB_USER=root password=<secret>"),
     ("PASSWORD=HUNTER2", "PASSWORD=<secret>"),
@@ -118,7 +118,7 @@ pub(crate) const VALUES: &[(&str, &str)] = &[
     ("GET /y?code=abc HTTP/1.1", "GET /y?<query> HTTP/1.1"),
 ];
 
-/// What shows by itself that it is a secret.
+/// Tokens that are recognisable on their own.
 pub(crate) const TOKENS: &[(&str, &str)] = &[
     ("GITHUB ghp_16C7e42F292c6912E7710c838347Ae178B4a.", "GITHUB <token>."),
     ("x\\nghp_16C7e42F292c6912E7710c838347Ae178B4a\\n", "x\\n<token>\\n"),

@@ -1,82 +1,83 @@
-//! What can be typed, and what scripts call.
+//! Command-line arguments.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-/// Reports runs of the Proxmox VE helper scripts, if this host consented to that.
+/// Report runs of the Proxmox VE helper scripts, if this host has consented
 ///
-/// Reports are silent, take two to four seconds at most, and always exit with status 0.
+/// Reports print nothing, take at most two seconds (four at the end of an install), and always
+/// exit with status 0.
 #[derive(Debug, Parser)]
 #[command(name = "telemetry", version)]
 pub(crate) struct Arguments {
-    /// Exit with status 1 when a report did not arrive, and say why
+    /// Exit with status 1 and print the reason if a report was not delivered
     #[arg(long, global = true)]
     pub(crate) strict: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// Everything that the client does.
+/// All subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     #[command(flatten)]
     Report(Report),
-    /// Print what an exit code means and what to do about it
+    /// Explain an exit code and how to fix its cause
     Explain {
-        /// 0 to 255
+        /// Exit code, 0 to 255
         #[arg(allow_hyphen_values = true)]
         code: String,
     },
-    /// Send what could not be sent before
+    /// Send the events that could not be sent before
     Flush,
-    /// Print whether this host reports, where to, and what waits to be sent
+    /// Print consent, server address and number of unsent events
     Status,
-    /// Allow reports of this host
+    /// Allow this host to send reports
     OptIn,
-    /// Forbid reports of this host, and delete what waits to be sent
+    /// Stop this host from sending reports, and delete unsent events
     OptOut,
-    /// Print what a report would send, and send nothing
+    /// Print the event that a report would send, without sending it
     Show {
         #[command(subcommand)]
         report: Option<Report>,
     },
-    /// Print what the server holds about the runs of this host, if it may be asked
+    /// Print the data that the server stores about the runs of this host (requires consent)
     Runs,
-    /// Have the server erase the runs of this host
+    /// Erase the runs of this host from the server
     Forget {
-        /// Ids of runs; all that this host reported, if none is given
+        /// Run ids [default: all runs that this host reported]
         ids: Vec<String>,
     },
 }
 
-/// What scripts report. What is not an argument is read from the environment that they set.
+/// Reports sent by scripts. Everything that is not an argument comes from the script's environment.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Report {
-    /// Report that an install begins
+    /// Report the start of an install
     Start {
-        /// lxc, vm or turnkey
+        /// Type of guest: lxc, vm or turnkey
         #[arg(default_value = "lxc", allow_hyphen_values = true)]
         guest: String,
     },
-    /// Report how far an install got
+    /// Report the progress of an install
     Progress {
         /// validation or configuring
         #[arg(default_value = "configuring", allow_hyphen_values = true)]
         status: String,
-        /// lxc, vm or turnkey
+        /// Type of guest: lxc, vm or turnkey
         #[arg(long = "type", allow_hyphen_values = true)]
         guest: Option<String>,
     },
-    /// Report how an install ended
+    /// Report the end of an install
     Finish {
         #[command(flatten)]
         end: End,
-        /// lxc, vm or turnkey
+        /// Type of guest: lxc, vm or turnkey
         #[arg(long = "type", allow_hyphen_values = true)]
         guest: Option<String>,
     },
-    /// Report that a tool for the host ran
+    /// Report a finished run of a host tool
     Tool {
         /// Name of the tool
         #[arg(allow_hyphen_values = true)]
@@ -84,7 +85,7 @@ pub(crate) enum Report {
         #[command(flatten)]
         end: End,
     },
-    /// Report that an add-on was installed in a container
+    /// Report the installation of an add-on in a container
     Addon {
         /// Name of the add-on
         #[arg(allow_hyphen_values = true)]
@@ -94,7 +95,7 @@ pub(crate) enum Report {
     },
 }
 
-/// How something ended. Scripts pass on what they have, so nothing is refused here.
+/// How a run ended. Values are not validated here, because scripts pass on whatever they have.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct End {
     /// done, failed or aborted
@@ -103,13 +104,13 @@ pub(crate) struct End {
     /// Exit code of the script
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) exit_code: Option<String>,
-    /// Log whose end is sent along, scrubbed
+    /// Log file whose last lines are scrubbed and included
     #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
     pub(crate) log: Option<PathBuf>,
-    /// Command that failed; scripts tell it in FAILED_COMMAND, which nobody else can see
+    /// Command that failed [env: FAILED_COMMAND, which other users cannot see]
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) command: Option<String>,
-    /// Its line, else FAILED_LINE
+    /// Line number of the failed command [env: FAILED_LINE]
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) line: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What each command does. Answers that a person asked for go to stdout, everything else is silent.
+//! Implements the subcommands. Interactive commands print to stdout; reports print nothing.
 
 use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -6,20 +6,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use telemetry_client::budget::Deadline;
 use telemetry_client::consent::{self, Consent};
-use telemetry_client::deliver::{self, Urgency};
-use telemetry_client::host::Host;
+use telemetry_client::deliver::{self, Delivery, Urgency};
 use telemetry_client::known_runs::KnownRuns;
-use telemetry_client::server::{Reply, Server};
-use telemetry_client::spool::Spool;
+use telemetry_client::outbox::Outbox;
+use telemetry_client::server_api::{Reply, Server};
+use telemetry_client::system::Host;
 use telemetry_protocol::{Generation, exit_code};
 
 use crate::arguments::{Command, Report};
-use crate::reports;
+use crate::build_event;
 
-/// Carries out a command.
+/// Runs a subcommand.
 ///
 /// # Errors
-/// What a person would want to know; without `--strict` nobody is told.
+/// The reason why the command failed. Reports print it only with `--strict`.
 pub(crate) fn run(command: &Command, deadline: Deadline) -> Result<()> {
     let host = Host::current();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -31,20 +31,22 @@ pub(crate) fn run(command: &Command, deadline: Deadline) -> Result<()> {
         Command::Status => status(&host),
         Command::OptIn => {
             consent::record(&host, true).context(consent::FILE)?;
-            if consent::ask(&host) == Consent::RefusedByVariable {
-                return say(
-                    "Reports of this host are allowed, but not here: the environment forbids them with DIAGNOSTICS, \
-                     which says something else than yes. Unset it.",
+            if consent::read(&host) == Consent::RefusedByVariable {
+                return print(
+                    "Reports from this host are now allowed, but DIAGNOSTICS is set to something other than \"yes\" \
+                     in this environment and still forbids them. Unset it.",
                 );
             }
-            say("Reports of this host are allowed. `telemetry show` prints what they hold.")
+            print("Reports from this host are now allowed. `telemetry show` prints what they contain.")
         }
         Command::OptOut => {
-            let spool = Spool::of(&host);
-            spool.remove_events_of(None);
-            deliver::resume(&spool);
+            let outbox = Outbox::of(&host);
+            outbox.remove_events_of(None);
+            deliver::resume(&outbox);
             consent::record(&host, false).context(consent::FILE)?;
-            say("Reports of this host are forbidden. `telemetry forget` has the server erase what it holds.")
+            print(
+                "Reports from this host are now forbidden. `telemetry forget` erases its runs from the server.",
+            )
         }
         Command::Show { report } => {
             let start = Report::Start { guest: "lxc".to_owned() };
@@ -56,30 +58,32 @@ pub(crate) fn run(command: &Command, deadline: Deadline) -> Result<()> {
 }
 
 fn send(host: &Host, report: &Report, now_ms: u64, deadline: Deadline) -> Result<()> {
-    if consent::ask(host) != Consent::Given {
+    if consent::read(host) != Consent::Given {
         return Ok(());
     }
-    let spool = Spool::of(host);
-    let facts = spool.file("facts.json");
-    let Some(event) = reports::make(host, report, Some(&facts), now_ms / 1000) else {
-        bail!("RANDOM_UUID names no run");
+    let outbox = Outbox::of(host);
+    let facts = outbox.file("facts.json");
+    let Some(event) = build_event::build(host, report, Some(&facts), now_ms / 1000) else {
+        bail!("RANDOM_UUID is not a valid run id");
     };
     let urgency = match report {
         Report::Start { .. } | Report::Progress { .. } => Urgency::Step,
         Report::Finish { .. } | Report::Tool { .. } | Report::Addon { .. } => Urgency::End,
     };
-    let delivery = deliver::report(&spool, &Server::of(host), &event, urgency, now_ms, deadline);
-    if delivery.kept + delivery.lost > 0 {
-        bail!("{} sent, {} kept, {} lost", delivery.sent, delivery.kept, delivery.lost);
-    }
-    Ok(())
+    let delivery = deliver::report(&outbox, &Server::of(host), &event, urgency, now_ms, deadline);
+    check(delivery)
 }
 
 fn flush(host: &Host, now_ms: u64, deadline: Deadline) -> Result<()> {
-    if consent::ask(host) != Consent::Given {
+    if consent::read(host) != Consent::Given {
         return Ok(());
     }
-    let delivery = deliver::flush(&Spool::of(host), &Server::of(host), now_ms, deadline);
+    let delivery = deliver::flush(&Outbox::of(host), &Server::of(host), now_ms, deadline);
+    check(delivery)
+}
+
+/// An error unless the server accepted all events.
+fn check(delivery: Delivery) -> Result<()> {
     if delivery.kept + delivery.lost > 0 {
         bail!("{} sent, {} kept, {} lost", delivery.sent, delivery.kept, delivery.lost);
     }
@@ -87,83 +91,84 @@ fn flush(host: &Host, now_ms: u64, deadline: Deadline) -> Result<()> {
 }
 
 fn explain(code: &str) -> Result<()> {
-    let Ok(number) = code.trim().parse() else { bail!("{code:?} is no exit code") };
+    let Ok(number) = code.trim().parse() else { bail!("{code:?} is not an exit code") };
     let meaning = exit_code::explain(Generation::NEWEST, number);
-    say(&format!("{}\ncategory: {}\n{}", meaning.title, meaning.category.as_str(), meaning.recovery))
+    print(&format!("{}\ncategory: {}\n{}", meaning.title, meaning.category.as_str(), meaning.recovery))
 }
 
 fn status(host: &Host) -> Result<()> {
-    let spool = Spool::of(host);
-    let (events, bytes) = spool.size();
-    let consent = match consent::ask(host) {
+    let outbox = Outbox::of(host);
+    let (events, bytes) = outbox.size();
+    let consent = match consent::read(host) {
         Consent::Given => "given",
         Consent::RefusedByVariable => "refused by the variable DIAGNOSTICS",
         Consent::RefusedByFile => "refused by /usr/local/community-scripts/diagnostics",
         Consent::NeverGiven => "never given",
     };
-    let runs = KnownRuns::of(&spool).ids().len();
+    let runs = KnownRuns::of(&outbox).ids().len();
     let server = Server::of(host);
-    let (address, folder) = (server.address(), spool.file(""));
-    say(&format!(
+    let (address, folder) = (server.address(), outbox.file(""));
+    print(&format!(
         "consent: {consent}\nserver:  {address}\nwaiting: {events} events, {bytes} bytes\nruns:    {runs} reported\n\
          folder:  {}",
         folder.display()
     ))
 }
 
-/// Needs no consent: nothing leaves the program but to the person. Without a run, one is made up.
+/// Prints an event. Requires no consent, because nothing is sent. Without a run id, uses an example id.
 fn show(host: &Host, report: &Report, now_ms: u64) -> Result<()> {
     let example = host.clone().with("RANDOM_UUID", "00000000-0000-4000-8000-000000000000");
     let host = if host.variable("RANDOM_UUID").is_some() { host } else { &example };
-    let event = reports::make(host, report, None, now_ms / 1000).context("RANDOM_UUID names no run")?;
+    let event =
+        build_event::build(host, report, None, now_ms / 1000).context("RANDOM_UUID is not a valid run id")?;
     let value: serde_json::Value = serde_json::from_str(&event.json)?;
-    say(&serde_json::to_string_pretty(&value)?)
+    print(&serde_json::to_string_pretty(&value)?)
 }
 
-/// Asks the server, which sees the host's address and ids then: only with consent.
+/// Fetches the runs from the server. Requires consent, because the request reveals the host's address and ids.
 fn runs(host: &Host, deadline: Deadline) -> Result<()> {
-    if consent::ask(host) != Consent::Given {
+    if consent::read(host) != Consent::Given {
         bail!(
-            "this host does not allow to contact the server, so it is not asked. `telemetry opt-in` allows it, \
-             `telemetry forget` has everything erased without that"
+            "this host has not consented to contacting the server. `telemetry opt-in` gives consent; \
+             `telemetry forget` erases all runs without it"
         );
     }
     let server = Server::of(host);
-    for id in KnownRuns::of(&Spool::of(host)).ids() {
+    for id in KnownRuns::of(&Outbox::of(host)).ids() {
         match server.run(&id, deadline) {
-            Reply::Accepted(Some(answer)) => say(answer.trim())?,
-            Reply::Missing => say(&format!("{{\"id\":\"{id}\",\"executions\":[]}}"))?,
-            other => bail!("the server does not tell: {other:?}"),
+            Reply::Accepted(Some(answer)) => print(answer.trim())?,
+            Reply::Missing => print(&format!("{{\"id\":\"{id}\",\"executions\":[]}}"))?,
+            other => bail!("the server did not return the runs: {other:?}"),
         }
     }
     Ok(())
 }
 
-/// Also after `opt-out`, and then above all.
+/// Erases runs from the server. Requires no consent, so that it works after `opt-out`.
 fn forget(host: &Host, ids: &[String], deadline: Deadline) -> Result<()> {
-    let spool = Spool::of(host);
-    let known = KnownRuns::of(&spool);
+    let outbox = Outbox::of(host);
+    let known = KnownRuns::of(&outbox);
     let ids = if ids.is_empty() { known.ids() } else { ids.to_vec() };
     if let Some(id) = ids.iter().find(|id| !telemetry_client::event::is_id(id)) {
-        bail!("{id:?} is no id");
+        bail!("{id:?} is not a run id");
     }
-    spool.remove_events_of(Some(&ids));
+    outbox.remove_events_of(Some(&ids));
     let server = Server::of(host);
     let mut erased = 0;
     for id in &ids {
         match server.erase(id, deadline) {
             Reply::Accepted(_) | Reply::Missing => {
                 erased += 1;
-                known.forget(std::slice::from_ref(id))?;
+                known.remove(std::slice::from_ref(id))?;
             }
-            other => bail!("{erased} of {} runs erased; then the server did not: {other:?}", ids.len()),
+            other => bail!("{erased} of {} runs erased, then the server failed: {other:?}", ids.len()),
         }
     }
-    say(&format!("{erased} runs erased"))
+    print(&format!("{erased} runs erased"))
 }
 
-/// Prints what was asked for. That nobody reads it is no error.
-fn say(text: &str) -> Result<()> {
+/// Prints to stdout. A closed stdout is not an error.
+fn print(text: &str) -> Result<()> {
     let _ = writeln!(io::stdout().lock(), "{text}");
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! `telemetry`, the command that scripts call on the host.
 //!
-//! It is silent, keeps to a budget of time, and exits with status 0 whatever happens: also when it
-//! panics, is called wrongly, or does not get done. `--strict` tells the truth instead.
+//! Reports print nothing, stay within a time budget, and exit with status 0 even after a panic, a usage
+//! error or a timeout. `--strict` reports failures with a message and status 1.
 
 mod arguments;
-mod reports;
+mod build_event;
 mod commands;
 
 use std::io::Write;
@@ -18,13 +18,13 @@ use arguments::{Arguments, Command, Report};
 
 fn main() {
     let start = Instant::now();
-    // Bytes that are no UTF-8 must not cost the report.
+    // Invalid UTF-8 in an argument must not prevent the report.
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let strict = words.iter().any(|word| word == "--strict");
     std::panic::set_hook(Box::new(move |_| std::process::exit(i32::from(strict))));
     let Arguments { strict, command } = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
-        Err(error) => return refuse(&error, strict, &words),
+        Err(error) => return exit_with_usage(&error, strict, &words),
     };
     let silent = matches!(command, Command::Report(_) | Command::Flush) && !strict;
     let deadline = Deadline::after(start, budget_of(&command));
@@ -32,7 +32,7 @@ fn main() {
     let failure = match result {
         Some(Ok(())) => None,
         Some(Err(error)) => Some(format!("{error:#}")),
-        None => Some("it took too long".to_owned()),
+        None => Some("timed out".to_owned()),
     };
     if let Some(failure) = failure {
         if !silent {
@@ -40,12 +40,12 @@ fn main() {
         }
         std::process::exit(i32::from(strict));
     }
-    // Threads that still wait for a resolver end here.
+    // Ends threads that are still blocked, for example in a resolver.
     std::process::exit(0);
 }
 
-/// Somebody asked for help, or called it wrongly. A script that did gets no answer.
-fn refuse(error: &clap::Error, strict: bool, words: &[String]) {
+/// Handles `--help`, `--version` and usage errors. Usage errors in reports print nothing without `--strict`.
+fn exit_with_usage(error: &clap::Error, strict: bool, words: &[String]) {
     const REPORTS: [&str; 6] = ["start", "progress", "finish", "tool", "addon", "flush"];
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     let from_script = words.iter().skip(1).any(|word| REPORTS.contains(&word.as_str()));
@@ -55,10 +55,10 @@ fn refuse(error: &clap::Error, strict: bool, words: &[String]) {
     std::process::exit(i32::from(strict && !asked));
 }
 
-/// `TELEMETRY_BUDGET_MS` sets another budget, at most half a minute.
+/// The time budget of a command. `TELEMETRY_BUDGET_MS` overrides it, up to 30 seconds.
 fn budget_of(command: &Command) -> Duration {
-    let told = std::env::var("TELEMETRY_BUDGET_MS").ok().and_then(|ms| ms.parse().ok());
-    if let Some(ms) = told.filter(|ms| *ms <= 30_000) {
+    let override_ms = std::env::var("TELEMETRY_BUDGET_MS").ok().and_then(|ms| ms.parse().ok());
+    if let Some(ms) = override_ms.filter(|ms| *ms <= 30_000) {
         return Duration::from_millis(ms);
     }
     match command {

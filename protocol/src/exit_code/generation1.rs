@@ -1,8 +1,7 @@
-//! Finds the exit code of a generation-1 client, which sends only a text.
+//! Finds the exit code in the error text of generation-1 clients, which send no code.
 //!
-//! That text is an explanation of the code, or a signal's word, or a failed command. A command
-//! may hold any number and any word, so only whole texts are read, never parts of them: better
-//! no code than a wrong one.
+//! The text is an explanation of the code, the name of a signal, or a failed command. A command may
+//! contain any number and any word, so only whole texts are matched: no code is better than a wrong one.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -12,12 +11,13 @@ pub(super) const DATA: &str = include_str!("../../data/generation1_texts.tsv");
 
 static CODES: LazyLock<HashMap<String, i32>> = LazyLock::new(|| lines(DATA).filter_map(read_line).collect());
 
-/// Longer texts are no explanation (the longest known has 85 bytes), but a command or a log.
+/// Longest text that is looked up, in bytes. The longest known explanation has 85; longer texts are
+/// commands or logs.
 const LONGEST: usize = 200;
 
-/// The exit code that the `error` of a generation-1 client stands for. Case, white space,
-/// backslashes and a last full stop do not matter. `None` when the text does not tell: empty,
-/// "none", "Unknown error", a failed command, a code outside 1 to 255.
+/// The exit code for the `error` of a generation-1 client. Ignores case, whitespace, backslashes and a
+/// final full stop. `None` if the text contains no code (it is empty, "none", "Unknown error" or a failed
+/// command) or the code is not within 1 to 255.
 #[must_use]
 pub fn code_from_text(text: &str) -> Option<i32> {
     let text = text.trim();
@@ -28,9 +28,8 @@ pub fn code_from_text(text: &str) -> Option<i32> {
     CODES.get(&text).copied().or_else(|| number_in(&text))
 }
 
-/// The number in one of the shapes that carry it: "unknown error, exit code: 1", the same with
-/// " in create_lxc.sh", "206: (any words) in create_lxc.sh", and the bare "130" of callers that
-/// are newer than the client they call.
+/// The number in one of these forms: "unknown error, exit code: 1", the same with " in create_lxc.sh",
+/// "206: (any words) in create_lxc.sh", and the bare "130" of scripts that are newer than their client.
 fn number_in(text: &str) -> Option<i32> {
     let (text, from_create) = match text.strip_suffix(" in create_lxc.sh") {
         Some(rest) => (rest, true),
@@ -45,8 +44,8 @@ fn number_in(text: &str) -> Option<i32> {
     number.parse().ok().filter(|code| bare && (1..=255).contains(code))
 }
 
-/// One spelling for all that differ in nothing that matters. Backslashes go because clients
-/// send them unescaped, so that what is left of them depends on how the body was repaired.
+/// Normalises a text for the lookup. Backslashes are removed because clients send them unescaped, so
+/// their number depends on how the body was repaired.
 fn fold(text: &str) -> String {
     let text = text.replace('\\', "").to_ascii_lowercase();
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -54,7 +53,7 @@ fn fold(text: &str) -> String {
     text.strip_suffix('.').unwrap_or(&text).trim_end().to_owned()
 }
 
-/// The folded text and the code of one line; `None` when a column is wrong.
+/// The normalised text and the code of a line; `None` if a column is invalid.
 pub(super) fn read_line(line: &str) -> Option<(String, i32)> {
     let (text, code) = line.split_once('\t')?;
     let code = code.parse().ok().filter(|code| (1..=255).contains(code))?;
@@ -70,19 +69,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_text_of_generation_1_stands_for_one_code() {
+    fn every_text_of_generation_1_has_one_code() {
         let mut codes = BTreeMap::new();
         for line in lines(DATA) {
             let (folded, code) = read_line(line).unwrap_or_else(|| panic!("{line:?} cannot be read"));
-            assert_eq!(codes.insert(folded, code), None, "{line:?} stands twice");
+            assert_eq!(codes.insert(folded, code), None, "{line:?} occurs twice");
             let sent = line.split('\t').next().unwrap_or_default();
             assert_eq!(code_from_text(sent), Some(code), "{line:?}");
         }
     }
 
-    /// What clients of 2025 were seen to send, and what it tells.
+    /// Error texts that clients of 2025 sent, and their codes.
     #[test]
-    fn every_error_that_a_client_of_generation_1_was_seen_to_send_is_read() {
+    fn every_error_sent_by_a_generation_1_client_is_understood() {
         for (error, code) in [
             ("Custom: CTID already in use (check 'pct list' and /etc/pve/lxc/)", Some(206)),
             ("100: Unexpected error in create_lxc.sh", Some(100)),
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn case_space_backslashes_and_a_last_full_stop_do_not_matter() {
+    fn case_whitespace_backslashes_and_a_final_full_stop_are_ignored() {
         for (error, code) in [
             ("  command  NOT found.\n", 127),
             ("Custom: Password contains unescaped special characters (-, /, , *, etc.)", 207),
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_elsewhere_is_no_exit_code() {
+    fn a_number_elsewhere_is_not_an_exit_code() {
         for error in [
             "0",
             "256",
@@ -167,12 +166,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_left_alone(text in any::<String>()) {
+        fn any_text_gives_a_valid_code_or_none(text in any::<String>()) {
             prop_assert!(code_from_text(&text).is_none_or(|code| (1..=255).contains(&code)));
         }
 
         #[test]
-        fn a_command_with_numbers_tells_no_code(word in "[a-z]{2,8}", number in 0..300) {
+        fn a_command_with_numbers_gives_no_code(word in "[a-z]{2,8}", number in 0..300) {
             let command = format!("{word} {number}");
             prop_assert_eq!(code_from_text(&command), None);
         }

@@ -1,17 +1,17 @@
-//! What is generated from the catalogue of exit codes: two functions of `client/api.func`, and
-//! `docs/EXIT_CODES.md`. `make catalogue` writes them, a test fails when they are stale.
+//! Text generated from the exit-code catalogue: two functions in `client/api.func`, and
+//! `docs/EXIT_CODES.md`. `make catalogue` writes them; a test fails when they are stale.
 
 use std::fmt::Write;
 
 use telemetry_protocol::Generation;
 use telemetry_protocol::exit_code::{self, Category, Entry};
 
-/// Between these two lines stands what is generated.
+/// The line before the generated part of the script; [`END`] follows it.
 pub const BEGIN: &str = "# --- generated from the catalogue of exit codes by `make catalogue`: begin";
-/// See [`BEGIN`].
+/// The line after the generated part of the script.
 pub const END: &str = "# --- generated from the catalogue of exit codes by `make catalogue`: end";
 
-/// `script` with its generated part made anew; `None` when the two marks are not there.
+/// `script` with its generated part replaced; `None` if the [`BEGIN`] or [`END`] line is missing.
 #[must_use]
 pub fn renew_script(script: &str) -> Option<String> {
     let (before, rest) = script.split_once(BEGIN)?;
@@ -47,20 +47,21 @@ fn functions() -> String {
 
 const UNKNOWN: &str = "Unknown error";
 
-/// A word of bash that is exactly this text.
+/// `text` as a single-quoted bash word.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-/// The page about all exit codes of all generations.
+/// The content of `docs/EXIT_CODES.md`: all exit codes of all generations.
 #[must_use]
 pub fn page() -> String {
     let mut text = String::from(
         "# Exit codes\n\n<!-- Generated from protocol/data/exit_codes.tsv by `make catalogue`; do not edit. -->\n\n\
-         What an exit code of a script means, and what to do about it. The newest clients mean this; below \
-         stands\nwhere older ones meant something else. A code that is not listed is an unknown error; 129 to \
-         159 are\nnamed by their signal. `telemetry explain CODE` prints an entry on a host.\n\n\
-         *Blocked* codes are refusals to begin because of the host. They do not count as failures of a script.\n\n\
+         The meaning of each exit code of a script, and how to fix its cause. This table is for current clients;\n\
+         the second table lists codes whose meaning differed in older ones. Unlisted codes are unknown errors,\n\
+         except that 129 to 159 are named after their signal. `telemetry explain CODE` prints an entry on a host.\n\n\
+         With a *blocked* code the script refused to start because of the host. It does not count as a failure of\n\
+         the script.\n\n\
          | code | meaning | category | blocked | what to do |\n|---:|---|---|---|---|\n",
     );
     for entry in exit_code::entries(Generation::NEWEST) {
@@ -74,7 +75,7 @@ pub fn page() -> String {
             cell(entry.recovery)
         );
     }
-    text += "\n## Where older clients meant something else\n\n\
+    text += "\n## Different meanings in older clients\n\n\
              | code | generation | meaning | category | what to do |\n|---:|---:|---|---|---|\n";
     for code in 0..=255 {
         for generation in [Generation::One, Generation::Two] {
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_in_a_title_stays_a_quote() {
+    fn quotes_in_a_title_are_escaped_for_bash() {
         assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 }

@@ -1,17 +1,17 @@
-//! What the person or the script chose for this run, with the precedence of build.func: the
-//! environment, then the application's `.vars`, then `default.vars`, then the built-in defaults.
+//! The settings of a run, with the precedence of build.func: the environment, then the application's
+//! `.vars`, then `default.vars`, then the built-in defaults.
 //!
-//! The files are read, never executed, and only the few variables below are taken: they also hold
-//! passwords.
+//! The files are parsed, never executed. Only the variables below are read, because the files also
+//! contain passwords.
 
 use telemetry_protocol::wire::Scalar;
 
-use crate::host::Host;
+use crate::system::Host;
 
 const DEFAULTS_FILE: &str = "/usr/local/community-scripts/default.vars";
 const APP_DEFAULTS_FOLDER: &str = "/usr/local/community-scripts/defaults";
 
-/// What is being made.
+/// The type of guest that a script creates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guest {
     /// A container.
@@ -23,7 +23,7 @@ pub enum Guest {
 }
 
 impl Guest {
-    /// The guest of this word, as commands and the environment name it; anything else is a container.
+    /// Parses the word used in arguments and the environment; anything unknown is a container.
     #[must_use]
     pub fn from_word(word: &str) -> Self {
         match word {
@@ -33,7 +33,7 @@ impl Guest {
         }
     }
 
-    /// The word on the wire.
+    /// The value sent to the server.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -44,12 +44,12 @@ impl Guest {
     }
 }
 
-/// The settings of a run; `None` where nobody said anything.
+/// The settings of a run; `None` if neither the user nor a default sets a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// The application, in the scripts' short form.
+    /// Short name of the application.
     pub app: Option<String>,
-    /// 1 unprivileged, 0 privileged container, 2 virtual machine.
+    /// 0 for a privileged container, 1 for an unprivileged one, 2 for a virtual machine.
     pub ct_type: Option<i32>,
     /// GB.
     pub disk_size: Option<i32>,
@@ -59,13 +59,13 @@ pub struct Settings {
     pub ram_size: Option<i32>,
     /// Operating system of the guest.
     pub os_type: Option<String>,
-    /// Its version.
+    /// Version of the operating system.
     pub os_version: Option<String>,
     /// How the settings were chosen.
     pub method: Option<String>,
 }
 
-/// Reads the settings for this kind of guest.
+/// Reads the settings for this type of guest.
 #[must_use]
 pub fn read(host: &Host, guest: Guest) -> Settings {
     let layers = Layers::read(host, guest);
@@ -101,7 +101,7 @@ struct Layers<'a> {
 impl<'a> Layers<'a> {
     fn read(host: &'a Host, guest: Guest) -> Self {
         let mut files = Vec::new();
-        // The files hold defaults of containers.
+        // The files contain defaults for containers only.
         if guest != Guest::Vm {
             if let Some(app) = app(host, guest).filter(|app| is_file_name(app)) {
                 files.extend(host.read(&format!("{APP_DEFAULTS_FOLDER}/{app}.vars"), 64 * 1024));
@@ -120,7 +120,7 @@ impl<'a> Layers<'a> {
             .map(str::to_owned)
     }
 
-    /// A whole number, units dropped. The built-in default is one of containers.
+    /// An integer without its unit. The built-in default applies to containers only.
     fn number(&self, exported: &[&str], variable: &str, built_in: i32) -> Option<i32> {
         match self.text(exported, variable) {
             Some(text) => Scalar::Text(text.into()).to_integer().filter(|number| *number >= 0),
@@ -133,7 +133,7 @@ fn is_file_name(name: &str) -> bool {
     !name.starts_with('.') && name.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char))
 }
 
-/// The value of `variable=value`, quoted or not, exported or not.
+/// The value of `variable` in a file of shell assignments, with or without quotes and `export`.
 pub(crate) fn value_in<'a>(file: &'a str, variable: &str) -> Option<&'a str> {
     file.lines().find_map(|line| {
         let line = line.trim();
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn environment_beats_application_beats_default_beats_built_in() {
+    fn precedence_is_environment_application_default_built_in() {
         let (_root, host) = host(&[("NSAPP", "jellyfin"), ("var_cpu", "8"), ("RAM_SIZE", "512")]);
         let settings = read(&host, Guest::Lxc);
         assert_eq!(settings.core_count, Some(8), "var_cpu of the environment");
@@ -174,17 +174,17 @@ mod tests {
         assert_eq!(settings.disk_size, Some(20), "the application's .vars");
         assert_eq!(settings.os_type.as_deref(), Some("ubuntu"), "default.vars");
         assert_eq!(settings.ct_type, Some(1), "built in");
-        assert_eq!(settings.os_version, None, "nobody said");
+        assert_eq!(settings.os_version, None, "not set anywhere");
     }
 
     #[test]
-    fn what_build_func_exports_beats_the_variable_it_came_from() {
+    fn variables_exported_by_build_func_override_their_source() {
         let (_root, host) = host(&[("NSAPP", "jellyfin"), ("CORE_COUNT", "2"), ("var_cpu", "8")]);
         assert_eq!(read(&host, Guest::Lxc).core_count, Some(2));
     }
 
     #[test]
-    fn a_virtual_machine_takes_its_own_variables_and_no_defaults_of_containers() {
+    fn a_virtual_machine_uses_its_own_variables_and_no_container_defaults() {
         let variables = [("VM_CORES", "4"), ("DISK_SIZE", "32G"), ("VM_APP", "haos-vm"), ("VM_OS", "haos")];
         let (_root, host) = host(&variables);
         let settings = read(&host, Guest::Vm);
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn an_application_is_no_path() {
+    fn an_application_name_cannot_escape_the_defaults_folder() {
         let (_root, host) = host(&[("NSAPP", "../default")]);
         assert_eq!(read(&host, Guest::Lxc).core_count, Some(3));
     }

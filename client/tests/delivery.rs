@@ -1,4 +1,4 @@
-//! A whole install as scripts report it, against a server in every state.
+//! Delivery of events by the command: retries, batches, pauses and concurrent reports.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -7,19 +7,15 @@ use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
-use support::{Host, Listener, Mode, events, paths};
+use support::{Host, Listener, Mode, events, paths, statuses};
 
-fn statuses(events: &[Value]) -> Vec<&str> {
-    events.iter().map(|event| event["status"].as_str().unwrap()).collect()
-}
-
-/// A port on which nobody listens.
-fn nobody() -> String {
+/// The address of a server that has stopped.
+fn unreachable_url() -> String {
     Listener::start(Mode::Up).url()
 }
 
 #[test]
-fn a_whole_install_arrives_step_by_step_and_leaves_nothing_behind() {
+fn each_report_of_an_install_is_sent_at_once() {
     let server = Listener::start(Mode::Up);
     let host = Host::new(&server.url());
     for report in ["start lxc", "progress validation", "progress", "finish --status done --exit-code 0"] {
@@ -32,16 +28,16 @@ fn a_whole_install_arrives_step_by_step_and_leaves_nothing_behind() {
         assert_eq!((&event["random_id"], &event["nsapp"]), (&"550e8400-e29b".into(), &"jellyfin".into()));
         assert_eq!(event["payload_version"], 3);
     }
-    assert!(host.waiting().is_empty());
+    assert!(host.unsent().is_empty());
 }
 
 #[test]
-fn what_could_not_be_sent_goes_as_one_batch_with_the_next_report() {
-    let host = Host::new(&nobody());
+fn unsent_events_go_in_one_batch_with_the_next_report() {
+    let host = Host::new(&unreachable_url());
     host.report("start");
     host.report("progress validation");
     host.report("finish --status failed --exit-code 100");
-    assert_eq!(statuses(&host.waiting()), ["installing", "validation", "failed"]);
+    assert_eq!(statuses(&host.unsent()), ["installing", "validation", "failed"]);
 
     let server = Listener::start(Mode::Up);
     let host = host.with(&[("TELEMETRY_URL", &server.url()), ("EXECUTION_ID", "attempt-2")]);
@@ -49,12 +45,12 @@ fn what_could_not_be_sent_goes_as_one_batch_with_the_next_report() {
     assert_eq!(paths(&server), ["POST /api/v1/events"]);
     assert_eq!(statuses(&events(&server)), ["installing", "validation", "failed", "success"]);
     assert_eq!(server.requests()[0].header("Content-Type"), Some("application/x-ndjson"));
-    assert!(host.waiting().is_empty());
+    assert!(host.unsent().is_empty());
 }
 
 #[test]
-fn an_older_server_gets_the_events_one_by_one() {
-    let host = Host::new(&nobody());
+fn a_server_without_batches_gets_the_events_one_by_one() {
+    let host = Host::new(&unreachable_url());
     host.report("start");
     host.report("finish --status failed --exit-code 1");
     let server = Listener::start(Mode::WithoutBatches);
@@ -63,11 +59,11 @@ fn an_older_server_gets_the_events_one_by_one() {
     let sent = paths(&server);
     assert_eq!(sent, ["POST /api/v1/events", "POST /telemetry", "POST /telemetry", "POST /telemetry"]);
     assert_eq!(statuses(&events(&server)[3..]), ["success", "failed", "installing"], "the newest first");
-    assert!(host.waiting().is_empty());
+    assert!(host.unsent().is_empty());
 }
 
 #[test]
-fn an_older_server_is_offered_a_batch_only_once() {
+fn a_server_without_batches_is_sent_only_one_batch() {
     let server = Listener::start(Mode::WithoutBatches);
     let host = Host::new(&server.url());
     for number in 0..20 {
@@ -75,13 +71,13 @@ fn an_older_server_is_offered_a_batch_only_once() {
         host.write(&format!("var/lib/community-scripts/telemetry/9999999{number:06}-1-0.json"), event);
     }
     host.report("flush");
-    assert!(host.waiting().is_empty());
+    assert!(host.unsent().is_empty());
     let batches = paths(&server).iter().filter(|path| path.ends_with("/api/v1/events")).count();
     assert_eq!((batches, server.requests().len()), (1, 21));
 }
 
 #[test]
-fn a_server_that_answers_later_or_never_keeps_no_event() {
+fn events_are_kept_if_the_server_refuses_for_now_or_does_not_answer() {
     for mode in [
         Mode::Status(500, None),
         Mode::Status(503, Some(7)),
@@ -95,34 +91,34 @@ fn a_server_that_answers_later_or_never_keeps_no_event() {
         let host = Host::new(&server.url()).with(&[("TELEMETRY_BUDGET_MS", "400")]);
         host.report("start");
         host.report("finish --status done");
-        assert_eq!(host.waiting().len(), 2, "{mode:?}");
+        assert_eq!(host.unsent().len(), 2, "{mode:?}");
     }
 }
 
 #[test]
-fn the_status_tells_of_one_event_but_not_of_a_batch() {
+fn a_single_event_needs_only_the_status_but_a_batch_needs_the_body() {
     let server = Listener::start(Mode::Slow);
     let host = Host::new(&server.url()).with(&[("TELEMETRY_BUDGET_MS", "60000")]);
     host.report("start");
-    assert!(host.waiting().is_empty(), "whose body nobody waits for");
+    assert!(host.unsent().is_empty(), "the body is not read");
     let host = host.with(&[("TELEMETRY_BUDGET_MS", "400")]);
     for name in ["9999999000001-1-0.json", "9999999000002-1-0.json"] {
         host.write(&format!("var/lib/community-scripts/telemetry/{name}"), "{}");
     }
     host.report("flush");
-    assert_eq!(host.waiting().len(), 2);
+    assert_eq!(host.unsent().len(), 2);
 }
 
 #[test]
-fn an_event_that_the_server_refuses_for_good_does_not_stay() {
+fn an_event_that_the_server_rejects_is_removed() {
     let server = Listener::start(Mode::Status(400, None));
     let host = Host::new(&server.url());
     host.report("start");
-    assert!(host.waiting().is_empty());
+    assert!(host.unsent().is_empty());
 }
 
 #[test]
-fn a_step_does_not_wait_for_a_server_that_was_away_a_moment_ago_but_the_end_does() {
+fn after_a_failure_steps_are_not_sent_for_a_while_but_the_end_is() {
     let server = Listener::start(Mode::Status(503, Some(60)));
     let host = Host::new(&server.url());
     for report in ["start", "progress validation", "progress"] {
@@ -132,14 +128,14 @@ fn a_step_does_not_wait_for_a_server_that_was_away_a_moment_ago_but_the_end_does
     server.answer(Mode::Up);
     host.report("finish --status done");
     assert_eq!(paths(&server)[1..], ["POST /api/v1/events"]);
-    assert!(host.waiting().is_empty());
+    assert!(host.unsent().is_empty());
     let again = host.with(&[("RANDOM_UUID", "next-run")]);
     again.report("start");
     assert_eq!(server.requests().len(), 3, "the pause is over");
 }
 
 #[test]
-fn attempts_tools_and_addons_are_runs_of_their_own() {
+fn attempts_tools_and_addons_are_separate_runs() {
     let server = Listener::start(Mode::Up);
     let host = Host::new(&server.url());
     host.write("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
@@ -157,7 +153,7 @@ fn attempts_tools_and_addons_are_runs_of_their_own() {
 }
 
 #[test]
-fn a_virtual_machine_keeps_its_kind_to_the_end() {
+fn later_reports_of_a_virtual_machine_keep_its_type() {
     let server = Listener::start(Mode::Up);
     let host = Host::new(&server.url()).with(&[("DISK_SIZE", "32G"), ("VM_CORES", "4")]);
     host.report("start vm");
@@ -191,19 +187,19 @@ fn a_large_backlog_is_one_compressed_request() {
         assert_eq!(last.text().lines().count(), 1000);
         let compressed = last.header("Content-Encoding").is_some();
         assert_eq!((compressed, requests.len()), if mode == Mode::Up { (true, 1) } else { (false, 2) });
-        assert!(host.waiting().is_empty());
+        assert!(host.unsent().is_empty());
     }
 }
 
 #[test]
-fn over_a_narrow_link_the_newest_event_arrives_and_each_try_takes_some_that_wait_along() {
+fn over_a_slow_link_the_newest_event_is_sent_first_and_each_report_shrinks_the_backlog() {
     const LARGEST: usize = 256 * 1024;
-    let server = Listener::start(Mode::Narrow(200_000));
+    let server = Listener::start(Mode::SlowLink(200_000));
     let mut host = Host::new(&server.url()).with(&[("TELEMETRY_BUDGET_MS", "3000")]);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     let mut noise = 1_u64;
     for number in 0..250 {
-        // A log that hardly gets smaller.
+        // A log that hardly compresses.
         let words = (0..1000).map(|_| {
             noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             format!("{noise:016x}")
@@ -213,43 +209,43 @@ fn over_a_narrow_link_the_newest_event_arrives_and_each_try_takes_some_that_wait
         let name = format!("{}-1-0.json", now - 1000 + number);
         host.write(&format!("var/lib/community-scripts/telemetry/{name}"), event);
     }
-    let mut waiting = host.waiting().len();
+    let mut waiting = host.unsent().len();
     assert_eq!(waiting, 250);
     for attempt in ["first", "second"] {
         let before = server.requests().len();
-        server.answer(Mode::Narrow(200_000));
+        server.answer(Mode::SlowLink(200_000));
         host = host.with(&[("EXECUTION_ID", attempt)]);
         host.report("finish --status done");
         let requests = server.requests().split_off(before);
         assert!(requests[0].text().contains(attempt), "{attempt}: the newest first");
         assert!(requests.iter().all(|request| request.body.len() <= LARGEST));
-        let left = host.waiting().len();
+        let left = host.unsent().len();
         let arrived: usize = requests[1..].iter().map(|request| request.text().lines().count()).sum();
-        assert!(arrived > 1 && left == waiting - arrived, "{attempt}: {arrived} arrived, {left} wait");
+        assert!(arrived > 1 && left == waiting - arrived, "{attempt}: {arrived} arrived, {left} are left");
         waiting = left;
     }
     server.answer(Mode::Up);
     assert_eq!(host.run(["flush", "--strict"]).status.code(), Some(0));
-    assert!(host.waiting().is_empty());
+    assert!(host.unsent().is_empty());
     let id = |event: &Value| format!("{} {}", event["random_id"], event["execution_id"]);
     let ids: BTreeSet<String> = events(&server).iter().map(id).collect();
     assert_eq!(ids.len(), 252, "all of them arrived");
 }
 
 #[test]
-fn reports_of_scripts_that_run_at_the_same_time_all_arrive() {
-    let host = Host::new(&nobody());
+fn concurrent_reports_all_arrive() {
+    let host = Host::new(&unreachable_url());
     let report = |server: &str, id: &str| {
         let mut command = host.command(env!("CARGO_BIN_EXE_telemetry"));
         command.env("TELEMETRY_URL", server).env("RANDOM_UUID", id).args(["finish", "--status", "done"]);
         command.spawn().unwrap()
     };
-    let down = nobody();
+    let down = unreachable_url();
     let children: Vec<_> = (0..12).map(|number| report(&down, &format!("down-{number}"))).collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());
     }
-    assert_eq!(host.waiting().len(), 12);
+    assert_eq!(host.unsent().len(), 12);
     let server = Listener::start(Mode::Up);
     let children: Vec<_> = (0..12).map(|number| report(&server.url(), &format!("up-{number}"))).collect();
     for mut child in children {
@@ -260,16 +256,16 @@ fn reports_of_scripts_that_run_at_the_same_time_all_arrive() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), 24);
-    assert!(host.waiting().is_empty());
+    assert!(host.unsent().is_empty());
 }
 
 #[test]
-fn a_client_that_is_killed_while_it_waits_loses_nothing() {
+fn a_client_that_is_killed_while_waiting_keeps_the_event() {
     let server = Listener::start(Mode::BlackHole);
     let host = Host::new(&server.url());
     let mut child = host.command(env!("CARGO_BIN_EXE_telemetry")).args(["finish"]).spawn().unwrap();
     server.wait_for(1);
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!(statuses(&host.waiting()), ["success"]);
+    assert_eq!(statuses(&host.unsent()), ["success"]);
 }

@@ -1,25 +1,26 @@
-//! From a command and the environment to an event.
+//! Builds an event from the arguments and the environment.
 
 use std::path::{Path, PathBuf};
 
 use telemetry_client::event::{CleanEvent, Ending, Event};
 use telemetry_client::facts::{self, Facts};
-use telemetry_client::host::Host;
-use telemetry_client::settings::Guest;
+use telemetry_client::run_settings::Guest;
+use telemetry_client::system::Host;
 use telemetry_protocol::Status;
 
 use crate::arguments::{End, Report};
 
-/// The event of a report; `None` when no run is named. `cache` is `None` where nothing may be written.
-pub(crate) fn make(host: &Host, report: &Report, cache: Option<&Path>, now_s: u64) -> Option<CleanEvent> {
-    let facts: Facts = facts::known(host, cache);
+/// The event for a report; `None` without a valid run id. Facts about the host are cached in `cache`;
+/// `None` disables the cache, so nothing is written.
+pub(crate) fn build(host: &Host, report: &Report, cache: Option<&Path>, now_s: u64) -> Option<CleanEvent> {
+    let facts: Facts = facts::load(host, cache);
     let event = match report {
         Report::Start { guest } => {
-            Event::of_run(host, facts, Guest::from_word(guest), Status::Installing, now_s)?
+            Event::for_run(host, facts, Guest::from_word(guest), Status::Installing, now_s)?
         }
         Report::Progress { status, guest } => {
             let status = Status::from_wire(status).filter(|status| !status.is_end());
-            Event::of_run(
+            Event::for_run(
                 host,
                 facts,
                 kind(host, guest.as_deref()),
@@ -28,28 +29,28 @@ pub(crate) fn make(host: &Host, report: &Report, cache: Option<&Path>, now_s: u6
             )?
         }
         Report::Finish { end, guest } => {
-            let event = Event::of_run(host, facts, kind(host, guest.as_deref()), Status::Unknown, now_s)?;
+            let event = Event::for_run(host, facts, kind(host, guest.as_deref()), Status::Unknown, now_s)?;
             let log = log(host, end);
-            event.ended(&ending(host, end, log.as_deref()))
+            event.with_ending(&ending(host, end, log.as_deref()))
         }
         Report::Tool { name, end } => {
             let log = log(host, end);
-            Event::of_tool(host, facts, name, &ending(host, end, log.as_deref()), now_s)
+            Event::for_tool(host, facts, name, &ending(host, end, log.as_deref()), now_s)
         }
         Report::Addon { name, end } => {
             let log = log(host, end);
-            Event::of_addon(host, facts, name, &ending(host, end, log.as_deref()), now_s)
+            Event::for_addon(host, facts, name, &ending(host, end, log.as_deref()), now_s)
         }
     };
     Some(event.clean())
 }
 
-/// The start said what it is about; later reports of the same script find it in `TELEMETRY_TYPE`.
-fn kind(host: &Host, said: Option<&str>) -> Guest {
-    Guest::from_word(said.or_else(|| host.variable("TELEMETRY_TYPE")).unwrap_or("lxc"))
+/// The type of guest. Reports after the start find it in `TELEMETRY_TYPE`.
+fn kind(host: &Host, argument: Option<&str>) -> Guest {
+    Guest::from_word(argument.or_else(|| host.variable("TELEMETRY_TYPE")).unwrap_or("lxc"))
 }
 
-/// The command and its line also come in variables: what stands in arguments, everybody on the host can see.
+/// The command and its line may come in variables, because arguments are visible to every user of the host.
 fn ending<'a>(host: &'a Host, end: &'a End, log: Option<&'a Path>) -> Ending<'a> {
     Ending {
         status: &end.status,
@@ -60,8 +61,8 @@ fn ending<'a>(host: &'a Host, end: &'a End, log: Option<&'a Path>) -> Ending<'a>
     }
 }
 
-/// The log that was named, else the first of the scripts' logs that has something in it. The log of a
-/// container lies inside of it; the host has a copy under the name of the session.
+/// The log given as an argument, or the first of the scripts' logs that is not empty. The log of a
+/// container is inside it; the host has a copy named after the session.
 fn log(host: &Host, end: &End) -> Option<PathBuf> {
     if let Some(path) = &end.log {
         return Some(path.clone());

@@ -1,7 +1,7 @@
-//! What could not be sent yet: one file per event, so that processes that run at the same time never
-//! meet in one, and a torn write costs at most the event it was.
+//! The outbox: unsent events on disk, one file each, so that concurrent processes never write to the same
+//! file and a torn write loses at most one event.
 //!
-//! Bounded: by the space that the files take on disk (each at least a block), and by age.
+//! The outbox is bounded by disk space (each file counts as at least one block) and by age.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -12,20 +12,20 @@ use std::time::Duration;
 use serde::de::IgnoredAny;
 
 use crate::event::CleanEvent;
-use crate::host::Host;
 use crate::storage::{self, UNFINISHED};
+use crate::system::Host;
 
 const FOLDER: &str = "/var/lib/community-scripts/telemetry";
 const SUFFIX: &str = ".json";
-/// What a small file takes on disk.
+/// Disk space of a small file, in bytes.
 const BLOCK: u64 = 4096;
-/// As many as the server takes in one request.
-const MOST_EVENTS: usize = 10_000;
-const LARGEST_EVENT: u64 = 256 * 1024;
+/// Maximum number of events that the server accepts in one request.
+const MAX_EVENTS: usize = 10_000;
+const MAX_EVENT_BYTES: u64 = 256 * 1024;
 
-/// The folder of unsent events, with the other files that the client keeps.
+/// The folder of unsent events, which also contains the client's other files.
 #[derive(Clone, Debug)]
-pub struct Spool {
+pub struct Outbox {
     folder: PathBuf,
     max_bytes: u64,
     max_age: Duration,
@@ -34,14 +34,14 @@ pub struct Spool {
 /// An unsent event and the file that holds it; `None` when it could not be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
-    /// Where it lies.
+    /// The file of the event.
     pub path: Option<PathBuf>,
     /// One line of JSON.
     pub json: String,
 }
 
 impl Pending {
-    /// What it takes in a batch: its line.
+    /// Size of the event in a batch, with the newline.
     #[must_use]
     pub fn line_bytes(&self) -> usize {
         self.json.len() + 1
@@ -50,35 +50,35 @@ impl Pending {
 
 struct Stored {
     path: PathBuf,
-    /// Milliseconds since 1970.
+    /// Unix time in milliseconds.
     written: u64,
     bytes: u64,
 }
 
-impl Spool {
-    /// The spool of this host: 5 MiB, 7 days. `TELEMETRY_SPOOL_DIR` puts it elsewhere.
+impl Outbox {
+    /// The outbox of this host, limited to 5 MiB and 7 days. `TELEMETRY_SPOOL_DIR` overrides its folder.
     #[must_use]
     pub fn of(host: &Host) -> Self {
         let folder = host.variable("TELEMETRY_SPOOL_DIR").map_or_else(|| host.path(FOLDER), PathBuf::from);
         Self::new(folder, 5 * 1024 * 1024, Duration::from_hours(7 * 24))
     }
 
-    /// A spool in `folder` with these limits.
+    /// An outbox in `folder` with these limits.
     #[must_use]
     pub fn new(folder: PathBuf, max_bytes: u64, max_age: Duration) -> Self {
         Self { folder, max_bytes, max_age }
     }
 
-    /// Where another file of the client lies.
+    /// The path of another file of the client.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// Writes an event; the oldest ones go where it would be too much.
+    /// Writes an event, removing the oldest ones to stay within the limits.
     ///
     /// # Errors
-    /// What the file system says: the disk is full or cannot be written.
+    /// Any error from the file system, such as a full or read-only disk.
     pub fn add(&self, event: &CleanEvent, now_ms: u64) -> io::Result<PathBuf> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         storage::make_private_folder(&self.folder)?;
@@ -89,30 +89,30 @@ impl Spool {
         Ok(path)
     }
 
-    /// All events, oldest first, as many as one request may hold. What is no event is removed.
+    /// All events, oldest first, up to the number that fits into one request. Removes invalid files.
     #[must_use]
     pub fn pending(&self, now_ms: u64) -> Vec<Pending> {
         self.make_room(0, now_ms);
         let stored = self.stored();
-        stored.into_iter().filter_map(|stored| self.read(stored)).take(MOST_EVENTS).collect()
+        stored.into_iter().filter_map(|stored| self.read(stored)).take(MAX_EVENTS).collect()
     }
 
     fn read(&self, stored: Stored) -> Option<Pending> {
         let json = fs::read_to_string(&stored.path).ok()?;
         let is_event = json.starts_with('{') && serde_json::from_str::<IgnoredAny>(&json).is_ok();
-        if !is_event || stored.bytes > LARGEST_EVENT || json.contains('\n') {
+        if !is_event || stored.bytes > MAX_EVENT_BYTES || json.contains('\n') {
             self.remove(&stored.path);
             return None;
         }
         Some(Pending { path: Some(stored.path), json })
     }
 
-    /// Removes an event that the server has; it may be gone already.
+    /// Removes an event, if it still exists.
     pub fn remove(&self, path: &Path) {
         let _ = fs::remove_file(path);
     }
 
-    /// Removes all events, and the events of these runs only if there are any given.
+    /// Removes the events of these runs, or all events for `None`.
     pub fn remove_events_of(&self, runs: Option<&[String]>) {
         for stored in self.stored() {
             let is_of_one = |runs: &[String]| {
@@ -125,15 +125,15 @@ impl Spool {
         }
     }
 
-    /// Number of events, and the space that they take, in bytes.
+    /// Number of events, and their disk space in bytes.
     #[must_use]
     pub fn size(&self) -> (usize, u64) {
         let stored = self.stored();
         (stored.len(), stored.iter().map(|stored| space(stored.bytes)).sum())
     }
 
-    /// The right to send all events, until it is dropped. `None` while another process has it, or
-    /// when there is no folder.
+    /// The lock for sending all events, held until it is dropped. `None` if another process holds it or the
+    /// folder does not exist.
     #[must_use]
     pub fn lock(&self) -> Option<File> {
         let file = File::options().create(true).append(true).open(self.file("lock")).ok()?;
@@ -163,7 +163,7 @@ impl Spool {
         }
     }
 
-    /// What lies in the folder, oldest first. Old rubbish of killed processes is removed.
+    /// The events in the folder, oldest first. Removes old unfinished files of killed processes.
     fn stored(&self) -> Vec<Stored> {
         let Ok(entries) = fs::read_dir(&self.folder) else {
             return Vec::new();

@@ -1,12 +1,12 @@
-//! The host as the client sees it: its environment variables and its files, both replaceable, so
-//! that every stage can be tried out against a folder.
+//! Access to the host's environment variables and files. Both can be replaced, so that tests can use a
+//! temporary folder as a host.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Environment and file system of the host.
+/// Environment variables and file system of the host.
 #[derive(Clone, Debug)]
 pub struct Host {
     root: PathBuf,
@@ -14,7 +14,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// The host this process runs on. `TELEMETRY_ROOT` puts another folder in the place of `/`.
+    /// The host that this process runs on. `TELEMETRY_ROOT` replaces `/` with another folder.
     #[must_use]
     pub fn current() -> Self {
         let variables: BTreeMap<_, _> = std::env::vars_os()
@@ -32,32 +32,32 @@ impl Host {
         Self { root: root.to_owned(), variables }
     }
 
-    /// The same host with another variable.
+    /// The same host with one variable set.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// A variable without surrounding white space; `None` when it is unset or empty.
+    /// A variable without surrounding whitespace; `None` if it is unset or empty.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
-    /// A variable exactly as it is; `None` only when it is unset.
+    /// The exact value of a variable; `None` only if it is unset.
     #[must_use]
     pub fn raw_variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
     }
 
-    /// Where a path of the host lies.
+    /// The location of a path of the host, below the root folder.
     #[must_use]
     pub fn path(&self, absolute: &str) -> PathBuf {
         self.root.join(absolute.trim_start_matches('/'))
     }
 
-    /// The first `limit` bytes of a regular file, bad bytes replaced; `None` if it cannot be read.
+    /// The first `limit` bytes of a regular file, with invalid UTF-8 replaced; `None` if it cannot be read.
     #[must_use]
     pub fn read(&self, absolute: &str, limit: u64) -> Option<String> {
         read_start(&self.path(absolute), limit).map(|bytes| match String::from_utf8(bytes) {
@@ -66,19 +66,19 @@ impl Host {
         })
     }
 
-    /// As [`Host::read`], but bytes.
+    /// Like [`Host::read`], as bytes.
     #[must_use]
     pub fn read_bytes(&self, absolute: &str, limit: u64) -> Option<Vec<u8>> {
         read_start(&self.path(absolute), limit)
     }
 
-    /// Whether there is anything at this path.
+    /// Whether the path exists.
     #[must_use]
     pub fn exists(&self, absolute: &str) -> bool {
         self.path(absolute).exists()
     }
 
-    /// Whether a program of this name is found on `PATH`.
+    /// Whether `PATH` contains a program of this name.
     #[must_use]
     pub fn has_program(&self, name: &str) -> bool {
         self.variable("PATH")
@@ -86,7 +86,7 @@ impl Host {
     }
 }
 
-/// Only of regular files: to open a pipe could wait for ever.
+/// Reads regular files only: opening a pipe could block forever.
 fn read_start(path: &Path, limit: u64) -> Option<Vec<u8>> {
     if !fs::metadata(path).ok()?.is_file() {
         return None;

@@ -1,4 +1,4 @@
-//! `client/api.func` as scripts use it, by the program and by curl, with both awks of Debian.
+//! `client/api.func` as scripts use it, with the command and with curl and both awks of Debian.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -8,16 +8,16 @@ use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::scripts::{API_FUNC, SECRETS, Way, assert_silent, bash, nasty_log, run, ways};
-use support::{Host, Listener, Mode, events, paths};
-use telemetry_client::catalogue;
+use support::scripts::{API_FUNC, Transport, assert_no_secret, bash, log_with_secrets, run, transports};
+use support::{Host, Listener, Mode, assert_silent, events, paths, statuses};
+use telemetry_client::generated;
 
 #[test]
-fn a_whole_install_with_a_retry_is_told_rightly_and_gives_no_secret_away() {
-    for way in ways() {
+fn an_install_with_a_retry_is_reported_correctly_and_without_secrets() {
+    for transport in transports() {
         let server = Listener::start(Mode::Up);
         let host = Host::new(&server.url());
-        let log = nasty_log(&host);
+        let log = host.write("tmp/install.log", log_with_secrets());
         let script = format!(
             "start_install_timer; post_to_api; post_to_api; post_progress_to_api validation; post_progress_to_api\n\
              INSTALL_LOG={} FAILED_COMMAND='apt-get --password=hunter2 x' FAILED_LINE=42\n\
@@ -25,19 +25,18 @@ fn a_whole_install_with_a_retry_is_told_rightly_and_gives_no_secret_away() {
              telemetry_new_attempt; CORE_COUNT=4; post_to_api; post_update_to_api done 0",
             log.display()
         );
-        run(&host, way, &script);
+        run(&host, transport, &script);
         let events = events(&server);
-        let statuses: Vec<&str> = events.iter().map(|event| event["status"].as_str().unwrap()).collect();
         let expected =
             ["installing", "validation", "configuring", "failed", "failed", "installing", "success"];
-        assert_eq!(statuses, expected, "{way:?}");
+        assert_eq!(statuses(&events), expected, "{transport:?}");
         for event in &events {
             assert_eq!((&event["random_id"], &event["type"]), (&json!("550e8400-e29b"), &json!("lxc")));
             assert_eq!((&event["disk_size"], &event["os_type"]), (&json!(8), &json!("debian")));
             assert_eq!(event["repo_source"], "ProxmoxVE");
         }
         assert_eq!(events[0]["execution_id"], "550e8400-e29b");
-        assert_ne!(events[5]["execution_id"], "550e8400-e29b", "{way:?}");
+        assert_ne!(events[5]["execution_id"], "550e8400-e29b", "{transport:?}");
         assert_eq!(events[5]["execution_id"], events[6]["execution_id"]);
         assert_eq!((&events[6]["core_count"], &events[6]["exit_code"]), (&json!(4), &json!(0)));
         assert_eq!((&events[3]["exit_code"], &events[3]["failed_line"]), (&json!(100), &json!(42)));
@@ -47,19 +46,17 @@ fn a_whole_install_with_a_retry_is_told_rightly_and_gives_no_secret_away() {
         for kept in
             ["nodejs (22.11.0)", "K\u{f6}ln \u{1f680}", "C:\\temp\\new \\_foo", "backslash \\", "<key>"]
         {
-            assert!(error.contains(kept), "{way:?}: {kept}: {error}");
+            assert!(error.contains(kept), "{transport:?}: {kept}: {error}");
         }
         for request in server.requests() {
-            for secret in SECRETS {
-                assert!(!request.text().contains(secret), "{way:?}: {secret}: {}", request.text());
-            }
+            assert_no_secret(&request.text(), &format!("{transport:?}"));
         }
     }
 }
 
 #[test]
-fn machines_tools_and_addons_are_told_in_the_same_words_by_both_ways() {
-    for way in ways() {
+fn virtual_machines_tools_and_addons_are_reported_alike_by_both_transports() {
+    for transport in transports() {
         let server = Listener::start(Mode::Up);
         let host = Host::new(&server.url()).with(&[("DISK_SIZE", "32G"), ("CTID", "200")]);
         host.write("etc/os-release", "NAME=x\nID=alpine\nVERSION_ID=\"3.21.3\"\n");
@@ -74,46 +71,50 @@ fn machines_tools_and_addons_are_told_in_the_same_words_by_both_ways() {
         let script = "post_to_api_vm; post_update_to_api aborted 130\n\
                       post_tool_to_api microcode failed 130; post_addon_to_api netdata success\n\
                       unset POST_TO_API_DONE; TELEMETRY_TYPE=turnkey; post_to_api";
-        run(&host, way, script);
+        run(&host, transport, script);
         let events = events(&server);
-        let told = |field: &str| events.iter().map(|event| event[field].clone()).collect::<Vec<_>>();
-        assert_eq!(told("type"), ["vm", "vm", "pve", "addon", "turnkey"], "{way:?}");
-        assert_eq!(told("status"), ["installing", "aborted", "aborted", "success", "installing"], "{way:?}");
+        let values = |field: &str| events.iter().map(|event| event[field].clone()).collect::<Vec<_>>();
+        assert_eq!(values("type"), ["vm", "vm", "pve", "addon", "turnkey"], "{transport:?}");
+        assert_eq!(
+            values("status"),
+            ["installing", "aborted", "aborted", "success", "installing"],
+            "{transport:?}"
+        );
         assert_eq!((&events[0]["ct_type"], &events[0]["disk_size"]), (&json!(2), &json!(32)));
         assert_eq!(events[0]["template_kind"], Value::Null);
         assert_eq!((&events[2]["nsapp"], &events[2]["exit_code"]), (&json!("microcode"), &json!(130)));
         assert_eq!((&events[3]["os_type"], &events[3]["os_version"]), (&json!("alpine"), &json!("3.21.3")));
         let image =
             ["template_kind", "custom_entrypoint", "host_managed_network"].map(|f| events[4][f].clone());
-        assert_eq!(image, [json!("oci"), json!(true), json!(true)], "{way:?}");
-        assert_eq!(told("runtime_source"), ["mirror"; 5], "{way:?}");
-        assert_eq!(told("runtime_ref"), ["v2026.04"; 5], "{way:?}");
+        assert_eq!(image, [json!("oci"), json!(true), json!(true)], "{transport:?}");
+        assert_eq!(values("runtime_source"), ["mirror"; 5], "{transport:?}");
+        assert_eq!(values("runtime_ref"), ["v2026.04"; 5], "{transport:?}");
         assert!(server.requests().iter().all(|request| !request.text().contains("acme")));
     }
 }
 
 #[test]
-fn anything_but_yes_sends_nothing() {
+fn without_a_yes_nothing_is_sent() {
     let calls = "post_to_api; post_to_api_vm; post_progress_to_api; post_update_to_api failed 1\n\
                  post_tool_to_api x failed 1; post_addon_to_api x; init_tool_telemetry x";
-    for way in ways() {
+    for transport in transports() {
         let server = Listener::start(Mode::Up);
         for answer in ["no", "", "YES", "true", "yes "] {
             let host = Host::new(&server.url()).with(&[("DIAGNOSTICS", answer)]);
-            run(&host, way, calls);
+            run(&host, transport, calls);
             let host = Host::new(&server.url());
             host.write("usr/local/community-scripts/diagnostics", format!("# x\nDIAGNOSTICS={answer}x"));
-            run(&host, way, calls);
+            run(&host, transport, calls);
         }
         let host = Host::new(&server.url()).with(&[("RANDOM_UUID", "")]);
-        run(&host, way, "post_to_api; post_progress_to_api; post_update_to_api done 0");
-        assert_eq!(paths(&server), [""; 0], "{way:?}");
+        run(&host, transport, "post_to_api; post_progress_to_api; post_update_to_api done 0");
+        assert_eq!(paths(&server), [""; 0], "{transport:?}");
     }
 }
 
 #[test]
-fn a_no_that_was_written_by_hand_sends_nothing() {
-    for way in ways() {
+fn a_handwritten_refusal_is_recognised_in_any_syntax() {
+    for transport in transports() {
         let server = Listener::start(Mode::Up);
         for line in [
             "DIAGNOSTICS = no",
@@ -125,115 +126,113 @@ fn a_no_that_was_written_by_hand_sends_nothing() {
         ] {
             let host = Host::new(&server.url());
             host.write("usr/local/community-scripts/diagnostics", format!("DIAGNOSTICS=yes\n{line}\n"));
-            run(&host, way, "post_to_api; post_tool_to_api x");
+            run(&host, transport, "post_to_api; post_tool_to_api x");
         }
-        assert_eq!(paths(&server), [""; 0], "{way:?}");
+        assert_eq!(paths(&server), [""; 0], "{transport:?}");
         for line in ["# DIAGNOSTICS=no", "MY_DIAGNOSTICS=no", "export DIAGNOSTICS=yes"] {
             let host = Host::new(&server.url());
             host.write("usr/local/community-scripts/diagnostics", format!("DIAGNOSTICS=yes\n{line}\n"));
-            run(&host, way, "post_to_api");
+            run(&host, transport, "post_to_api");
         }
-        assert_eq!(server.requests().len(), 3, "{way:?}");
+        assert_eq!(server.requests().len(), 3, "{transport:?}");
     }
 }
 
 #[test]
-fn a_person_can_see_and_erase_what_was_sent_by_either_way() {
-    for way in ways() {
+fn runs_sent_by_either_transport_can_be_listed_and_erased() {
+    for transport in transports() {
         let server = Listener::start(Mode::Up);
         let host = Host::new(&server.url()).with(&[("NSAPP", "my app")]);
         run(
             &host,
-            way,
+            transport,
             "post_to_api; post_update_to_api failed 1; telemetry_new_attempt; post_to_api; post_tool_to_api x",
         );
         let ids: Vec<String> =
             events(&server).iter().map(|event| event["execution_id"].as_str().unwrap().to_owned()).collect();
         let ids = [&ids[0], &ids[2], &ids[3]];
-        let list = fs::read_to_string(host.spool().join("runs")).unwrap();
+        let list = fs::read_to_string(host.outbox().join("runs")).unwrap();
         let lines: Vec<Vec<&str>> = list.lines().map(|line| line.split(' ').collect()).collect();
         let listed: Vec<&str> = lines.iter().map(|line| line[1]).collect();
-        assert_eq!(listed, ids, "{way:?}: {list}");
-        assert_eq!((lines[0][2], lines[2][2]), ("my_app", "x"), "{way:?}");
+        assert_eq!(listed, ids, "{transport:?}: {list}");
+        assert_eq!((lines[0][2], lines[2][2]), ("my_app", "x"), "{transport:?}");
         host.run(["forget"]);
         let erased: Vec<String> = paths(&server)[4..].to_vec();
-        assert_eq!(erased, ids.map(|id| format!("DELETE /api/runs/{id}")), "{way:?}");
+        assert_eq!(erased, ids.map(|id| format!("DELETE /api/runs/{id}")), "{transport:?}");
         let full: String = (0..500).map(|number| format!("1 run-{number} x\n")).collect();
-        fs::write(host.spool().join("runs"), full).unwrap();
-        run(&host, way, "post_to_api");
-        let list = fs::read_to_string(host.spool().join("runs")).unwrap();
-        assert_eq!(list.lines().count(), 251, "{way:?}");
-        assert!(list.contains(" run-499 x\n") && list.contains(ids[0]), "{way:?}");
+        fs::write(host.outbox().join("runs"), full).unwrap();
+        run(&host, transport, "post_to_api");
+        let list = fs::read_to_string(host.outbox().join("runs")).unwrap();
+        assert_eq!(list.lines().count(), 251, "{transport:?}");
+        assert!(list.contains(" run-499 x\n") && list.contains(ids[0]), "{transport:?}");
     }
 }
 
 #[test]
-fn no_server_delays_or_fails_a_script() {
-    for way in ways() {
+fn a_failing_server_neither_delays_nor_fails_a_script() {
+    for transport in transports() {
         for mode in [Mode::Status(500, None), Mode::Status(429, Some(60)), Mode::BlackHole, Mode::Slow] {
             let server = Listener::start(mode.clone());
             let host = Host::new(&server.url()).with(&[("TELEMETRY_BUDGET_MS", "600")]);
             let start = Instant::now();
-            run(&host, way, "post_to_api; post_progress_to_api; post_update_to_api done 0");
-            // Three budgets, and two seconds for a busy machine.
+            run(&host, transport, "post_to_api; post_progress_to_api; post_update_to_api done 0");
+            // Three budgets, and two extra seconds for a busy machine.
             assert!(
                 start.elapsed() < Duration::from_millis(1800 + 2000),
-                "{way:?} {mode:?}: {:?}",
+                "{transport:?} {mode:?}: {:?}",
                 start.elapsed()
             );
         }
-        let nobody = Listener::start(Mode::Up).url();
-        run(&Host::new(&nobody), way, "post_to_api; post_update_to_api failed 1");
+        let stopped = Listener::start(Mode::Up).url();
+        run(&Host::new(&stopped), transport, "post_to_api; post_update_to_api failed 1");
     }
 }
 
 #[test]
-fn a_server_that_never_answers_is_waited_for_once_before_the_end() {
-    for way in ways() {
+fn steps_wait_only_once_for_a_server_that_never_answers() {
+    for transport in transports() {
         let server = Listener::start(Mode::BlackHole);
         let host = Host::new(&server.url()).with(&[("TELEMETRY_BUDGET_MS", "500")]);
         let steps =
             "post_to_api; post_progress_to_api validation; post_progress_to_api; post_progress_to_api";
-        run(&host, way, &format!("{steps}; post_update_to_api failed 1"));
-        assert_eq!(server.requests().len(), 2, "{way:?}");
+        run(&host, transport, &format!("{steps}; post_update_to_api failed 1"));
+        assert_eq!(server.requests().len(), 2, "{transport:?}");
     }
 }
 
 #[test]
-fn the_budget_holds_where_every_fact_takes_long() {
+fn slow_programs_do_not_exceed_the_budget() {
     let server = Listener::start(Mode::BlackHole);
     let host = Host::new(&server.url());
     for slow in ["pveversion", "lspci", "dmidecode", "dpkg-query"] {
         let seconds = if slow == "dpkg-query" { 0 } else { 30 };
-        let path = host.write(&format!("bin/{slow}"), format!("#!/bin/sh\nexec /bin/sleep {seconds}\n"));
-        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(path, executable).unwrap();
+        host.write_executable(&format!("bin/{slow}"), &format!("#!/bin/sh\nexec /bin/sleep {seconds}\n"));
     }
-    for way in ways() {
+    for transport in transports() {
         let start = Instant::now();
-        run(&host, way, "post_to_api");
-        assert!(start.elapsed() < Duration::from_secs(2 + 2), "{way:?}: {:?}", start.elapsed());
+        run(&host, transport, "post_to_api");
+        assert!(start.elapsed() < Duration::from_secs(2 + 2), "{transport:?}: {:?}", start.elapsed());
     }
 }
 
 #[test]
-fn values_that_break_json_by_hand_do_not() {
-    for way in ways() {
+fn special_characters_in_values_give_valid_json() {
+    for transport in transports() {
         let server = Listener::start(Mode::Up);
         let host = Host::new(&server.url());
         let script = r#"NSAPP=$'we"ird\\app\n\t\x01'; CPU_MODEL=$'x\xff\xc3(\\"'; DISK_SIZE=; RAM_SIZE=02048; CORE_COUNT=4.5
             METHOD='${x}$(date)`id`'; var_version='n.d.'; GPU_VENDOR=amd; GPU_MODEL='&\0%s'
             post_to_api; post_update_to_api failed ''"#;
-        run(&host, way, script);
+        run(&host, transport, script);
         let events = events(&server);
-        assert_eq!(events.len(), 2, "{way:?}");
-        assert_eq!(events[0]["nsapp"], "we\"ird\\app", "{way:?}");
+        assert_eq!(events.len(), 2, "{transport:?}");
+        assert_eq!(events[0]["nsapp"], "we\"ird\\app", "{transport:?}");
         assert_eq!((&events[0]["ram_size"], &events[0]["os_version"]), (&json!(2048), &json!("n.d.")));
         assert_eq!(events[0]["method"], "${x}$(date)`id`");
         assert_eq!(events[0]["gpu_model"], "&\\0%s");
         assert!(
             events[0]["cpu_model"].as_str().unwrap().ends_with("(\\\""),
-            "{way:?}: {}",
+            "{transport:?}: {}",
             events[0]["cpu_model"]
         );
         assert_eq!(events[1]["exit_code"], 1);
@@ -241,21 +240,24 @@ fn values_that_break_json_by_hand_do_not() {
 }
 
 #[test]
-fn a_long_log_is_cut_to_its_end() {
-    for way in ways() {
+fn only_the_end_of_a_long_log_is_sent() {
+    for transport in transports() {
         let server = Listener::start(Mode::Up);
         let host = Host::new(&server.url());
         let log = "x".repeat(70_000) + "\n" + &"a line of a log\n".repeat(20_000) + "the end";
         let log = host.write("tmp/install.log", log);
-        run(&host, way, &format!("BUILD_LOG={}; post_update_to_api failed 1", log.display()));
+        run(&host, transport, &format!("BUILD_LOG={}; post_update_to_api failed 1", log.display()));
         let event = &events(&server)[0];
         let error = event["error"].as_str().unwrap();
-        assert!(error.len() <= 16 * 1024 && error.len() > 15 * 1024 && error.ends_with("the end"), "{way:?}");
+        assert!(
+            error.len() <= 16 * 1024 && error.len() > 15 * 1024 && error.ends_with("the end"),
+            "{transport:?}"
+        );
     }
 }
 
 #[test]
-fn the_program_is_found_where_the_scripts_look_for_modules() {
+fn the_command_is_found_in_the_module_folders_of_the_scripts() {
     let places = [
         "opt/community-scripts/misc",
         "usr/local/share/community-scripts/misc",
@@ -266,38 +268,37 @@ fn the_program_is_found_where_the_scripts_look_for_modules() {
         let folder = host.root.path().join(place);
         fs::create_dir_all(&folder).unwrap();
         symlink(env!("CARGO_BIN_EXE_telemetry"), folder.join("telemetry")).unwrap();
-        let mut command = bash(&host, Way::Curl("mawk"), "post_update_to_api done 0");
+        let mut command = bash(&host, Transport::Curl("mawk"), "post_update_to_api done 0");
         assert_silent(&command.env_remove("TELEMETRY_BIN").output().unwrap(), place);
-        assert_eq!(host.waiting().len(), 1, "only the program keeps what could not be sent: {place}");
+        assert_eq!(host.unsent().len(), 1, "only the command keeps unsent events: {place}");
     }
 }
 
 #[test]
-fn a_program_that_cannot_run_is_replaced_by_curl() {
+fn curl_replaces_a_command_that_cannot_run() {
     let server = Listener::start(Mode::Up);
     let host = Host::new(&server.url());
-    let broken = host.write("telemetry", "\x7fELF for another machine");
-    fs::set_permissions(&broken, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let mut command = bash(&host, Way::Curl("mawk"), "post_to_api");
+    let broken = host.write_executable("telemetry", "\x7fELF for another machine");
+    let mut command = bash(&host, Transport::Curl("mawk"), "post_to_api");
     assert_silent(&command.env("TELEMETRY_BIN", broken).output().unwrap(), "broken");
     assert_eq!(paths(&server), ["POST /telemetry"]);
 }
 
 #[test]
-fn what_is_generated_from_the_catalogue_is_fresh() {
+fn the_generated_files_are_up_to_date() {
     let script = fs::read_to_string(API_FUNC).unwrap();
-    assert!(catalogue::renew_script(&script).as_deref() == Some(&script), "run `make catalogue`");
+    assert!(generated::renew_script(&script).as_deref() == Some(&script), "run `make catalogue`");
     let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/EXIT_CODES.md")).unwrap();
-    assert!(catalogue::page() == page, "run `make catalogue`");
+    assert!(generated::page() == page, "run `make catalogue`");
 }
 
 #[test]
-fn the_functions_of_bash_say_what_the_catalogue_says() {
+fn the_bash_functions_agree_with_the_catalogue() {
     use telemetry_protocol::{Generation, exit_code};
     let host = Host::new("http://127.0.0.1:1");
     let script = "for code in {0..255}; do printf '%s\\t%s\\n' \"$(explain_exit_code $code)\" \
                   \"$(categorize_error $code)\"; done; explain_exit_code; categorize_error x";
-    let output = bash(&host, Way::Curl("mawk"), script).output().unwrap();
+    let output = bash(&host, Transport::Curl("mawk"), script).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let mut lines = text.lines();
     for code in 0..=255 {

@@ -1,4 +1,4 @@
-//! The server, as the client sees it: a few paths, and what their answers mean.
+//! The server's HTTP API, as far as the client uses it.
 
 use std::fs;
 use std::io::Write;
@@ -11,41 +11,40 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 use crate::budget::Deadline;
-use crate::host::Host;
+use crate::system::Host;
 
 const DEFAULT_ADDRESS: &str = "https://api.community-scripts.org";
 const EVENT_PATH: &str = "/telemetry";
 const BATCH_PATH: &str = "/api/v1/events";
 const RUN_PATH: &str = "/api/runs/";
-/// Smaller bodies are sent as they are.
-const COMPRESS_FROM: usize = 4096;
-const LARGEST_ANSWER: u64 = 8 * 1024 * 1024;
+/// Smaller bodies are sent uncompressed.
+const MIN_COMPRESSED_BYTES: usize = 4096;
+const MAX_RESPONSE_BYTES: u64 = 8 * 1024 * 1024;
 
-/// What a request came to.
+/// The result of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// 2xx, with the body; `None` when that did not come or was not asked for, which says nothing against the
-    /// status.
+    /// 2xx with the body; `None` if the body was not read or did not arrive completely.
     Accepted(Option<String>),
-    /// 404 or 405: the server does not have this.
+    /// 404 or 405: the run or the endpoint does not exist.
     Missing,
-    /// Any other answer that will be the same next time.
+    /// Any other status that a retry would not change.
     Refused(u16),
-    /// 408, 429 or 5xx: later, after this long if the server said so.
+    /// 408, 429 or 5xx, with the value of `Retry-After` if the server sent it.
     Later(Option<Duration>),
-    /// No answer in time.
+    /// No answer before the deadline.
     Unreachable,
 }
 
-/// Where reports go.
+/// A client for the server.
 pub struct Server {
     address: String,
     agent: Agent,
 }
 
 impl Server {
-    /// The server of this host. `TELEMETRY_URL` names another one, with or without the path of
-    /// events; `TELEMETRY_CA_FILE` the certificates (PEM) by which one's own is known.
+    /// The server that this host reports to. `TELEMETRY_URL` overrides the address, with or without
+    /// `/telemetry`; `TELEMETRY_CA_FILE` names a PEM file with the root certificates to trust.
     #[must_use]
     pub fn of(host: &Host) -> Self {
         let address = host.variable("TELEMETRY_URL").unwrap_or(DEFAULT_ADDRESS).trim_end_matches('/');
@@ -53,7 +52,7 @@ impl Server {
         let address = if address.contains("://") { address.to_owned() } else { format!("https://{address}") };
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
-            // What a report goes to was chosen; it does not go on from there.
+            // A report only goes to the configured server.
             .max_redirects(0)
             .user_agent(concat!("community-scripts-telemetry/", env!("CARGO_PKG_VERSION")));
         let own = host.variable("TELEMETRY_CA_FILE").and_then(|path| fs::read(path).ok());
@@ -64,7 +63,7 @@ impl Server {
         Self { address, agent: Agent::new_with_config(config.build()) }
     }
 
-    /// Its address, without a path.
+    /// The server's address, without a path.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
@@ -74,17 +73,17 @@ impl Server {
     #[must_use]
     pub fn send_event(&self, json: &str, deadline: Deadline) -> Reply {
         match self.send(EVENT_PATH, "application/json", json.as_bytes(), None, deadline) {
-            // The status says it all: nobody waits for the rest.
+            // The status is enough; waiting for the body would delay the script.
             Some(answer) if answer.status().is_success() => Reply::Accepted(None),
             answer => reply(answer),
         }
     }
 
-    /// Sends many events, one in each line.
+    /// Sends several events, one per line.
     #[must_use]
     pub fn send_batch(&self, lines: &str, deadline: Deadline) -> Reply {
         const TYPE: &str = "application/x-ndjson";
-        let compressed = (lines.len() >= COMPRESS_FROM).then(|| gzip(lines.as_bytes())).flatten();
+        let compressed = (lines.len() >= MIN_COMPRESSED_BYTES).then(|| gzip(lines.as_bytes())).flatten();
         if let Some(body) = compressed {
             let reply = self.post(BATCH_PATH, TYPE, &body, Some("gzip"), deadline);
             if reply != Reply::Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE.as_u16()) {
@@ -94,18 +93,18 @@ impl Server {
         self.post(BATCH_PATH, TYPE, lines.as_bytes(), None, deadline)
     }
 
-    /// What the server holds about a run.
+    /// Fetches the data that the server stores about a run.
     #[must_use]
     pub fn run(&self, id: &str, deadline: Deadline) -> Reply {
-        let Some(time) = left(deadline) else { return Reply::Unreachable };
+        let Some(time) = timeout(deadline) else { return Reply::Unreachable };
         let request = self.agent.get(format!("{}{RUN_PATH}{id}", self.address));
         reply(request.config().timeout_global(Some(time)).build().call().ok())
     }
 
-    /// Has a run erased.
+    /// Erases a run on the server.
     #[must_use]
     pub fn erase(&self, id: &str, deadline: Deadline) -> Reply {
-        let Some(time) = left(deadline) else { return Reply::Unreachable };
+        let Some(time) = timeout(deadline) else { return Reply::Unreachable };
         let request = self.agent.delete(format!("{}{RUN_PATH}{id}", self.address));
         reply(request.config().timeout_global(Some(time)).build().call().ok())
     }
@@ -114,7 +113,7 @@ impl Server {
         reply(self.send(path, kind, body, encoding, deadline))
     }
 
-    /// The head of the answer, if one came in time.
+    /// The head of the response; `None` if none arrived before the deadline.
     fn send(
         &self,
         path: &str,
@@ -123,7 +122,7 @@ impl Server {
         encoding: Option<&str>,
         deadline: Deadline,
     ) -> Option<Response<Body>> {
-        let time = left(deadline)?;
+        let time = timeout(deadline)?;
         let mut request = self.agent.post(format!("{}{path}", self.address)).header("Content-Type", kind);
         if let Some(encoding) = encoding {
             request = request.header("Content-Encoding", encoding);
@@ -132,9 +131,8 @@ impl Server {
     }
 }
 
-/// Time for a request, so that some is left to note down how it ended; `None` when there is too
-/// little for any.
-fn left(deadline: Deadline) -> Option<Duration> {
+/// Timeout for a request, with a reserve for recording its result; `None` if too little time is left.
+fn timeout(deadline: Deadline) -> Option<Duration> {
     const RESERVE: Duration = Duration::from_millis(50);
     deadline.remaining().checked_sub(RESERVE).filter(|time| *time >= Duration::from_millis(20))
 }
@@ -144,7 +142,7 @@ fn reply(answer: Option<Response<Body>>) -> Reply {
     let status = response.status();
     match status.as_u16() {
         200..=299 => {
-            let body = response.into_body().with_config().limit(LARGEST_ANSWER).read_to_string();
+            let body = response.into_body().with_config().limit(MAX_RESPONSE_BYTES).read_to_string();
             Reply::Accepted(body.ok())
         }
         404 | 405 => Reply::Missing,
@@ -153,7 +151,7 @@ fn reply(answer: Option<Response<Body>>) -> Reply {
     }
 }
 
-/// Only the form in seconds; no server of ours sends a date.
+/// Supports only the form in seconds, because the server never sends a date.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get("Retry-After")?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
@@ -176,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_is_https_unless_told_otherwise_and_has_no_path() {
+    fn the_address_defaults_to_https_and_has_no_path() {
         for (url, address) in [
             (None, "https://api.community-scripts.org"),
             (Some("https://t.example.org/telemetry"), "https://t.example.org"),
@@ -190,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn compressed_bytes_come_back() {
+    fn compressed_bytes_decompress_to_the_original() {
         use std::io::Read;
         let compressed = gzip(b"abc").unwrap();
         let mut text = String::new();

@@ -1,21 +1,17 @@
-//! The program and curl tell the same: the same fields from the same host, and the same signature from the
-//! same log.
+//! Both transports report the same: equal fields for the same host, and equal signatures for the same log.
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use serde_json::Value;
-use support::scripts::{Way, run, ways};
-use support::{Host, Listener, Mode, events, json};
+use support::scripts::{Transport, curl_transports, run, transports};
+use support::{Host, Listener, Mode, events, recorded};
 use telemetry_protocol::scrub::{scrub, scrub_tail};
 use telemetry_protocol::signature::signature;
 
-/// A Proxmox VE host, told by its files to the program and by its tools to the drop-in.
+/// A Proxmox VE host. The command reads facts from its files, the drop-in from its tools.
 fn typical_host(url: &str) -> Host {
     let host = Host::new(url);
     for (path, content) in [
@@ -52,12 +48,12 @@ fn typical_host(url: &str) -> Host {
     host
 }
 
+/// Puts a program on `PATH` that prints `output`.
 fn tool(host: &Host, name: &str, output: &str) {
-    let path = host.write(&format!("bin/{name}"), format!("#!/bin/sh\ncat <<'EOF'\n{output}\nEOF\n"));
-    fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+    host.write_executable(&format!("bin/{name}"), &format!("#!/bin/sh\ncat <<'EOF'\n{output}\nEOF\n"));
 }
 
-/// A firmware table (SMBIOS) with one module of this speed.
+/// An SMBIOS table with one memory module of this speed.
 fn memory_module(speed: u16) -> Vec<u8> {
     let mut table = vec![0_u8; 0x22];
     (table[0], table[1]) = (17, 0x22);
@@ -85,11 +81,11 @@ fn archive(names: &[&str]) -> Vec<u8> {
     archive
 }
 
-/// What arrives, without what is another with every report.
-fn told(way: Way, variables: &[(&str, &str)], script: &str) -> Vec<BTreeMap<String, Value>> {
+/// The events that arrive, without the fields that differ between any two reports.
+fn reported(transport: Transport, variables: &[(&str, &str)], script: &str) -> Vec<BTreeMap<String, Value>> {
     let server = Listener::start(Mode::Up);
     let host = typical_host(&server.url()).with(variables);
-    run(&host, way, &script.replace("ROOT", &host.root.path().display().to_string()));
+    run(&host, transport, &script.replace("ROOT", &host.root.path().display().to_string()));
     let events = events(&server).into_iter().map(|event| {
         let mut event: BTreeMap<String, Value> = serde_json::from_value(event).unwrap();
         if event["type"] == "pve" || event["type"] == "addon" {
@@ -113,60 +109,64 @@ const NO_SETTINGS: [(&str, &str); 7] = [
     ("METHOD", ""),
 ];
 
-/// What it is, the variables on top of what build.func exports, and what the script does.
+/// Name of the case, variables in addition to those of build.func, and the script.
 type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
 
 #[test]
-fn the_same_host_is_told_in_the_same_fields() {
+fn both_transports_report_the_same_fields() {
     let whole =
         "start_install_timer; post_to_api; post_progress_to_api validation; post_update_to_api failed 100";
     let cases: &[Case<'_>] = &[
-        ("what build.func exports", &[], whole),
+        ("variables of build.func", &[], whole),
         (
-            "the files of the application and of all",
+            "files of the application and defaults",
             &[NO_SETTINGS.as_slice(), &[("NSAPP", "immich")]].concat(),
             whole,
         ),
-        ("the file of all and built-in defaults", &NO_SETTINGS, whole),
+        ("default file and built-in defaults", &NO_SETTINGS, whole),
         (
-            "the environment before the files",
+            "environment before files",
             &[&NO_SETTINGS[..5], &[("NSAPP", "immich"), ("var_cpu", "9")]].concat(),
             whole,
         ),
-        ("a name that is no file", &[&NO_SETTINGS[..5], &[("NSAPP", "../default")]].concat(), whole),
         (
-            "sizes that are none",
+            "application name that is not a file name",
+            &[&NO_SETTINGS[..5], &[("NSAPP", "../default")]].concat(),
+            whole,
+        ),
+        (
+            "invalid sizes",
             &[("DISK_SIZE", "32G"), ("CORE_COUNT", "4.5"), ("RAM_SIZE", "-1"), ("CT_TYPE", "x")],
             whole,
         ),
         (
-            "more of them",
+            "sizes with units",
             &[("DISK_SIZE", " 8 GB "), ("CORE_COUNT", "12abcd"), ("RAM_SIZE", "99999999999")],
             whole,
         ),
         ("versions", &[("var_version", "10.0.0.1"), ("APP_VERSION", "v1.22.333.4")], whole),
         (
-            "a machine",
+            "virtual machine",
             &[("VM_CORES", "4"), ("VM_OS", "haos"), ("VM_APP", "haos-vm"), ("RAM_SIZE", "")],
             "post_to_api_vm; post_update_to_api aborted 130",
         ),
-        ("a machine without anything", &NO_SETTINGS, "post_to_api_vm; post_update_to_api done 0"),
+        ("virtual machine without settings", &NO_SETTINGS, "post_to_api_vm; post_update_to_api done 0"),
         ("turnkey", &[("TELEMETRY_TYPE", "turnkey")], whole),
-        ("an image", &[("TEMPLATE_PATH", "/image.tar"), ("CTID", "200")], whole),
-        ("an image by its container", &[("CTID", "200")], whole),
-        ("an archive that is none", &[("TEMPLATE_PATH", "/rootfs.tar"), ("CTID", "201")], whole),
-        ("a packed archive", &[("TEMPLATE", "local:vztmpl/debian.tar.zst")], whole),
+        ("OCI image", &[("TEMPLATE_PATH", "/image.tar"), ("CTID", "200")], whole),
+        ("OCI image recognised by its container", &[("CTID", "200")], whole),
+        ("archive that is not an OCI image", &[("TEMPLATE_PATH", "/rootfs.tar"), ("CTID", "201")], whole),
+        ("compressed archive", &[("TEMPLATE", "local:vztmpl/debian.tar.zst")], whole),
         (
-            "a mirror",
+            "mirror",
             &[
                 ("COMMUNITY_SCRIPTS_CT_BASE", "https://git.acme.internal/ct"),
                 ("COMMUNITY_SCRIPTS_REF", "v2026.04"),
             ],
             whole,
         ),
-        ("a branch", &[("COMMUNITY_SCRIPTS_REF", "alice-test")], whole),
+        ("branch", &[("COMMUNITY_SCRIPTS_REF", "alice-test")], whole),
         (
-            "what scripts found out",
+            "facts exported by the script",
             &[
                 ("CPU_MODEL", "Xeon"),
                 ("RAM_SPEED", "0"),
@@ -177,22 +177,22 @@ fn the_same_host_is_told_in_the_same_fields() {
             whole,
         ),
         (
-            "a lost exit code",
+            "lost exit code",
             &[("FAILED_COMMAND", "apt --password=hunter2"), ("FAILED_LINE", "7")],
             "post_update_to_api failed 0; post_update_to_api x y force",
         ),
-        ("an end by a signal", &[("INSTALL_START_TIME", "x")], "post_update_to_api failed 143"),
+        ("end by a signal", &[("INSTALL_START_TIME", "x")], "post_update_to_api failed 143"),
         (
-            "a number with an exponent",
+            "number with an exponent",
             &[("RAM_SIZE", "1e3"), ("DISK_SIZE", "+5"), ("CORE_COUNT", ".6e1x")],
             whole,
         ),
-        ("a code with zeros in front", &[], "post_update_to_api failed 007"),
-        ("a word for an interrupt with zeros", &[], "post_update_to_api failed 0130"),
-        ("another word for a machine", &[("TELEMETRY_TYPE", "qemu")], whole),
-        ("a type that is none of a run", &[("TELEMETRY_TYPE", "addon")], whole),
+        ("exit code with leading zeros", &[], "post_update_to_api failed 007"),
+        ("interrupt with a leading zero", &[], "post_update_to_api failed 0130"),
+        ("qemu as the type of guest", &[("TELEMETRY_TYPE", "qemu")], whole),
+        ("invalid type of guest", &[("TELEMETRY_TYPE", "addon")], whole),
         (
-            "words of scripts",
+            "status words",
             &[],
             "for word in done failed x INSTALLING Validation ''; do post_progress_to_api \"$word\"; done
              post_update_to_api DONE 7; post_update_to_api ' Failed ' 7 force",
@@ -204,69 +204,68 @@ fn the_same_host_is_told_in_the_same_fields() {
         ),
     ];
     for (what, variables, script) in cases {
-        let expected = told(Way::Program, variables, script);
+        let expected = reported(Transport::Command, variables, script);
         assert!(!expected.is_empty());
-        for way in ways().into_iter().filter(|way| *way != Way::Program) {
-            assert_eq!(told(way, variables, script), expected, "{what}, {way:?}");
+        for transport in curl_transports() {
+            assert_eq!(reported(transport, variables, script), expected, "{what}, {transport:?}");
         }
     }
 }
 
 #[test]
-fn the_files_of_settings_are_read_in_the_order_of_build_func() {
+fn settings_have_the_precedence_of_build_func() {
     let variables = [&NO_SETTINGS[..5], &[("NSAPP", "immich"), ("CORE_COUNT", "9")]].concat();
-    for way in ways() {
-        let event = &told(way, &variables, "post_to_api")[0];
+    for transport in transports() {
+        let event = &reported(transport, &variables, "post_to_api")[0];
         let read = ["core_count", "disk_size", "os_type", "ram_size", "ct_type"]
             .map(|field| event[field].to_string());
-        assert_eq!(read, ["9", "20", "\"ubuntu\"", "4096", "1"], "{way:?}");
+        assert_eq!(read, ["9", "20", "\"ubuntu\"", "4096", "1"], "{transport:?}");
         assert!(
             !event.values().any(|value| value == "x"),
-            "{way:?}: only what is wanted is taken from files"
+            "{transport:?}: other variables of the files are not sent"
         );
     }
 }
 
-/// What the server makes of a report: it scrubs again.
+/// The template that the server derives from an event, after scrubbing it again.
 fn template(event: &Value) -> Option<String> {
     let error = event["error"].as_str().map(|error| scrub_tail(error, 16 * 1024));
     let command = event["failed_command"].as_str().map(scrub);
     signature(error.as_deref(), command.as_deref()).map(|signature| signature.template)
 }
 
-fn templates(way: Way, log: &str, command: &str) -> Option<String> {
+/// The template of a failure that is reported with this log and command.
+fn template_of(transport: Transport, log: &str, command: &str) -> Option<String> {
     let server = Listener::start(Mode::Up);
     let host = Host::new(&server.url()).with(&[("FAILED_COMMAND", command)]);
     let log = host.write("tmp/install.log", log);
-    run(&host, way, &format!("BUILD_LOG={}; post_update_to_api failed 1", log.display()));
+    run(&host, transport, &format!("BUILD_LOG={}; post_update_to_api failed 1", log.display()));
     template(&events(&server)[0])
 }
 
 #[test]
-fn the_same_failure_has_the_same_signature() {
+fn the_same_failure_has_the_same_signature_with_both_transports() {
     let mut different = Vec::new();
     let failures = recorded_failures();
     assert!(failures.len() >= 10, "{} recorded failures", failures.len());
     let typical = TYPICAL.iter().map(|(log, command)| ((*log).to_owned(), (*command).to_owned()));
     for (log, command) in typical.chain(failures) {
-        let expected = templates(Way::Program, &log, &command);
-        for way in ways().into_iter().filter(|way| *way != Way::Program) {
-            let seen = templates(way, &log, &command);
+        let expected = template_of(Transport::Command, &log, &command);
+        for transport in curl_transports() {
+            let seen = template_of(transport, &log, &command);
             if seen != expected {
-                different.push(format!("{way:?}\n  {expected:?}\n  {seen:?}"));
+                different.push(format!("{transport:?}\n  {expected:?}\n  {seen:?}"));
             }
         }
     }
     assert!(different.is_empty(), "{} differ:\n{}", different.len(), different.join("\n"));
 }
 
-/// The error texts of recorded clients, each once.
+/// The distinct error texts and failed commands of recorded clients.
 fn recorded_failures() -> Vec<(String, String)> {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/wire/corpus.jsonl");
     let mut texts = Vec::new();
-    for line in fs::read_to_string(corpus).unwrap().lines().map(json) {
-        let bytes = support::decode_base64(line["body_b64"].as_str().unwrap());
-        let Ok(body) = serde_json::from_slice::<Value>(&bytes) else { continue };
+    for request in recorded::requests(&recorded::fixtures()) {
+        let Ok(body) = serde_json::from_slice::<Value>(&recorded::body(&request)) else { continue };
         let Some(error) = body["error"].as_str().filter(|error| error.len() > 20) else { continue };
         let failure = (error.to_owned(), body["failed_command"].as_str().unwrap_or_default().to_owned());
         if !texts.contains(&failure) {

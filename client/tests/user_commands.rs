@@ -1,4 +1,4 @@
-//! What a person at the host decides, sees and takes back.
+//! The interactive commands: consent, status, show, explain, runs and forget.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -7,6 +7,7 @@ use std::process::Output;
 
 use support::{Host, Listener, Mode, events, json, paths};
 
+/// The standard output of a command that succeeded.
 fn out(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).unwrap()
@@ -16,7 +17,7 @@ const REPORTS: [&str; 6] =
     ["start", "progress", "finish --status failed --exit-code 1", "tool microcode", "addon netdata", "flush"];
 
 #[test]
-fn anything_but_yes_sends_nothing_and_writes_nothing() {
+fn without_a_yes_nothing_is_sent_or_written() {
     let server = Listener::start(Mode::Up);
     for answer in ["no", "", "YES", "true", "1", "yes "] {
         for in_file in [false, true] {
@@ -27,18 +28,18 @@ fn anything_but_yes_sends_nothing_and_writes_nothing() {
             } else {
                 host.with(&[("DIAGNOSTICS", answer)])
             };
-            let before = host.everything();
+            let before = host.all_files();
             for report in REPORTS {
                 host.report(report);
             }
-            assert_eq!(host.everything(), before, "{answer:?}");
+            assert_eq!(host.all_files(), before, "{answer:?}");
         }
     }
     assert_eq!(paths(&server), [""; 0]);
 }
 
 #[test]
-fn who_was_never_asked_reports_nothing() {
+fn a_host_that_was_never_asked_sends_nothing() {
     let server = Listener::start(Mode::Up);
     let host = Host::new(&server.url());
     std::fs::remove_file(host.root.path().join("usr/local/community-scripts/diagnostics")).unwrap();
@@ -48,50 +49,50 @@ fn who_was_never_asked_reports_nothing() {
 }
 
 #[test]
-fn opting_out_deletes_what_waits_and_opting_in_starts_anew() {
+fn opting_out_deletes_unsent_events_and_opting_in_resumes_reports() {
     let server = Listener::start(Mode::Status(500, None));
     let host = Host::new(&server.url());
     host.report("finish --status done");
-    assert_eq!(host.waiting().len(), 1);
+    assert_eq!(host.unsent().len(), 1);
     out(&host.run(["opt-out"]));
-    assert!(host.waiting().is_empty());
+    assert!(host.unsent().is_empty());
     server.answer(Mode::Up);
     host.report("start");
-    assert_eq!(server.requests().len(), 1, "only the one before");
+    assert_eq!(server.requests().len(), 1, "only the report before opting out");
     out(&host.run(["opt-in"]));
     host.report("start");
     assert_eq!(server.requests().len(), 2);
 }
 
 #[test]
-fn opting_in_says_when_the_environment_forbids_it() {
+fn opting_in_warns_if_the_environment_forbids_reports() {
     let host = Host::new("http://127.0.0.1:1").with(&[("DIAGNOSTICS", "no")]);
-    assert!(out(&host.run(["opt-in"])).contains("the environment forbids them"));
+    assert!(out(&host.run(["opt-in"])).contains("still forbids them"));
     let host = host.with(&[("DIAGNOSTICS", "yes")]);
-    assert!(!out(&host.run(["opt-in"])).contains("forbids"));
+    assert!(!out(&host.run(["opt-in"])).contains("still forbids"));
 }
 
 #[test]
-fn the_first_report_caches_the_facts_and_only_its_own_folder_is_private() {
+fn the_first_report_caches_the_facts_in_a_private_folder() {
     use std::os::unix::fs::PermissionsExt;
     let host = Host::new(&Listener::start(Mode::Up).url());
     host.report("start");
-    assert!(host.spool().join("facts.json").is_file());
+    assert!(host.outbox().join("facts.json").is_file());
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&host.spool()), 0o700);
-    let above = host.spool().parent().unwrap().to_owned();
-    assert_eq!(mode(&above), mode(above.parent().unwrap()), "made as others make it");
+    assert_eq!(mode(&host.outbox()), 0o700);
+    let above = host.outbox().parent().unwrap().to_owned();
+    assert_eq!(mode(&above), mode(above.parent().unwrap()), "created with the default mode");
     assert_ne!(mode(&above), 0o700);
 }
 
 #[test]
-fn show_prints_what_would_be_sent_and_does_nothing_else() {
+fn show_prints_the_event_without_sending_or_writing_it() {
     let server = Listener::start(Mode::Up);
     let host = Host::new(&server.url()).with(&[("DIAGNOSTICS", "no")]);
-    let before = host.everything();
+    let before = host.all_files();
     let shown = json(&out(&host.run(["show", "finish", "--status", "failed", "--exit-code", "100"])));
     assert_eq!((&shown["status"], &shown["exit_code"]), (&"failed".into(), &100.into()));
-    assert_eq!(host.everything(), before);
+    assert_eq!(host.all_files(), before);
     assert_eq!(paths(&server), [""; 0]);
     let host = host.with(&[("DIAGNOSTICS", "yes")]);
     host.report("finish --status failed --exit-code 100");
@@ -100,7 +101,7 @@ fn show_prints_what_would_be_sent_and_does_nothing_else() {
 }
 
 #[test]
-fn status_says_how_things_stand() {
+fn status_prints_consent_and_unsent_events() {
     let host = Host::new(&Listener::start(Mode::Up).url());
     host.report("start");
     let status = out(&host.run(["status"]));
@@ -112,17 +113,17 @@ fn status_says_how_things_stand() {
 }
 
 #[test]
-fn explain_knows_the_catalogue() {
+fn explain_prints_the_entry_of_the_catalogue() {
     let host = Host::new("http://127.0.0.1:1");
     let text = out(&host.run(["explain", "137"]));
     assert!(text.contains("category: resource") && text.starts_with("Killed"), "{text}");
     let wrong = host.run(["explain", "x"]);
     assert_eq!(wrong.status.code(), Some(0));
-    assert!(String::from_utf8_lossy(&wrong.stderr).contains("is no exit code"));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("is not an exit code"));
 }
 
 #[test]
-fn a_person_can_see_and_erase_the_runs_of_the_host() {
+fn runs_shows_and_forget_erases_the_runs_of_the_host() {
     let server = Listener::start(Mode::Up);
     let host = Host::new(&server.url());
     host.report("start");
@@ -138,12 +139,12 @@ fn a_person_can_see_and_erase_the_runs_of_the_host() {
     server.answer(Mode::Up);
     assert_eq!(out(&host.run(["forget"])), "2 runs erased\n");
     assert_eq!(paths(&server)[7..], ["DELETE /api/runs/550e8400-e29b", "DELETE /api/runs/attempt-2"]);
-    assert!(host.waiting().is_empty(), "what waits is forgotten as well");
+    assert!(host.unsent().is_empty(), "unsent events are deleted too");
     assert_eq!(out(&host.run(["forget"])), "0 runs erased\n");
 }
 
 #[test]
-fn the_server_is_not_asked_without_consent_but_erases_all_the_same() {
+fn without_consent_runs_is_refused_and_forget_works() {
     let server = Listener::start(Mode::Up);
     let host = Host::new(&server.url());
     host.report("start");
@@ -151,7 +152,7 @@ fn the_server_is_not_asked_without_consent_but_erases_all_the_same() {
     let host = host.with(&[("DIAGNOSTICS", "no")]);
     let refused = host.run(["runs"]);
     assert_eq!((refused.status.code(), refused.stdout.as_slice()), (Some(0), &b""[..]));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("does not allow"), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("has not consented"), "{refused:?}");
     assert_eq!(host.run(["runs", "--strict"]).status.code(), Some(1));
     assert_eq!(server.requests().len(), 1, "only the start");
     assert_eq!(out(&host.run(["forget"])), "1 runs erased\n");
@@ -159,7 +160,7 @@ fn the_server_is_not_asked_without_consent_but_erases_all_the_same() {
 }
 
 #[test]
-fn an_id_that_is_none_goes_nowhere() {
+fn an_invalid_id_is_not_sent() {
     let server = Listener::start(Mode::Up);
     let host = Host::new(&server.url());
     assert!(!host.run(["forget", "../../admin"]).stderr.is_empty());
