@@ -1,4 +1,4 @@
-//! The dashboard: one answer with everything that the overview needs.
+//! The dashboard: the overview in one answer.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,32 +6,23 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::expose::execution::rfc3339;
-use crate::expose::numbers::{Rate, Totals, each_day, percent, quantile, ratio};
-use crate::expose::records::Record;
+use crate::expose::execution_view::{Record, rfc3339};
+use crate::expose::numbers::{Rate, RunCounts, Totals, hexadecimal, most_frequent, percent, quantile, ratio};
 use crate::expose::table::lists;
-use crate::store::read::causes::{ExitCodeCount, SignatureCount, SignatureScripts};
-use crate::store::read::counts::{DayCount, DurationCount, FacetCount, ScriptCount, SlugCount};
+use crate::store::read::causes::{SignatureCount, SignatureScripts};
+use crate::store::read::counts::{DurationCount, FacetCount, ScriptCount, SlugCount};
 
-/// Length of the lists.
+/// Most entries in a list.
 pub const LENGTH: usize = 50;
 
-/// What the dashboard is made of: all of one moment and one filter.
+/// The counts behind the dashboard.
 #[derive(Debug)]
-pub struct Counts {
-    /// The moment.
-    pub as_of: DateTime<Utc>,
-    /// First and last day of `daily_stats`.
-    pub days_shown: (NaiveDate, NaiveDate),
-    /// Runs by script, and by type.
-    pub scripts: Vec<ScriptCount>,
-    /// Runs by day and outcome.
-    pub days: Vec<DayCount>,
-    /// Bad ends.
-    pub exit_codes: Vec<ExitCodeCount>,
-    /// Failed and blocked runs by failing line.
+pub struct DashboardCounts {
+    /// Counts that other answers need as well.
+    pub runs: RunCounts,
+    /// Failed and blocked runs by reason.
     pub signatures: Vec<SignatureCount>,
-    /// The scripts that they hit.
+    /// The scripts that these reasons hit.
     pub signature_scripts: Vec<SignatureScripts>,
     /// Runs by `os`, `method`, `pve_version` and `gpu`.
     pub facets: Vec<FacetCount>,
@@ -39,7 +30,7 @@ pub struct Counts {
     pub slugs: Vec<SlugCount>,
     /// Successful runs by duration.
     pub durations: Vec<DurationCount>,
-    /// The newest executions.
+    /// The newest runs.
     pub recent: Vec<Record>,
     /// Runs under the same filter without its dates.
     pub total_all_time: i64,
@@ -52,12 +43,18 @@ macro_rules! counted {
             #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
             pub struct $name {
                 $(
-                    #[allow(missing_docs, reason = "the field of the contract")]
+                    #[allow(missing_docs, reason = "the name says it")]
                     $(#[serde(rename = $wire)])?
                     pub $key: String,
                 )+
-                /// Runs.
+                /// Number of runs.
                 pub count: i64,
+            }
+
+            impl $name {
+                pub(super) fn new($($key: String,)+ count: i64) -> Self {
+                    Self { $($key,)+ count }
+                }
             }
         )+
     };
@@ -68,15 +65,15 @@ counted! {
     AppCount { app }
     /// Runs on an operating system.
     OsCount { os }
-    /// Runs by method.
+    /// Runs with a method of choosing the settings.
     MethodCount { method }
-    /// Runs by version of Proxmox VE.
+    /// Runs on a version of Proxmox VE.
     VersionCount { version }
-    /// Runs by type.
+    /// Runs of a type of script.
     TypeCount { kind as "type" }
-    /// Runs by GPU.
+    /// Runs with a GPU vendor and a kind of passthrough.
     GpuCount { vendor, passthrough }
-    /// Bad ends by category.
+    /// Failed, blocked and aborted runs of a category.
     CategoryCount { category }
     /// Runs of a host tool.
     ToolCount { tool }
@@ -86,73 +83,73 @@ counted! {
     RepoSlugCount { slug }
 }
 
-/// Failed and blocked runs with the same failing line.
+/// Failed and blocked runs with the same reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ErrorGroup {
-    /// The line without its variable parts.
+    /// The failing line with its variable parts masked.
     pub pattern: String,
-    /// Runs.
+    /// Number of failed and blocked runs.
     pub count: i64,
-    /// Number of applications hit.
+    /// Number of affected applications.
     pub unique_apps: i64,
-    /// The ten most hit of them, separated by commas.
+    /// The ten most affected applications, separated by commas.
     pub apps: String,
-    /// Id of the pattern.
+    /// Id of the reason, 16 hexadecimal digits.
     pub signature: String,
 }
 
-/// How often a script fails.
+/// The failure rate of one script.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct FailedApp {
     /// Application.
     pub app: String,
-    /// Its type.
+    /// Type of the script.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Succeeded and failed runs.
+    /// Successful and failed runs.
     pub total_count: i64,
     /// Failed runs.
     pub failed_count: i64,
-    /// Their share of `total_count`, 0 to 100.
+    /// `failed_count` as a percentage of `total_count`.
     pub failure_rate: f64,
 }
 
-/// The ends of one day's runs.
+/// Successful and failed runs of one day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DailyStat {
-    /// UTC day of the first event.
+    /// UTC day on which the runs began.
     pub date: NaiveDate,
-    /// Succeeded runs.
+    /// Successful runs.
     pub success: i64,
     /// Failed runs.
     pub failed: i64,
 }
 
-/// The answer. Counts are of runs with an app, by the UTC day of their first event.
+/// The overview. Only runs with a known application count, on the UTC day of their first event.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[allow(missing_docs, reason = "the fields are those of the contract")]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct Dashboard {
     #[serde(serialize_with = "rfc3339")]
     pub as_of: DateTime<Utc>,
     pub total_installs: i64,
-    /// The same without the dates of the filter.
+    /// `total_installs` without the dates of the filter.
     pub total_all_time: i64,
-    /// As `total_installs`: nothing is sampled.
+    /// Equals `total_installs`, because nothing is sampled.
     pub sample_size: i64,
     pub success_count: i64,
     pub failed_count: i64,
-    /// Runs that refused to begin: the fault of the host.
+    /// Runs that the state of the host prevented.
     pub blocked_count: i64,
     pub aborted_count: i64,
-    /// Runs without an end whose last event is recent.
+    /// Runs without a final status and with a recent event.
     pub installing_count: i64,
-    /// Runs without an end whose last event is old, or with one that says nothing.
+    /// Runs without a final status or a recent event, and runs that ended with `unknown`.
     pub unfinished_count: i64,
-    /// Runs whose start never arrived: in no other number here.
+    /// Runs whose start never arrived, so that their application is unknown. No other number includes them.
     pub unattributed_count: i64,
-    /// 0 to 100, over succeeded and failed runs.
+    /// Percentage of successful runs among successful and failed runs.
     pub success_rate: f64,
-    /// The same, with what it was made from.
+    /// The same share with its numerator and denominator.
     pub success: Rate,
     pub top_apps: Vec<AppCount>,
     pub os_distribution: Vec<OsCount>,
@@ -164,15 +161,15 @@ pub struct Dashboard {
     pub recent_records: Vec<Record>,
     pub daily_stats: Vec<DailyStat>,
     pub gpu_stats: Vec<GpuCount>,
-    /// Failed, blocked and aborted runs.
+    /// Failed, blocked and aborted runs by category.
     pub error_categories: Vec<CategoryCount>,
     pub top_tools: Vec<ToolCount>,
     pub top_addons: Vec<AddonCount>,
-    /// Seconds, over successful runs that told a duration.
+    /// Mean in seconds over successful runs with a reported duration.
     pub avg_install_duration: f64,
-    /// Seconds, over successful runs, to 4.5 %.
+    /// Seconds, accurate to 4.5 %, over successful runs with a reported duration.
     pub median_install_duration: Option<f64>,
-    /// Seconds, over successful runs, to 4.5 %.
+    /// Seconds, accurate to 4.5 %, over successful runs with a reported duration.
     pub p95_install_duration: Option<f64>,
     pub total_tools: i64,
     pub total_addons: i64,
@@ -182,18 +179,18 @@ pub struct Dashboard {
 lists!(Dashboard: top_apps, daily_stats, os_distribution, method_stats, pve_versions, type_stats,
     error_analysis, failed_apps, recent_records, gpu_stats, error_categories, top_tools, top_addons, repo_slugs);
 
-/// Puts the dashboard together.
+/// Builds the dashboard.
 #[must_use]
-pub fn dashboard(counts: Counts) -> Dashboard {
-    let total = Totals::of(&counts.scripts);
-    let facet = |name: &'static str| counts.facets.iter().filter(move |row| row.facet == name);
+pub fn dashboard(counts: DashboardCounts) -> Dashboard {
+    let runs = &counts.runs;
+    let total = Totals::of(&runs.scripts);
     let of_kind = |kind: &str| {
-        let totals = counts.scripts.iter().filter(|row| row.app.is_none() && row.kind == kind);
+        let totals = runs.scripts.iter().filter(|row| row.app.is_none() && row.kind == kind);
         totals.map(|row| row.runs).sum()
     };
-    let bad_ends = counts.exit_codes.iter().map(|row| (row.category.as_str(), row.runs));
+    let bad_ends = runs.exit_codes.iter().map(|row| (row.category.as_str(), row.runs));
     Dashboard {
-        as_of: counts.as_of,
+        as_of: runs.as_of,
         total_installs: total.runs,
         total_all_time: counts.total_all_time,
         sample_size: total.runs,
@@ -206,80 +203,60 @@ pub fn dashboard(counts: Counts) -> Dashboard {
         unattributed_count: total.unattributed,
         success_rate: percent(total.success, total.success + total.failed),
         success: Rate::of(total.success, total.success + total.failed),
-        top_apps: top_apps(&counts.scripts),
-        os_distribution: facet("os").map(|row| OsCount { os: row.value.clone(), count: row.runs }).collect(),
-        method_stats: facet("method")
-            .map(|row| MethodCount { method: row.value.clone(), count: row.runs })
-            .collect(),
-        pve_versions: facet("pve_version")
-            .map(|row| VersionCount { version: row.value.clone(), count: row.runs })
-            .collect(),
-        type_stats: type_stats(&counts.scripts),
+        top_apps: top_apps(&runs.scripts),
+        os_distribution: by_facet(&counts.facets, "os", OsCount::new),
+        method_stats: by_facet(&counts.facets, "method", MethodCount::new),
+        pve_versions: by_facet(&counts.facets, "pve_version", VersionCount::new),
+        type_stats: type_stats(&runs.scripts),
         error_analysis: error_analysis(counts.signatures, counts.signature_scripts),
-        failed_apps: failed_apps(&counts.scripts),
+        failed_apps: failed_apps(&runs.scripts),
         recent_records: counts.recent,
-        daily_stats: each_day(counts.days_shown, &counts.days, |date, of| DailyStat {
+        daily_stats: runs.each_day(|date, by| DailyStat {
             date,
-            success: of("success"),
-            failed: of("failed"),
+            success: by.get("success").copied().unwrap_or_default(),
+            failed: by.get("failed").copied().unwrap_or_default(),
         }),
-        gpu_stats: facet("gpu")
-            .map(|row| GpuCount {
-                vendor: row.value.clone(),
-                passthrough: row.detail.clone(),
-                count: row.runs,
-            })
+        gpu_stats: counts
+            .facets
+            .iter()
+            .filter(|row| row.facet == "gpu")
+            .map(|row| GpuCount::new(row.value.clone(), row.detail.clone(), row.runs))
             .collect(),
-        error_categories: most(bad_ends)
-            .into_iter()
-            .map(|(category, count)| CategoryCount { category: category.to_owned(), count })
-            .collect(),
-        top_tools: of_type(&counts.scripts, "pve").map(|(tool, count)| ToolCount { tool, count }).collect(),
-        top_addons: of_type(&counts.scripts, "addon")
-            .map(|(addon, count)| AddonCount { addon, count })
-            .collect(),
+        error_categories: list(most_frequent(bad_ends), CategoryCount::new),
+        top_tools: of_type(&runs.scripts, "pve", ToolCount::new),
+        top_addons: of_type(&runs.scripts, "addon", AddonCount::new),
         avg_install_duration: ratio(total.duration_sum, total.duration_count),
         median_install_duration: quantile(&counts.durations, 0.5),
         p95_install_duration: quantile(&counts.durations, 0.95),
         total_tools: of_kind("pve"),
         total_addons: of_kind("addon"),
-        repo_slugs: counts
-            .slugs
-            .into_iter()
-            .map(|row| RepoSlugCount { slug: row.slug, count: row.runs })
-            .collect(),
+        repo_slugs: counts.slugs.into_iter().map(|row| RepoSlugCount::new(row.slug, row.runs)).collect(),
     }
 }
 
-/// Adds up by key, most frequent first.
-#[must_use]
-pub fn most<'a>(rows: impl Iterator<Item = (&'a str, i64)>) -> Vec<(&'a str, i64)> {
-    let mut sums = BTreeMap::<_, i64>::new();
-    for (key, runs) in rows {
-        *sums.entry(key).or_default() += runs;
-    }
-    let mut sums: Vec<_> = sums.into_iter().collect();
-    sums.sort_by_key(|(_, runs)| -runs);
-    sums
+fn list<'a, T>(rows: impl IntoIterator<Item = (&'a str, i64)>, new: fn(String, i64) -> T) -> Vec<T> {
+    rows.into_iter().map(|(key, runs)| new(key.to_owned(), runs)).collect()
+}
+
+fn by_facet<T>(facets: &[FacetCount], name: &str, new: fn(String, i64) -> T) -> Vec<T> {
+    list(facets.iter().filter(|row| row.facet == name).map(|row| (row.value.as_str(), row.runs)), new)
 }
 
 fn top_apps(scripts: &[ScriptCount]) -> Vec<AppCount> {
     let runs: BTreeMap<_, _> =
         scripts.iter().filter_map(|row| Some((row.app.as_deref()?, row.app_runs))).collect();
-    let apps = most(runs.into_iter()).into_iter().take(LENGTH);
-    apps.map(|(app, count)| AppCount { app: app.to_owned(), count }).collect()
+    list(most_frequent(runs.into_iter()).into_iter().take(LENGTH), AppCount::new)
 }
 
 fn type_stats(scripts: &[ScriptCount]) -> Vec<TypeCount> {
     let kinds = scripts.iter().filter(|row| row.app.is_none() && !row.kind.is_empty() && row.runs > 0);
-    let kinds = most(kinds.map(|row| (row.kind.as_str(), row.runs))).into_iter();
-    kinds.map(|(kind, count)| TypeCount { kind: kind.to_owned(), count }).collect()
+    list(most_frequent(kinds.map(|row| (row.kind.as_str(), row.runs))), TypeCount::new)
 }
 
-fn of_type(scripts: &[ScriptCount], kind: &str) -> impl Iterator<Item = (String, i64)> {
+fn of_type<T>(scripts: &[ScriptCount], kind: &str, new: fn(String, i64) -> T) -> Vec<T> {
     let scripts = scripts.iter().filter(|row| row.kind == kind);
-    let apps = most(scripts.filter_map(|row| Some((row.app.as_deref()?, row.runs)))).into_iter().take(LENGTH);
-    apps.map(|(app, runs)| (app.to_owned(), runs)).collect::<Vec<_>>().into_iter()
+    let runs = most_frequent(scripts.filter_map(|row| Some((row.app.as_deref()?, row.runs))));
+    list(runs.into_iter().take(LENGTH), new)
 }
 
 fn error_analysis(signatures: Vec<SignatureCount>, scripts: Vec<SignatureScripts>) -> Vec<ErrorGroup> {
@@ -291,7 +268,7 @@ fn error_analysis(signatures: Vec<SignatureCount>, scripts: Vec<SignatureScripts
             count: row.runs,
             unique_apps: hit.scripts,
             apps: hit.names.join(", "),
-            signature: format!("{:016x}", row.signature),
+            signature: hexadecimal(row.signature),
         })
     });
     groups.collect()
@@ -310,7 +287,7 @@ fn failed_apps(scripts: &[ScriptCount]) -> Vec<FailedApp> {
         .collect()
 }
 
-/// The scripts that failed most often.
+/// The scripts with the most failed runs.
 #[must_use]
 pub fn worst(scripts: &[ScriptCount]) -> Vec<(&str, &ScriptCount)> {
     let failed = scripts.iter().filter(|row| row.failed > 0);

@@ -1,75 +1,66 @@
-//! What fails, and why.
+//! Failed, blocked and aborted runs by exit code, category and script.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
-use telemetry_protocol::Generation;
-use telemetry_protocol::exit_code::explain;
 use utoipa::ToSchema;
 
-use crate::expose::dashboard::{LENGTH, most, worst};
-use crate::expose::execution::{ExecutionView, rfc3339};
-use crate::expose::numbers::{Rate, Totals, each_day, percent};
+use crate::expose::dashboard::{LENGTH, worst};
+use crate::expose::execution_view::{ExecutionView, rfc3339};
+use crate::expose::exit_codes;
+use crate::expose::numbers::{Rate, RunCounts, Totals, most_frequent, percent};
 use crate::expose::table::lists;
 use crate::store::read::causes::{ExitCodeCount, MostHit, TopCause};
-use crate::store::read::counts::{DayCount, ScriptCount};
+use crate::store::read::counts::ScriptCount;
 
-/// What the answer is made of: all of one moment and one filter.
+/// The counts behind the answer.
 #[derive(Debug)]
-pub struct Counts {
-    /// The moment.
-    pub as_of: DateTime<Utc>,
-    /// First and last day of `error_timeline`.
-    pub days_shown: (NaiveDate, NaiveDate),
-    /// Runs by script, and by type.
-    pub scripts: Vec<ScriptCount>,
-    /// Runs by day and outcome.
-    pub days: Vec<DayCount>,
-    /// Bad ends.
-    pub exit_codes: Vec<ExitCodeCount>,
-    /// Applications hit by each category.
+pub struct FailureCounts {
+    /// Counts that other answers need as well.
+    pub runs: RunCounts,
+    /// The most affected applications of each category.
     pub most_hit: Vec<MostHit>,
-    /// Causes of failures.
+    /// The most frequent cause of each script's failures.
     pub causes: Vec<TopCause>,
-    /// The newest failed executions.
+    /// The newest failed runs.
     pub recent: Vec<RecentError>,
 }
 
-/// Bad ends with an exit code.
+/// Failed, blocked and aborted runs with one exit code.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ExitCodeStat {
-    /// 0 to 255; `null` where none was told.
+    /// 0 to 255; `null` for runs that reported none.
     pub exit_code: Option<i16>,
     /// Runs.
     pub count: i64,
-    /// What it means.
+    /// Meaning of the code.
     pub description: String,
-    /// The kind of cause.
+    /// Category of the cause.
     pub category: String,
-    /// Share of all bad ends, 0 to 100.
+    /// Percentage of all failed, blocked and aborted runs.
     pub percentage: f64,
 }
 
-/// Bad ends of a category.
+/// Failed, blocked and aborted runs of one category.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct CategoryStat {
-    /// The kind of cause.
+    /// Category of the cause.
     pub category: String,
     /// Runs.
     pub count: i64,
-    /// Share of all bad ends, 0 to 100.
+    /// Percentage of all failed, blocked and aborted runs.
     pub percentage: f64,
-    /// The five applications most hit, separated by commas.
+    /// The five most affected applications, separated by commas.
     pub top_apps: String,
 }
 
-/// How a script fails.
+/// The failures of one script.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct AppErrors {
     /// Application.
     pub app: String,
-    /// Its type.
+    /// Type of the script.
     #[serde(rename = "type")]
     pub kind: String,
     /// Runs.
@@ -78,17 +69,17 @@ pub struct AppErrors {
     pub failed_count: i64,
     /// Aborted runs.
     pub aborted_count: i64,
-    /// Failed runs among failed and succeeded ones, 0 to 100.
+    /// Percentage of failed runs among successful and failed runs.
     pub failure_rate: f64,
-    /// The most frequent exit code of its failures; `null` where none was told.
+    /// The most frequent exit code of the failed runs; `null` if they reported none.
     pub top_exit_code: Option<i16>,
-    /// What that code means.
+    /// Meaning of that code.
     pub top_error: String,
-    /// The kind of that cause.
+    /// Category of that cause.
     pub top_category: String,
 }
 
-/// A failed execution.
+/// One failed run.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[allow(missing_docs, reason = "as in ExecutionView")]
 pub struct RecentError {
@@ -121,10 +112,10 @@ impl From<ExecutionView> for RecentError {
     }
 }
 
-/// The bad ends of one day's runs.
+/// Failed and aborted runs of one day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ErrorDay {
-    /// UTC day of the first event.
+    /// UTC day on which the runs began.
     pub date: NaiveDate,
     /// Failed runs.
     pub failed: i64,
@@ -132,61 +123,53 @@ pub struct ErrorDay {
     pub aborted: i64,
 }
 
-/// The answer. Counts are of runs with an app.
+/// Failures by exit code, category and script. Only runs with a known application count.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[allow(missing_docs, reason = "the fields are those of the contract")]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct Errors {
     #[serde(serialize_with = "rfc3339")]
     pub as_of: DateTime<Utc>,
     /// Failed runs.
     pub total_errors: i64,
     pub total_installs: i64,
-    /// Failed runs among failed and succeeded ones, 0 to 100.
+    /// Percentage of failed runs among successful and failed runs.
     pub overall_fail_rate: f64,
-    /// The same, with what it was made from.
+    /// The same share with its numerator and denominator.
     pub failure: Rate,
-    /// Failed, blocked and aborted runs.
+    /// Failed, blocked and aborted runs by exit code.
     pub exit_code_stats: Vec<ExitCodeStat>,
-    /// Failed, blocked and aborted runs.
+    /// Failed, blocked and aborted runs by category.
     pub category_stats: Vec<CategoryStat>,
     pub app_errors: Vec<AppErrors>,
     pub recent_errors: Vec<RecentError>,
-    /// Runs without an end whose last event is old, or with one that says nothing.
+    /// Runs without a final status or a recent event, and runs that ended with `unknown`.
     pub stuck_installing: i64,
     pub error_timeline: Vec<ErrorDay>,
 }
 
 lists!(Errors: app_errors, exit_code_stats, category_stats, recent_errors, error_timeline);
 
-/// Puts the answer together.
+/// Builds the answer.
 #[must_use]
-pub fn errors(counts: Counts) -> Errors {
-    let total = Totals::of(&counts.scripts);
+pub fn errors(counts: FailureCounts) -> Errors {
+    let runs = &counts.runs;
+    let total = Totals::of(&runs.scripts);
     Errors {
-        as_of: counts.as_of,
+        as_of: runs.as_of,
         total_errors: total.failed,
         total_installs: total.runs,
         overall_fail_rate: percent(total.failed, total.success + total.failed),
         failure: Rate::of(total.failed, total.success + total.failed),
-        exit_code_stats: exit_code_stats(&counts.exit_codes),
-        category_stats: category_stats(&counts.exit_codes, &counts.most_hit),
-        app_errors: app_errors(&counts.scripts, &counts.causes),
+        exit_code_stats: exit_code_stats(&runs.exit_codes),
+        category_stats: category_stats(&runs.exit_codes, &counts.most_hit),
+        app_errors: app_errors(&runs.scripts, &counts.causes),
         recent_errors: counts.recent,
         stuck_installing: total.unfinished,
-        error_timeline: each_day(counts.days_shown, &counts.days, |date, of| ErrorDay {
+        error_timeline: runs.each_day(|date, by| ErrorDay {
             date,
-            failed: of("failed"),
-            aborted: of("aborted"),
+            failed: by.get("failed").copied().unwrap_or_default(),
+            aborted: by.get("aborted").copied().unwrap_or_default(),
         }),
-    }
-}
-
-/// The code and what it means; -1 stands for none.
-fn meaning(code: i16, generation: i16) -> (Option<i16>, String) {
-    let generation = u8::try_from(generation).ok().and_then(|number| Generation::try_from(number).ok());
-    match code {
-        -1 => (None, "No exit code".to_owned()),
-        _ => (Some(code), explain(generation.unwrap_or(Generation::NEWEST), code.into()).title.into_owned()),
     }
 }
 
@@ -195,7 +178,7 @@ fn exit_code_stats(counts: &[ExitCodeCount]) -> Vec<ExitCodeStat> {
     // One code means different things in different generations.
     let mut sums = BTreeMap::<_, i64>::new();
     for row in counts {
-        let (code, description) = meaning(row.exit_code, row.generation);
+        let (code, description, _) = exit_codes::counted(row.exit_code, row.generation);
         *sums.entry((code, description, row.category.as_str())).or_default() += row.runs;
     }
     let mut stats: Vec<_> = sums
@@ -219,7 +202,7 @@ fn category_stats(counts: &[ExitCodeCount], most_hit: &[MostHit]) -> Vec<Categor
         let hit = most_hit.iter().filter(|row| row.category == category);
         hit.map(|row| row.app.as_str()).collect::<Vec<_>>().join(", ")
     };
-    most(counts.iter().map(|row| (row.category.as_str(), row.runs)))
+    most_frequent(counts.iter().map(|row| (row.category.as_str(), row.runs)))
         .into_iter()
         .map(|(category, count)| CategoryStat {
             category: category.to_owned(),
@@ -236,8 +219,10 @@ fn app_errors(scripts: &[ScriptCount], causes: &[TopCause]) -> Vec<AppErrors> {
         .into_iter()
         .map(|(app, row)| {
             let cause = cause(app, &row.kind);
-            let (top_exit_code, top_error) =
-                cause.map_or((None, String::new()), |cause| meaning(cause.exit_code, cause.generation));
+            let (top_exit_code, top_error) = cause.map_or_else(Default::default, |cause| {
+                let (code, description, _) = exit_codes::counted(cause.exit_code, cause.generation);
+                (code, description)
+            });
             AppErrors {
                 app: app.to_owned(),
                 kind: row.kind.clone(),

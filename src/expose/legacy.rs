@@ -1,4 +1,4 @@
-//! The shapes of the service of 2025, under `/data`.
+//! The answers of the 2025 API, under `/data`.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,21 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::expose::dashboard::RepoSlugCount;
-use crate::expose::execution::{ExecutionView, rfc3339};
+use crate::expose::execution_view::{ExecutionView, rfc3339};
 use crate::expose::numbers::Totals;
 use crate::expose::table::lists;
 use crate::ingest::execution::Execution;
 use crate::store::read::causes::SignatureCount;
 use crate::store::read::counts::{ScriptCount, SlugCount};
 
-/// Applications in the summary.
+/// Most applications in the summary.
 const APPS: usize = 1_000;
 
-/// An execution.
+/// One run.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[allow(missing_docs, reason = "the fields are those of the contract")]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct Entry {
-    /// Opaque: of no use for anything but to tell entries apart.
+    /// Opaque id. It only distinguishes entries.
     pub id: String,
     pub ct_type: Option<i32>,
     pub disk_size: Option<i32>,
@@ -36,7 +36,7 @@ pub struct Entry {
     pub created_at: DateTime<Utc>,
     pub pve_version: Option<String>,
     pub status: String,
-    /// Always empty: whoever knows it can report on the run.
+    /// Always empty, because the id authorises its holder to report on the run.
     pub random_id: &'static str,
     #[serde(rename = "type")]
     pub kind: Option<String>,
@@ -72,18 +72,18 @@ impl Entry {
 /// Runs by outcome and application.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Summary {
-    /// The time for which this is true.
+    /// The time at which the answer was true.
     #[serde(serialize_with = "rfc3339")]
     pub as_of: DateTime<Utc>,
-    /// Runs.
+    /// Number of runs.
     pub total_entries: i64,
-    /// By outcome: success, failed, blocked, aborted, installing, unfinished.
+    /// Runs by outcome: `success`, `failed`, `blocked`, `aborted`, `installing` and `unfinished`.
     pub status_count: BTreeMap<&'static str, i64>,
-    /// The 1,000 applications that are run most.
+    /// Runs of the 1,000 applications with the most runs.
     pub nsapp_count: BTreeMap<String, i64>,
 }
 
-/// Puts the summary together.
+/// Builds the summary.
 #[must_use]
 pub fn summary(as_of: DateTime<Utc>, scripts: &[ScriptCount]) -> Summary {
     let total = Totals::of(scripts);
@@ -102,22 +102,22 @@ pub fn summary(as_of: DateTime<Utc>, scripts: &[ScriptCount]) -> Summary {
     Summary { as_of, total_entries: total.runs, status_count, nsapp_count }
 }
 
-/// How often an error was seen.
+/// Failed and blocked runs with the same error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ErrorCount {
-    /// The failing line without its variable parts.
+    /// The failing line with its variable parts masked.
     pub error: String,
-    /// Failed and blocked runs.
+    /// Number of runs.
     pub count: i64,
 }
 
 /// Errors, most frequent first.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ErrorCounts {
-    /// The time for which this is true.
+    /// The time at which the answer was true.
     #[serde(serialize_with = "rfc3339")]
     pub as_of: DateTime<Utc>,
-    /// The 1,000 most frequent ones.
+    /// The 1,000 most frequent.
     pub error_counts: Vec<ErrorCount>,
 }
 
@@ -134,13 +134,13 @@ impl ErrorCounts {
     }
 }
 
-/// The repositories from which scripts are run, most frequent first.
+/// Runs by the repository of the scripts, most frequent first.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RepoSlugs {
-    /// The time for which this is true.
+    /// The time at which the answer was true.
     #[serde(serialize_with = "rfc3339")]
     pub as_of: DateTime<Utc>,
-    /// The 1,000 most frequent ones.
+    /// The 1,000 most frequent.
     pub repo_slugs: Vec<RepoSlugCount>,
 }
 
@@ -150,7 +150,7 @@ impl RepoSlugs {
     /// Shows these counts.
     #[must_use]
     pub fn of(as_of: DateTime<Utc>, slugs: Vec<SlugCount>) -> Self {
-        let counts = slugs.into_iter().map(|row| RepoSlugCount { slug: row.slug, count: row.runs });
+        let counts = slugs.into_iter().map(|row| RepoSlugCount::new(row.slug, row.runs));
         Self { as_of, repo_slugs: counts.collect() }
     }
 }

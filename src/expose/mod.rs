@@ -1,18 +1,19 @@
-//! What is published, as pure functions from counts and executions to answers. Field names are
-//! those of the HTTP contract.
+//! Pure functions from counts and executions to the answers of the API.
+//!
+//! Types that derive `ToSchema` define the JSON of the API; their doc comments are published in
+//! `/openapi.json` and are written for its users. What an answer counts is defined here once.
 
 pub mod table;
 pub mod numbers;
-pub mod execution;
-pub mod records;
+pub mod exit_codes;
+pub mod execution_view;
 pub mod dashboard;
 pub mod errors;
 pub mod scripts;
 pub mod legacy;
-pub mod exit_codes;
-pub mod regression;
-pub mod signature;
-pub mod session;
-pub mod script;
+pub mod regressions;
+pub mod signatures;
+pub mod sessions;
+pub mod one_script;
 pub mod timeseries;
-pub mod runtime;
+pub mod runtimes;

@@ -1,23 +1,26 @@
-//! How numbers are published: rates, quantiles, days without gaps.
+//! How numbers are published: rates, quantiles, series without gaps, ids.
 
-use chrono::NaiveDate;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::store::model::rollup::bucket_seconds;
+use crate::store::read::causes::ExitCodeCount;
 use crate::store::read::counts::{DayCount, DurationCount, ScriptCount};
 
-/// Fewer runs than this tell nothing about a rate.
+/// Fewest runs for which a rate is published.
 const ENOUGH: i64 = 10;
 
-/// A share with what it was made from.
+/// A share with its numerator and denominator.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Rate {
-    /// 0 to 1; `null` below 10 runs.
+    /// `numerator / denominator`, 0 to 1; `null` if the denominator is below 10.
     pub rate: Option<f64>,
-    /// Runs that are meant.
+    /// The runs that are counted.
     pub numerator: i64,
-    /// Runs among which they are looked for.
+    /// All runs that the share refers to.
     pub denominator: i64,
 }
 
@@ -31,19 +34,19 @@ impl Rate {
     }
 }
 
-/// A ratio to two digits; 0 over nothing.
+/// A ratio rounded to two decimals; 0 if the denominator is 0.
 #[must_use]
 pub fn ratio(numerator: i64, denominator: i64) -> f64 {
     if denominator == 0 { 0.0 } else { (numerator as f64 * 100.0 / denominator as f64).round() / 100.0 }
 }
 
-/// A share of 100 to two digits, as today's readers expect it; 0 over nothing.
+/// A percentage rounded to two decimals; 0 if the denominator is 0.
 #[must_use]
 pub fn percent(numerator: i64, denominator: i64) -> f64 {
     ratio(numerator * 100, denominator)
 }
 
-/// The duration in seconds below which this share of the runs lies; `None` without runs.
+/// The duration in seconds that this share of the runs did not exceed; `None` without runs.
 #[must_use]
 pub fn quantile(counts: &[DurationCount], share: f64) -> Option<f64> {
     let total: i64 = counts.iter().map(|row| row.runs).sum();
@@ -56,24 +59,72 @@ pub fn quantile(counts: &[DurationCount], share: f64) -> Option<f64> {
     Some((bucket_seconds(bucket.bucket) * 10.0).round() / 10.0)
 }
 
-/// One value a day, days without runs included; `counts` are by day.
-pub fn each_day<T>(
+/// Runs of one day by outcome.
+pub type ByOutcome<'a> = BTreeMap<&'a str, i64>;
+
+/// One value for each day from `first` to `last`, including days without runs.
+pub fn each_day<'a, T>(
     (first, last): (NaiveDate, NaiveDate),
-    counts: &[DayCount],
-    value: impl Fn(NaiveDate, &dyn Fn(&str) -> i64) -> T,
+    counts: impl Iterator<Item = (NaiveDate, &'a str, i64)>,
+    value: impl Fn(NaiveDate, &ByOutcome<'a>) -> T,
 ) -> Vec<T> {
-    let days = first.iter_days().take_while(|date| *date <= last);
-    let mut rest = counts;
-    days.map(|date| {
-        let begin = rest.partition_point(|row| row.day < date);
-        rest = rest.get(begin..).unwrap_or_default();
-        let of_day = rest.get(..rest.partition_point(|row| row.day == date)).unwrap_or_default();
-        value(date, &|outcome| of_day.iter().filter(|row| row.outcome == outcome).map(|row| row.runs).sum())
-    })
-    .collect()
+    let mut days = BTreeMap::<NaiveDate, ByOutcome<'a>>::new();
+    for (day, outcome, runs) in counts {
+        *days.entry(day).or_default().entry(outcome).or_default() += runs;
+    }
+    let dates = first.iter_days().take_while(|date| *date <= last);
+    dates.map(|date| value(date, days.entry(date).or_default())).collect()
 }
 
-/// The totals of all types.
+/// Adds up the runs of each key, most frequent first.
+#[must_use]
+pub fn most_frequent<'a>(rows: impl Iterator<Item = (&'a str, i64)>) -> Vec<(&'a str, i64)> {
+    let mut sums = BTreeMap::<_, i64>::new();
+    for (key, runs) in rows {
+        *sums.entry(key).or_default() += runs;
+    }
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    sums.sort_by_key(|(_, runs)| -runs);
+    sums
+}
+
+/// The published id of a signature: 16 hexadecimal digits.
+#[must_use]
+pub fn hexadecimal(id: i64) -> String {
+    format!("{id:016x}")
+}
+
+/// Parses an id that [`hexadecimal`] printed; `None` for anything else.
+#[must_use]
+pub fn parse_hexadecimal(text: &str) -> Option<i64> {
+    let is_id = text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_id.then(|| u64::from_str_radix(text, 16).ok())?.map(u64::cast_signed)
+}
+
+/// Counts that several answers need: all of one moment and one filter.
+#[derive(Debug)]
+pub struct RunCounts {
+    /// The moment.
+    pub as_of: DateTime<Utc>,
+    /// First and last day of the daily series.
+    pub days_shown: (NaiveDate, NaiveDate),
+    /// Runs by script, and by type.
+    pub scripts: Vec<ScriptCount>,
+    /// Runs by day and outcome.
+    pub days: Vec<DayCount>,
+    /// Failed, blocked and aborted runs by exit code.
+    pub exit_codes: Vec<ExitCodeCount>,
+}
+
+impl RunCounts {
+    /// One value for each day shown.
+    pub(super) fn each_day<T>(&self, value: impl Fn(NaiveDate, &ByOutcome<'_>) -> T) -> Vec<T> {
+        let counts = self.days.iter().map(|row| (row.day, row.outcome.as_str(), row.runs));
+        each_day(self.days_shown, counts, value)
+    }
+}
+
+/// The totals over all types.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "as in ScriptCount")]
 pub struct Totals {
@@ -128,19 +179,29 @@ mod tests {
     #[test]
     fn days_without_runs_are_shown() {
         let day = |day| NaiveDate::from_ymd_opt(2026, 3, day).expect("a day");
-        let count =
-            |date, outcome: &str, runs| DayCount { day: day(date), outcome: outcome.to_owned(), runs };
-        let counts =
-            [count(1, "failed", 9), count(3, "failed", 2), count(3, "success", 3), count(5, "success", 4)];
-        let shown = each_day((day(2), day(5)), &counts, |_, of| (of("success"), of("failed")));
+        let counts = [(1, "failed", 9), (3, "failed", 2), (3, "success", 3), (5, "success", 4)];
+        let counts = counts.into_iter().map(|(date, outcome, runs)| (day(date), outcome, runs));
+        let runs = |by: &ByOutcome<'_>, outcome| by.get(outcome).copied().unwrap_or_default();
+        let shown = each_day((day(2), day(5)), counts, |_, by| (runs(by, "success"), runs(by, "failed")));
         assert_eq!(shown, [(0, 0), (3, 2), (0, 0), (4, 0)]);
     }
 
     #[test]
-    fn a_rate_over_nothing_is_zero_and_one_over_little_is_null() {
+    fn a_percentage_of_nothing_is_zero_and_a_rate_of_few_runs_is_null() {
         assert_eq!(percent(0, 0), 0.0);
         assert_eq!(percent(1, 3), 33.33);
         assert_eq!(Rate::of(3, 9), Rate { rate: None, numerator: 3, denominator: 9 });
         assert_eq!(Rate::of(3, 10).rate, Some(0.3));
+    }
+
+    #[test]
+    fn an_id_round_trips() {
+        for id in [0, 1, -1, i64::MIN, i64::MAX] {
+            assert_eq!(parse_hexadecimal(&hexadecimal(id)), Some(id));
+        }
+        for text in ["", "1", "zzzzzzzzzzzzzzzz", "+000000000000001", "00000000000000001", "ABCDEF0123456789"]
+        {
+            assert_eq!(parse_hexadecimal(text), None, "{text}");
+        }
     }
 }

@@ -1,63 +1,63 @@
-//! Which scripts are run, and how they end.
+//! The scripts that run most often, and their outcomes.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::expose::dashboard::LENGTH;
-use crate::expose::execution::{ExecutionView, rfc3339};
+use crate::expose::execution_view::{ExecutionView, rfc3339};
 use crate::expose::numbers::{Rate, Totals, percent, ratio};
 use crate::expose::table::lists;
 use crate::store::read::counts::{FirstDay, ScriptCount};
 
-/// What the answer is made of: all of one moment and one filter.
+/// The counts behind the answer: all of one moment and one filter.
 #[derive(Debug)]
-pub struct Counts {
+pub struct ScriptsCounts {
     /// The moment.
     pub as_of: DateTime<Utc>,
-    /// First day of the period, if it has one, and its last.
+    /// First day of the period, if it has one, and last day.
     pub period: (Option<NaiveDate>, NaiveDate),
     /// Runs by script, and by type.
     pub scripts: Vec<ScriptCount>,
-    /// When each script was first run.
+    /// Day of the first run of each script.
     pub first_days: Vec<FirstDay>,
-    /// The newest executions.
+    /// The newest runs.
     pub recent: Vec<RecentScript>,
 }
 
-/// How often a script is run.
+/// The runs of one script.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct TopScript {
     /// Application.
     pub app: String,
-    /// Its type.
+    /// Type of the script.
     #[serde(rename = "type")]
     pub kind: String,
     /// Runs.
     pub total: i64,
-    /// Succeeded runs.
+    /// Successful runs.
     pub success: i64,
     /// Failed runs.
     pub failed: i64,
     /// Aborted runs.
     pub aborted: i64,
-    /// Runs without an end whose last event is recent.
+    /// Runs without a final status and with a recent event.
     pub installing: i64,
-    /// 0 to 100, over succeeded and failed runs.
+    /// Percentage of successful runs among successful and failed runs.
     pub success_rate: f64,
-    /// Days from its first run, of all time, to the end of the period, that day included.
+    /// Days from the first run ever to the end of the period, both included.
     pub days_old: i64,
-    /// Runs on each day of the period from its first run on.
+    /// Mean number of runs per day, over the days of the period since the first run ever.
     pub installs_per_day: f64,
-    /// Runs that refused to begin.
+    /// Runs that the state of the host prevented.
     pub blocked: i64,
-    /// Runs without an end whose last event is old, or with one that says nothing.
+    /// Runs without a final status or a recent event, and runs that ended with `unknown`.
     pub unfinished: i64,
-    /// Failed among failed and succeeded runs.
+    /// Failed runs among successful and failed runs.
     pub failure: Rate,
 }
 
-/// An execution.
+/// One run.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[allow(missing_docs, reason = "as in ExecutionView")]
 pub struct RecentScript {
@@ -90,9 +90,9 @@ impl From<ExecutionView> for RecentScript {
     }
 }
 
-/// The answer. A script is an application and its type.
+/// The scripts that run most often. A script is an application and its type.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[allow(missing_docs, reason = "the fields are those of the contract")]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct Scripts {
     #[serde(serialize_with = "rfc3339")]
     pub as_of: DateTime<Utc>,
@@ -104,7 +104,7 @@ pub struct Scripts {
 
 lists!(Scripts: top_scripts, recent_scripts);
 
-/// The scripts that are run most, with their counts.
+/// The scripts with the most runs, with their counts.
 #[must_use]
 pub fn busiest(scripts: &[ScriptCount]) -> Vec<(&str, &ScriptCount)> {
     let mut busiest: Vec<_> = scripts.iter().filter_map(|row| Some((row.app.as_deref()?, row))).collect();
@@ -113,9 +113,9 @@ pub fn busiest(scripts: &[ScriptCount]) -> Vec<(&str, &ScriptCount)> {
     busiest
 }
 
-/// Puts the answer together.
+/// Builds the answer.
 #[must_use]
-pub fn scripts(counts: Counts) -> Scripts {
+pub fn scripts(counts: ScriptsCounts) -> Scripts {
     let total = Totals::of(&counts.scripts);
     let (from, to) = counts.period;
     let first_day = |app: &str, kind: &str| {

@@ -1,4 +1,4 @@
-//! Lists as CSV and as newline-delimited JSON, in the order of the fields.
+//! Lists as CSV and as newline-delimited JSON. Columns keep the order of the fields.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A form of a list other than JSON.
+/// A format for lists other than JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Comma-separated values with a line of names (RFC 4180).
+    /// Comma-separated values with a header line (RFC 4180).
     Csv,
-    /// A JSON object a line.
+    /// One JSON object a line.
     Ndjson,
 }
 
@@ -25,7 +25,7 @@ impl Format {
         }
     }
 
-    /// The ending of a file.
+    /// The file name extension.
     #[must_use]
     pub const fn extension(self) -> &'static str {
         match self {
@@ -35,11 +35,12 @@ impl Format {
     }
 }
 
-/// A list in a form; of an empty list nothing is known, so it is nothing. `is_first` is whether no
-/// rows went before these.
+/// Formats a list. `is_first` says that no rows precede these, so that CSV needs a header line.
+///
+/// An empty list yields no bytes, not even a header: the columns follow from the first row.
 ///
 /// # Errors
-/// A row that is no object: a mistake of ours.
+/// A row that does not serialize to a JSON object, which is a bug.
 pub fn table<T: Serialize>(rows: &[T], format: Format, is_first: bool) -> Result<Vec<u8>, serde_json::Error> {
     let mut out = Vec::with_capacity(rows.len() * 256);
     if format == Format::Ndjson {
@@ -67,7 +68,7 @@ fn failed(error: csv::Error) -> serde_json::Error {
     serde_json::Error::io(error.into())
 }
 
-/// A cell. A spreadsheet runs a text that begins like a formula; an apostrophe makes it a text.
+/// Formats a cell. An apostrophe keeps spreadsheets from running text that begins like a formula.
 fn cell(value: Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -77,7 +78,7 @@ fn cell(value: Value) -> String {
     }
 }
 
-/// The fields of an object in their order.
+/// The fields of an object in their original order.
 struct Fields(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Fields {
@@ -102,9 +103,9 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// An answer with lists, each of which can be had as a table.
+/// An answer with lists, each of which can be exported as a table.
 pub trait Lists: Serialize {
-    /// Their names; the first is the main one.
+    /// Names of the lists; the first is the default.
     const NAMES: &'static [&'static str];
 
     /// One of [`Lists::NAMES`] as a table.
@@ -114,7 +115,7 @@ pub trait Lists: Serialize {
     fn list(&self, name: &str, format: Format) -> Result<Vec<u8>, serde_json::Error>;
 }
 
-/// Implements [`Lists`] for an answer by the names of its fields, the main one first.
+/// Implements [`Lists`] for an answer from the names of its fields, the default first.
 macro_rules! lists {
     ($answer:ty: $($name:ident),+ $(,)?) => {
         impl $crate::expose::table::Lists for $answer {
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_keep_their_order_and_cells_are_no_formulas() {
+    fn columns_keep_their_order_and_cells_are_never_formulas() {
         let rows = [row("=1+1"), row("a,\"b\"\nc"), row("\t@x"), row("a=b")];
         let csv = String::from_utf8(table(&rows, Format::Csv, true).expect("rows")).expect("UTF-8");
         assert_eq!(
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn later_rows_have_no_names_and_a_line_of_json_is_a_row() {
+    fn later_rows_have_no_header_and_ndjson_has_one_row_a_line() {
         let rows = [row("a")];
         assert_eq!(table(&rows, Format::Csv, false).expect("rows"), b"a,,-1,\"[1,2]\"\n");
         let line = table(&rows, Format::Ndjson, true).expect("rows");

@@ -6,22 +6,22 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::expose::execution::rfc3339;
+use crate::expose::execution_view::rfc3339;
 use crate::expose::numbers::Rate;
 use crate::expose::table::{Format, Lists, table};
 use crate::store::read::insight::{Moment, Source};
 
-/// What is shown.
+/// The quantity of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// Runs with one of these outcomes; empty: with any.
+    /// Runs with this outcome; with any outcome if it is empty.
     Runs(&'static str),
-    /// Failed among succeeded and failed runs.
+    /// Failed runs among successful and failed runs.
     FailureRate,
 }
 
 impl Metric {
-    /// The outcomes that it tells apart.
+    /// The outcomes that the metric distinguishes.
     #[must_use]
     pub fn outcomes(&self) -> &[&'static str] {
         match self {
@@ -32,7 +32,7 @@ impl Metric {
     }
 }
 
-/// The names of all metrics.
+/// All metrics by name.
 pub const METRICS: [(&str, Metric); 6] = [
     ("runs", Metric::Runs("")),
     ("success", Metric::Runs("success")),
@@ -42,7 +42,7 @@ pub const METRICS: [(&str, Metric); 6] = [
     ("failure_rate", Metric::FailureRate),
 ];
 
-/// The names of all groups, and from what they are made.
+/// All groups by name, with the source of their counts.
 pub const GROUPS: [(&str, Source); 13] = [
     ("none", Source::Days),
     ("outcome", Source::Days),
@@ -59,26 +59,26 @@ pub const GROUPS: [(&str, Source); 13] = [
     ("template", Source::Facets),
 ];
 
-/// The groups that are also known by the hour.
+/// The groups that are also counted by hour.
 pub const HOURLY_GROUPS: [&str; 5] = ["none", "outcome", "type", "repo", "platform"];
 
-/// The length of a point.
+/// The length of time that a point covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bucket {
     /// An hour.
     Hour,
     /// A UTC day.
     Day,
-    /// A week from Monday.
+    /// A week that begins on Monday.
     Week,
 }
 
 impl Bucket {
-    /// All with their names and the most days that they may cover.
+    /// All buckets by name, with the most days that a series may cover.
     pub const ALL: [(&'static str, Self, i64); 3] =
         [("hour", Self::Hour, 31), ("day", Self::Day, 1100), ("week", Self::Week, 3661)];
 
-    /// The points of a period: their beginnings.
+    /// The beginning of each point of a period.
     fn moments(self, first: NaiveDate, last: NaiveDate) -> Vec<DateTime<Utc>> {
         let first = match self {
             Self::Week => first - Days::new(first.weekday().num_days_from_monday().into()),
@@ -95,7 +95,7 @@ impl Bucket {
     }
 }
 
-/// What was asked for.
+/// The parameters of a series.
 #[derive(Clone, Copy, Debug)]
 pub struct Question {
     /// Name of the metric, and the metric.
@@ -108,23 +108,23 @@ pub struct Question {
     pub days: (NaiveDate, NaiveDate),
 }
 
-/// The answer.
+/// Series over time, one for each group.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Timeseries {
-    /// For when it is true.
+    /// The time at which the answer was true.
     #[serde(serialize_with = "rfc3339")]
     pub as_of: DateTime<Utc>,
-    /// As asked for.
+    /// The requested metric.
     pub metric: &'static str,
-    /// As asked for.
+    /// The requested group.
     pub group: &'static str,
-    /// As asked for.
+    /// The requested bucket.
     pub bucket: &'static str,
-    /// The largest groups by runs, and the others together as `other`.
+    /// The groups with the most runs, and all others together as `other`.
     pub series: Vec<GroupSeries>,
 }
 
-/// A point as a row: a count has no numerator and denominator.
+/// A point as a row of a table. A count has no numerator and denominator.
 #[derive(Serialize)]
 struct PointRow<'a> {
     group: &'a str,
@@ -152,24 +152,24 @@ impl Lists for Timeseries {
     }
 }
 
-/// One group.
+/// The series of one group.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct GroupSeries {
-    /// Its name; `all` without groups, empty where it was not told. Of `template`: `tarball` or `oci`, with
-    /// `+entrypoint` for another entry point than that of the image, `+network` for a network that the host
-    /// manages, or both. Only newer clients tell that; other runs are in no group of it.
+    /// Name of the group; `all` without grouping, empty for runs that did not report the property. A group of
+    /// `template` is `tarball` or `oci`, followed by `+entrypoint` for a custom entry point and `+network` for
+    /// a network that the host manages. Only runs of newer clients are in a group of `template`.
     pub group: String,
-    /// Its points, without gaps.
+    /// Points without gaps.
     pub points: Vec<Point>,
 }
 
-/// One point.
+/// One point of a series.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Point {
-    /// Its beginning.
+    /// Beginning of the bucket.
     #[serde(serialize_with = "rfc3339")]
     pub at: DateTime<Utc>,
-    /// Runs, or a rate with what it was made from.
+    /// Number of runs, or a rate with its numerator and denominator.
     pub value: Value,
 }
 
@@ -177,13 +177,13 @@ pub struct Point {
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Value {
-    /// Runs.
+    /// Number of runs.
     Count(i64),
-    /// A share of them.
+    /// A share of the runs.
     Rate(Rate),
 }
 
-/// Puts the answer together.
+/// Builds the answer.
 #[must_use]
 pub fn timeseries(as_of: DateTime<Utc>, question: &Question, rows: &[Moment]) -> Timeseries {
     let metric = question.metric.1;

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgPool;
 
-use crate::expose::execution::rfc3339;
+use crate::expose::execution_view::rfc3339;
 use crate::http::error::ApiError;
 use crate::http::guard::sender;
 use crate::http::health::busy_and_idle;

@@ -3,10 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::expose::dashboard::worst;
-use crate::expose::errors::{self, Errors, errors};
-use crate::expose::execution::ExecutionView;
+use crate::expose::errors::{Errors, FailureCounts, errors};
+use crate::expose::execution_view::ExecutionView;
 use crate::expose::legacy::RepoSlugs;
-use crate::expose::scripts::{self, Scripts, busiest, scripts};
+use crate::expose::numbers::RunCounts;
+use crate::expose::scripts::{Scripts, ScriptsCounts, busiest, scripts};
 use crate::http::answer::{give, lasts, today, whole_or_list};
 use crate::http::dashboard::{RECENT, TOP};
 use crate::http::error::{ApiError, ErrorBody};
@@ -69,15 +70,11 @@ async fn read_errors(state: &AppState, filter: &Filter) -> Result<Errors, ApiErr
         snapshot.both(of_scripts, of_others).await?;
     let last = filter.to.unwrap_or(as_of.date_naive());
     let first = filter.from.or(days.first().map(|count| count.day)).unwrap_or(last);
-    let counts = errors::Counts {
-        as_of,
-        days_shown: (first, last),
-        days,
-        exit_codes,
+    let counts = FailureCounts {
+        runs: RunCounts { as_of, days_shown: (first, last), scripts, days, exit_codes },
         most_hit,
         causes,
         recent: recent.iter().map(|run| ExecutionView::of(run, running_since).into()).collect(),
-        scripts,
     };
     snapshot.close().await?;
     Ok(errors(counts))
@@ -124,7 +121,7 @@ async fn read_scripts(state: &AppState, filter: &Filter) -> Result<Scripts, ApiE
     let choice = Choice::all(running_since);
     let total = snapshot.total(&choice).await?;
     let recent = snapshot.records(&choice, Order::Newest, &Start::Offset(0), RECENT, Some(&total)).await?;
-    let counts = scripts::Counts {
+    let counts = ScriptsCounts {
         as_of,
         period: (filter.from, filter.to.unwrap_or(as_of.date_naive())),
         first_days,

@@ -2,8 +2,9 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::expose::dashboard::{Counts, Dashboard, LENGTH, dashboard};
-use crate::expose::records::Record;
+use crate::expose::dashboard::{Dashboard, DashboardCounts, LENGTH, dashboard};
+use crate::expose::execution_view::Record;
+use crate::expose::numbers::RunCounts;
 use crate::http::answer::{give, lasts, today, whole_or_list};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::parameters::{FilterParameters, ListParameters};
@@ -76,12 +77,8 @@ async fn read(state: &AppState, filter: &Filter) -> Result<Dashboard, ApiError> 
     let (recent, scripts, facets, days, exit_codes, slugs) = runs;
     let last = filter.to.unwrap_or(as_of.date_naive());
     let first = filter.from.or(history.first_day).unwrap_or(last);
-    let counts = Counts {
-        as_of,
-        days_shown: (first, last),
-        scripts,
-        days,
-        exit_codes,
+    let counts = DashboardCounts {
+        runs: RunCounts { as_of, days_shown: (first, last), scripts, days, exit_codes },
         signatures,
         signature_scripts,
         facets,

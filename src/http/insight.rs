@@ -3,10 +3,10 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use crate::expose::execution::ExecutionView;
-use crate::expose::runtime::{Runtimes, runtimes};
-use crate::expose::script::{ScriptCounts, ScriptView, script};
-use crate::expose::session::{SessionTotals, Sessions, sessions};
+use crate::expose::execution_view::ExecutionView;
+use crate::expose::one_script::{ScriptCounts, ScriptView, script};
+use crate::expose::runtimes::{Runtimes, runtimes};
+use crate::expose::sessions::{SessionTotals, Sessions, sessions};
 use crate::expose::timeseries::{
     Bucket, GROUPS, HOURLY_GROUPS, METRICS, Metric, Question, Timeseries, timeseries,
 };

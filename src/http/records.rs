@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use crate::expose::records::{Record, Records};
+use crate::expose::execution_view::{Record, Records};
 use crate::http::answer::{give, json, lasts, today};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::export::{Wanted, stream};

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::Days;
 use serde::Deserialize;
 
-use crate::expose::regression::{Regressions, regressions};
+use crate::expose::regressions::{Regressions, regressions};
 use crate::http::answer::{give, lasts, today, whole_or_list};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::parameters::{FilterParameters, ListParameters};

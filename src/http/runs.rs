@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::expose::execution::{ExecutionView, rfc3339};
+use crate::expose::execution_view::{ExecutionView, rfc3339};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::state::AppState;
 use crate::store::keep::erase;

@@ -6,8 +6,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
 use serde::Deserialize;
 
-use crate::expose::execution::ExecutionView;
-use crate::expose::signature::{OneSignature, Signatures, read_id, signature, signatures};
+use crate::expose::execution_view::ExecutionView;
+use crate::expose::numbers::parse_hexadecimal;
+use crate::expose::signatures::{OneSignature, Signatures, signature, signatures};
 use crate::http::answer::{give, lasts, today, whole_or_list};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::parameters::{FilterParameters, ListParameters};
@@ -144,7 +145,7 @@ pub async fn show(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let bad = ApiError::BadParameter { name: "id", reason: "must be 16 hexadecimal digits" };
-    let id = read_id(&id).ok_or(bad)?;
+    let id = parse_hexadecimal(&id).ok_or(bad)?;
     let filter = filter.into_inner().check(today())?;
     let list = list.check::<OneSignature>()?;
     give(&request, &state, (id, filter, list), async |state, (id, filter, list)| {

@@ -1,5 +1,4 @@
-//! Whole answers, as other programs read them: any change of one shows as a change of its
-//! snapshot. Times are left out.
+//! Snapshots of whole answers, without times. Any change to an answer that other programs read fails here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +8,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use telemetry_protocol::wire::FIELDS;
 
-/// Puts a word in the place of every time and date, and of the version.
+/// Replaces every time, date, id and version with a placeholder.
 fn timeless(mut answer: Value) -> Value {
     match &mut answer {
         Value::Object(fields) => {
@@ -84,8 +83,8 @@ async fn a_failed_run_of_the_newest_generation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_knows_the_id_is_shown_every_fact_that_was_told() {
-    // Ids are never shown, the version of the payload as the generation; the others are second names.
+async fn the_holder_of_the_id_sees_every_reported_fact() {
+    // Ids are never shown, the payload version appears as the generation, and the others are aliases.
     const ELSEWHERE: [&str; 12] = [
         "random_id",
         "execution_id",
@@ -101,13 +100,13 @@ async fn whoever_knows_the_id_is_shown_every_fact_that_was_told() {
         "vm_version",
     ];
     let app = spawn_app().await;
-    let told = json!({
+    let reported = json!({
         "exit_code": 1, "error": "E: no space left on device", "error_category": "storage",
         "install_duration": 9, "failed_command": "dd", "failed_line": 7, "disableip6": "yes",
         "template_kind": "oci", "custom_entrypoint": true, "host_managed_network": false,
         "runtime_source": "pinned", "runtime_ref": "v1.2.3"
     });
-    app.report("/telemetry", &event("all", "failed", told)).await;
+    app.report("/telemetry", &event("all", "failed", reported)).await;
     let run = app.get_json("/api/runs/all").await["executions"][0].clone();
     let missing = FIELDS.iter().filter(|field| !ELSEWHERE.contains(field) && run[**field].is_null());
     assert_eq!(missing.collect::<Vec<_>>(), [&""; 0], "{run:#}");
@@ -119,7 +118,7 @@ async fn whoever_knows_the_id_is_shown_every_fact_that_was_told() {
     app.stop().await;
 }
 
-/// Runs of every kind.
+/// Reports runs with every outcome and of several types.
 async fn report_a_few_runs(app: &TestApp) {
     let success = |seconds: i32| json!({"install_duration": seconds});
     let docker = |more: Value| {
@@ -159,10 +158,10 @@ async fn the_dashboard_of_a_few_runs() {
     let app = spawn_app().await;
     report_a_few_runs(&app).await;
     let mut dashboard = app.get_json("/api/dashboard?days=0").await;
-    // Midnight may have passed since: then there is a day without runs behind that of the runs.
+    // If midnight has passed meanwhile, the last day has no runs.
     let days = dashboard["daily_stats"].as_array_mut().expect("a list");
     days.retain(|day| day["success"] != 0 || day["failed"] != 0);
-    // The records are those of the runs themselves; which ones is enough here.
+    // Another test covers the fields of a record. Here the list of runs is enough.
     let records = dashboard["recent_records"].as_array_mut().expect("a list");
     let mut newest = app.get_json("/api/runs/k").await["executions"][0].clone();
     newest["created"] = newest["first_seen"].clone();
@@ -195,7 +194,7 @@ async fn the_other_aggregates_and_lists_of_a_few_runs() {
         ("data_errors", "/data/errors"),
     ] {
         let mut answer = app.get_json(path).await;
-        // Only the days on which something was reported: midnight may pass meanwhile.
+        // Midnight may pass meanwhile, so days without reports are removed.
         if let Some(days) = answer.get_mut("error_timeline").and_then(Value::as_array_mut) {
             days.retain(|day| day["failed"] != 0 || day["aborted"] != 0);
         }

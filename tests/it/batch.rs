@@ -1,4 +1,4 @@
-//! Many events in one request, as our own client sends what it had to keep.
+//! Many events in one request, as the client of this project sends them after an outage.
 
 use std::io::Write;
 
@@ -59,7 +59,7 @@ async fn each_event_of_a_batch_has_its_own_result() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_events_are_stored_by_one_request_in_every_form() {
+async fn one_request_stores_ten_thousand_events_in_every_encoding() {
     let app = spawn_app().await;
     let events: Vec<_> = (0..10_000).map(|number| event(&format!("run-{number}"), "success")).collect();
     let lines: String = events.iter().map(|event| format!("{event}\n")).collect();
@@ -72,13 +72,13 @@ async fn ten_thousand_events_are_stored_by_one_request_in_every_form() {
         let (status, answer) = send(&app, encoding, body).await;
         assert_eq!((status, &answer["accepted"]), (200, &json!(10_000)), "{encoding:?}");
     }
-    assert_eq!(app.executions().await, 10_000, "sent again, it changes nothing");
+    assert_eq!(app.executions().await, 10_000, "sending them again changes nothing");
     app.verify().await;
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_batch_is_refused_as_a_whole() {
+async fn a_body_that_is_no_batch_is_rejected_as_a_whole() {
     let app = spawn_app().await;
     let too_many = "{}\n".repeat(10_001);
     let bomb = gzip(&"0".repeat(17 << 20));

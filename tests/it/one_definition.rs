@@ -1,5 +1,5 @@
-//! Each figure has one definition: whoever asks any endpoint for the same runs gets the same number,
-//! which is the number of these runs.
+//! Every figure has one definition: all endpoints report the same number for the same runs, and it equals
+//! a count of those runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use telemetry_server::ingest::execution::Execution;
 
-/// Adds up a field of the objects of a list.
+/// Adds up one field over the objects of a list.
 fn sum(list: &Value, field: &str) -> i64 {
     let items = list.as_array().unwrap_or_else(|| panic!("a list for {field}: {list}"));
     items.iter().map(|item| item[field].as_i64().expect("a number")).sum()
@@ -141,7 +141,7 @@ async fn compare(app: &TestApp, history: &History, filter: &Filter<'_>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_has_every_record_once_however_it_is_read() {
+async fn pages_cursors_and_exports_list_every_record_once() {
     let app = spawn_app().await;
     let history = History::write(&mut app.connection().await, 400).await;
     for more in [
@@ -204,7 +204,7 @@ async fn a_list_has_every_record_once_however_it_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_paths_of_2025_lead_on_by_their_link_and_show_no_id() {
+async fn the_paths_of_2025_link_to_the_next_page_and_show_no_id() {
     let app = spawn_app().await;
     let history = History::write(&mut app.connection().await, 60).await;
     let expected = history.runs.iter().filter(|run| run.facts.app.get().is_some()).count();
@@ -215,7 +215,7 @@ async fn the_paths_of_2025_lead_on_by_their_link_and_show_no_id() {
         let link = response.headers().get("link").map(|link| link.to_str().expect("a text").to_owned());
         for entry in response.json::<Vec<Value>>().await.expect("a list") {
             assert_eq!(entry["random_id"], "");
-            assert!(ids.insert(entry["id"].as_str().expect("a text").to_owned()), "an entry stands twice");
+            assert!(ids.insert(entry["id"].as_str().expect("a text").to_owned()), "an entry is listed twice");
         }
         let Some(link) = link else { break };
         assert!(link.ends_with("; rel=\"next\""), "{link}");

@@ -1,4 +1,4 @@
-//! PRIVACY.md speaks of every field that is read, and of no other.
+//! PRIVACY.md describes exactly the fields that the server reads.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +6,7 @@ use std::fs;
 use telemetry_protocol::wire::FIELDS;
 
 #[test]
-fn every_field_of_the_wire_has_an_entry_and_every_entry_a_field() {
+fn privacy_md_describes_every_wire_field_and_no_other() {
     let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/PRIVACY.md")).expect("it is there");
     let (_, received) = text.split_once("\n## What is received\n").expect("the section");
     let (received, _) = received.split_once("\n## ").expect("the next section");

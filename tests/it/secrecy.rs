@@ -1,5 +1,5 @@
-//! Replays recorded traffic and looks for what was planted in it: nothing secret or personal may
-//! be in the database, in its files, in an answer, in the metrics, or in the finest log.
+//! Replays recorded traffic and searches for the secrets planted in it. None may appear in the database, in
+//! its files, in an answer, in the metrics, or in the log at its most detailed level.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,19 +16,19 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use telemetry_server::store::database::connect::embedded_options;
 use telemetry_server::store::database::embedded::{Cluster, start_or_attach};
 
-/// What asks a path for everything there is.
+/// The query that removes every default filter.
 const EVERYTHING: &str = "days=0&repo=all&limit=100";
-/// Connections that post at once.
+/// Concurrent senders.
 const SENDERS: usize = 8;
 
 #[test]
-fn what_was_planted_is_nowhere_to_be_found() {
+fn planted_secrets_appear_nowhere() {
     let corpus = Corpus::largest();
     let planted = planted(&corpus);
     assert!(planted.len() >= 10, "{planted:?}");
     let sent = corpus.requests.iter().map(|request| String::from_utf8_lossy(&request.body).to_lowercase());
     let sent: Vec<_> = sent.filter(|body| planted.iter().any(|secret| body.contains(secret))).collect();
-    assert!(sent.len() >= 10, "the corpus holds what is looked for");
+    assert!(sent.len() >= 10, "the corpus contains the secrets");
 
     let data = DataDir::new();
     let mut server = Server::start_with(&[
@@ -41,7 +41,7 @@ fn what_was_planted_is_nowhere_to_be_found() {
     let found = |place: &str, text: &str| {
         let text = text.to_lowercase();
         let found: Vec<_> = planted.iter().filter(|secret| text.contains(secret.as_str())).collect();
-        assert!(found.is_empty(), "{place} holds {found:?}");
+        assert!(found.is_empty(), "{place} contains {found:?}");
     };
     let paths = paths(&server);
     assert!(paths.len() > 100, "{}", paths.len());
@@ -56,10 +56,10 @@ fn what_was_planted_is_nowhere_to_be_found() {
         found("/api/runs/{id}", &String::from_utf8_lossy(&answer.body));
     }
     let dump = dump(&data);
-    assert!(dump.contains("jellyfin") && dump.contains("<ip>"), "the dump holds what it should");
+    assert!(dump.contains("jellyfin") && dump.contains("<ip>"), "the dump contains the runs");
     found("the database", &dump);
     for id in corpus.ids() {
-        assert!(!dump.contains(&id), "the database holds an id");
+        assert!(!dump.contains(&id), "the database contains an id");
     }
 
     server.signal(Signal::SIGTERM);
@@ -72,8 +72,8 @@ fn what_was_planted_is_nowhere_to_be_found() {
     });
 }
 
-/// Every path that anybody may GET, as the server describes itself, with every value that one may have; lists also
-/// in their other forms, which are not paged.
+/// Every public path of the server's own description, with every value of its parameters. Lists are also
+/// requested in their other formats, which have no pages.
 fn paths(server: &Server) -> Vec<String> {
     let json = |path: &str| http::get(server.address, path).expect("an answer").json();
     let names = |path: &str, list: &str, name: &str| -> Vec<String> {
@@ -87,9 +87,9 @@ fn paths(server: &Server) -> Vec<String> {
     let mut paths = Vec::new();
     for (path, _) in readable {
         let asked: Vec<String> = match path.as_str() {
-            // By the ids, beside this.
+            // Requested by id in the test itself.
             "/api/runs/{id}" => vec![],
-            // Not there without a token.
+            // Without a token there is no such path.
             path if path.starts_with("/admin/") => vec![],
             "/api/exit-codes/{code}" => vec!["/api/exit-codes/100".to_owned()],
             "/api/scripts/{app}" => {
@@ -138,10 +138,10 @@ fn replay(server: &Server, requests: &[Request]) {
     });
 }
 
-/// Every row of every table, as text.
+/// Every row of every table as text.
 fn dump(data: &DataDir) -> String {
     let Cluster::Running(endpoint) = start_or_attach(&data.settings()).expect("it runs") else {
-        panic!("the server does not run")
+        panic!("the server is not running")
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
@@ -165,7 +165,7 @@ fn dump(data: &DataDir) -> String {
     })
 }
 
-/// Shows every file below a folder: rows, indexes and the write-ahead log.
+/// Visits every file below a folder: rows, indexes and the write-ahead log.
 fn files(folder: &Path, show: &mut impl FnMut(&Path, &[u8])) {
     for entry in fs::read_dir(folder).expect("it is there") {
         let entry = entry.expect("it is there");

@@ -1,6 +1,6 @@
-//! Replays recorded traffic of real clients, byte for byte: in its order, shuffled, and with every
-//! request sent twice. Each time every run must end as its truth says, with one row a run and
-//! rollups that equal their recount.
+//! Replays recorded traffic of real clients, byte for byte: in order, shuffled, and with every request
+//! sent twice. Each time every run must end as the corpus expects, with one row for each run and rollups
+//! that equal a recount.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,21 +16,21 @@ use telemetry_server::ingest::execution::Execution;
 use telemetry_server::ingest::identity::{IdKey, RunKey};
 use telemetry_server::ingest::pipeline::read_event;
 
-/// Requests in flight in a concurrent replay.
+/// Concurrent requests of a replay.
 const IN_FLIGHT: usize = 32;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_recorded_runs_end_as_their_truth_says_in_any_order_and_when_sent_twice() {
+async fn recorded_runs_end_as_expected_in_any_order_and_when_sent_twice() {
     replay_three_ways(&Corpus::largest()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_fixtures_end_as_their_truth_says_in_any_order_and_when_sent_twice() {
+async fn fixtures_end_as_expected_in_any_order_and_when_sent_twice() {
     replay_three_ways(&Corpus::fixtures()).await;
 }
 
 #[test]
-fn the_fixtures_show_every_kind_of_client() {
+fn the_fixtures_cover_every_kind_of_client() {
     let fixtures = Corpus::fixtures();
     let kinds: BTreeSet<_> = fixtures
         .truth
@@ -56,8 +56,8 @@ async fn replay_three_ways(corpus: &Corpus) {
     assert_eq!(twice, in_order);
 }
 
-/// Sends the requests to a server with an empty database, checks what it ends up with, and returns
-/// its dashboard without what depends on the time.
+/// Sends the requests to a server with an empty database, checks the stored runs, and returns the dashboard
+/// without the fields that depend on time.
 async fn replay(name: &str, corpus: &Corpus, requests: Vec<&Request>, in_flight: usize) -> Value {
     let app = spawn_app().await;
     send(&app, &requests, in_flight).await;
@@ -65,7 +65,7 @@ async fn replay(name: &str, corpus: &Corpus, requests: Vec<&Request>, in_flight:
     let comparison = Comparison::of(&app, corpus).await;
     comparison.assert_clean(name);
     let executions = corpus.truth.iter().flat_map(executions).count();
-    assert_eq!(comparison.executions, executions, "{name}: all are compared");
+    assert_eq!(comparison.executions, executions, "{name}: every execution is compared");
 
     let rows = expected_rows(corpus);
     assert_eq!(app.executions().await, rows, "{name}");
@@ -77,7 +77,7 @@ async fn replay(name: &str, corpus: &Corpus, requests: Vec<&Request>, in_flight:
     without_times(dashboard)
 }
 
-/// Every request is accepted, but for an end that does not say of which run.
+/// Expects every request to be accepted, except the end of a run without an id.
 async fn send(app: &TestApp, requests: &[&Request], in_flight: usize) {
     let answers = stream::iter(requests).map(|request| async move {
         let posted = app.request(reqwest::Method::POST, &request.path).body(request.body.clone());
@@ -95,8 +95,8 @@ async fn send(app: &TestApp, requests: &[&Request], in_flight: usize) {
     }
 }
 
-/// One row for every id on the wire. The truth knows all of them but those of runs that should not
-/// have been reported (`expect_requests: 0`) by clients that sent an update all the same.
+/// One row for every id in the traffic. The corpus describes all of them except runs that should not have
+/// been reported (`expect_requests: 0`) and whose clients sent an update nevertheless.
 fn expected_rows(corpus: &Corpus) -> i64 {
     let sent = corpus.ids();
     let known: BTreeSet<_> = corpus
@@ -105,7 +105,7 @@ fn expected_rows(corpus: &Corpus) -> i64 {
         .flat_map(executions)
         .map(|execution| execution["execution_id"].as_str().expect("an id").to_owned())
         .collect();
-    assert_eq!(known.difference(&sent).count(), 0, "the truth is about what was sent");
+    assert_eq!(known.difference(&sent).count(), 0, "every described run was sent");
     let runs = corpus.runs();
     let opted_out: BTreeSet<_> = corpus
         .truth
@@ -118,8 +118,8 @@ fn expected_rows(corpus: &Corpus) -> i64 {
     i64::try_from(sent.len()).expect("a small number")
 }
 
-/// What is left does not depend on when and in which order the requests came. The newest records
-/// are a list by time; the ends of days are added up, for midnight may pass.
+/// Removes everything that depends on the time or the order of requests. Daily counts are added up,
+/// because midnight may pass during the test.
 fn without_times(mut dashboard: Value) -> Value {
     let fields = dashboard.as_object_mut().expect("an object");
     for field in ["as_of", "recent_records"] {
@@ -139,7 +139,7 @@ fn is_json(body: &[u8]) -> bool {
 
 type Runs = BTreeMap<RunKey, Execution>;
 
-/// The events of a recorded run, each with the time of its arrival.
+/// The events of a recorded run, each with its time of arrival.
 fn events(requests: &[&Request]) -> Vec<Execution> {
     let ids = IdKey::new(b"the secret of this test");
     let start = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(20_000);
@@ -152,7 +152,7 @@ fn events(requests: &[&Request]) -> Vec<Execution> {
         .collect()
 }
 
-/// Joins one event at a time, as they come.
+/// Joins the events one at a time, in the given order.
 fn joined(events: impl IntoIterator<Item = Execution>) -> Runs {
     let mut runs = Runs::new();
     for event in events {
@@ -165,7 +165,7 @@ fn joined(events: impl IntoIterator<Item = Execution>) -> Runs {
 }
 
 #[test]
-fn the_events_of_a_recorded_run_join_to_the_same_in_any_order_and_number() {
+fn the_events_of_a_recorded_run_join_to_the_same_run_in_any_order_and_number() {
     let corpus = Corpus::largest();
     let runs: Vec<_> = corpus.runs().values().map(|requests| events(requests)).collect();
     let runs: Vec<_> = runs.into_iter().filter(|events| events.len() > 1).collect();
@@ -187,7 +187,7 @@ fn the_events_of_a_recorded_run_join_to_the_same_in_any_order_and_number() {
         let expected = joined(events.iter().cloned());
         let permuted: Vec<_> = order.iter().map(|&event| events[event].clone()).collect();
         prop_assert_eq!(&joined(permuted.iter().cloned()), &expected);
-        // In two batches, each joined before it meets the other.
+        // In two halves, each joined on its own before they are joined.
         let (first, second) = permuted.split_at(middle.index(permuted.len()));
         let halves = [first, second].map(|half| joined(half.iter().cloned()));
         let halves = halves.into_iter().flat_map(BTreeMap::into_values);

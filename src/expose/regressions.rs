@@ -1,108 +1,107 @@
-//! Scripts that fail more than before, with the evidence.
+//! Scripts whose failure rate rose, with the evidence.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
-use telemetry_protocol::Generation;
-use telemetry_protocol::exit_code::explain;
 use utoipa::ToSchema;
 
-use crate::expose::execution::rfc3339;
-use crate::expose::numbers::Rate;
+use crate::expose::execution_view::rfc3339;
+use crate::expose::exit_codes;
+use crate::expose::numbers::{Rate, hexadecimal};
 use crate::expose::table::lists;
 use crate::regression::proportion::Proportion;
 use crate::regression::{BASELINE_DAYS, Evidence, FALSE_DISCOVERIES, Findings, Scope};
 use crate::store::read::insight::{ReasonCode, ReasonSignature};
 
-/// The answer.
+/// Scripts whose failure rate rose.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Regressions {
-    /// For when it is true.
+    /// The time at which the answer was true.
     #[serde(serialize_with = "rfc3339")]
     pub as_of: DateTime<Utc>,
-    /// Days before a window that it is compared with.
+    /// Length of the period before each window with which it is compared, in days.
     pub baseline_days: u64,
-    /// Bound of `q`: the share of false ones among what is reported, on average.
+    /// Upper limit of `q`: the expected share of false positives among the reported regressions.
     pub false_discoveries: f64,
-    /// Comparisons that had enough runs.
+    /// Number of comparisons that had enough runs for a test.
     pub tested: usize,
-    /// How much more failures vary from day to day than chance lets them; 1 is chance.
+    /// Variance of daily failures relative to pure chance; 1 is pure chance.
     pub dispersion: f64,
-    /// Clearest first.
+    /// Strongest evidence first.
     pub regressions: Vec<RegressionView>,
 }
 
 lists!(Regressions: regressions);
 
-/// A script that fails more than before.
+/// A script whose failure rate rose.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RegressionView {
-    /// Script.
+    /// Name of the script.
     pub app: String,
-    /// The first evidence, which is the clearest.
+    /// The strongest evidence.
     #[serde(flatten)]
     pub clearest: EvidenceView,
-    /// The same for the other parts of the script that fail more, clearest first.
+    /// Evidence for other parts of the script, strongest first.
     pub others: Vec<EvidenceView>,
-    /// The reason whose share grew most.
+    /// The reason of failures that grew most.
     pub top_signature: Option<SignatureReason>,
-    /// The exit code whose share grew most.
+    /// The exit code that grew most.
     pub top_exit_code: Option<CodeReason>,
 }
 
-/// Where the rate rose, and by how much.
+/// The runs whose failure rate rose, and by how much.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct EvidenceView {
-    /// `script`, `os`, `pve`: which runs of the script.
+    /// `script` for all runs, `os` or `pve` for those on one operating system or version of Proxmox VE.
     pub scope: &'static str,
-    /// The operating system or the version of Proxmox VE; `null` for all runs.
+    /// The operating system or the version; `null` for all runs.
     pub value: Option<String>,
-    /// `today`, `24h`, `3d`, `7d`.
+    /// `today`, `24h`, `3d` or `7d`.
     pub window: &'static str,
-    /// Failed among succeeded and failed first attempts in the days before the window.
+    /// Failed first attempts among successful and failed ones, in the days before the window.
     pub before: Rate,
-    /// The same in the window.
+    /// The same share in the window.
     pub after: Rate,
-    /// Probability of such a rise by chance (Fisher's exact test, one-sided).
+    /// Probability of such a rise by chance: one-sided p-value of Fisher's exact test.
     pub p: f64,
-    /// The same, corrected for the number of comparisons (Benjamini-Hochberg).
+    /// `p` corrected for the number of comparisons (Benjamini-Hochberg).
     pub q: f64,
-    /// UTC day from which on the rate is best explained as higher.
+    /// Most likely UTC day of the rise.
     pub first_bad_day: NaiveDate,
 }
 
-/// A reason.
+/// A reason of failures that grew.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SignatureReason {
-    /// 16 hexadecimal digits.
+    /// Id of the reason, 16 hexadecimal digits.
     pub id: String,
-    /// The failing line, with its variable parts masked.
+    /// The failing line with its variable parts masked.
     pub template: Option<String>,
-    /// Failed runs with it since the first bad day.
+    /// Failed runs since the first bad day.
     pub count: i64,
-    /// And in the days before that are looked at.
+    /// Failed runs in the baseline before that day.
     pub count_before: i64,
-    /// Whether there were none before.
+    /// Whether there were none in the baseline.
     pub new: bool,
 }
 
-/// An exit code.
+/// An exit code that grew.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct CodeReason {
-    /// The code; `null` where none was told.
+    /// 0 to 255; `null` for runs that reported none.
     pub exit_code: Option<i16>,
-    /// What it means.
+    /// Meaning of the code.
     pub description: String,
-    /// Our category.
+    /// Category of the cause.
     pub category: &'static str,
-    /// Failed runs with it since the first bad day.
+    /// Failed runs since the first bad day.
     pub count: i64,
-    /// And in the days before that are looked at.
+    /// Failed runs in the baseline before that day.
     pub count_before: i64,
-    /// Whether there were none before.
+    /// Whether there were none in the baseline.
     pub new: bool,
 }
 
-/// Puts the answer together.
+/// Builds the answer.
 #[must_use]
 pub fn regressions(
     as_of: DateTime<Utc>,
@@ -111,20 +110,18 @@ pub fn regressions(
     codes: &[ReasonCode],
 ) -> Regressions {
     let regressions = findings.regressions.into_iter().map(|found| {
-        let growth = |before: i64, after: i64, evidence: &Evidence| {
-            // What is to be expected if it were as often as before.
-            let runs = |side: Proportion| side.denominator.max(1) as f64;
-            after as f64 - before as f64 * runs(evidence.after) / runs(evidence.before)
-        };
-        let clearest = &found.evidence[0];
-        let own = signatures.iter().filter(|row| row.app == found.app && row.after > 0);
-        let signature = own.max_by(|a, b| {
-            growth(a.before, a.after, clearest).total_cmp(&growth(b.before, b.after, clearest))
-        });
-        let own = codes.iter().filter(|row| row.app == found.app && row.after > 0);
-        let code = own.max_by(|a, b| {
-            growth(a.before, a.after, clearest).total_cmp(&growth(b.before, b.after, clearest))
-        });
+        // Observed runs minus those expected at the old frequency.
+        let Evidence { before, after, .. } = found.evidence.first()?;
+        let runs = |side: &Proportion| side.denominator.max(1) as f64;
+        let growth = |was: i64, is: i64| is as f64 - was as f64 * runs(after) / runs(before);
+        let signature = signatures
+            .iter()
+            .filter(|row| row.app == found.app && row.after > 0)
+            .max_by(|a, b| growth(a.before, a.after).total_cmp(&growth(b.before, b.after)));
+        let code = codes
+            .iter()
+            .filter(|row| row.app == found.app && row.after > 0)
+            .max_by(|a, b| growth(a.before, a.after).total_cmp(&growth(b.before, b.after)));
         let mut evidence = found.evidence.iter().map(view);
         let clearest = evidence.next()?;
         Some(RegressionView {
@@ -132,7 +129,7 @@ pub fn regressions(
             clearest,
             others: evidence.collect(),
             top_signature: signature.map(|row| SignatureReason {
-                id: format!("{:016x}", row.signature),
+                id: hexadecimal(row.signature),
                 template: row.template.clone(),
                 count: row.after,
                 count_before: row.before,
@@ -170,13 +167,11 @@ fn view(evidence: &Evidence) -> EvidenceView {
 }
 
 fn code_reason(row: &ReasonCode) -> CodeReason {
-    let generation = u8::try_from(row.generation).ok().and_then(|number| Generation::try_from(number).ok());
-    let meaning = explain(generation.unwrap_or(Generation::NEWEST), row.exit_code.into());
-    let told = row.exit_code >= 0;
+    let (exit_code, description, category) = exit_codes::counted(row.exit_code, row.generation);
     CodeReason {
-        exit_code: told.then_some(row.exit_code),
-        description: if told { meaning.title.into_owned() } else { "No exit code".to_owned() },
-        category: meaning.category.as_str(),
+        exit_code,
+        description,
+        category: category.as_str(),
         count: row.after,
         count_before: row.before,
         new: row.before == 0,

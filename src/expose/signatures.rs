@@ -1,4 +1,4 @@
-//! Failures grouped by what went wrong.
+//! Failed runs by reason.
 
 use std::collections::HashMap;
 
@@ -6,16 +6,17 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::expose::execution::{ExecutionView, rfc3339};
-use crate::expose::numbers::Rate;
+use crate::expose::dashboard::AppCount;
+use crate::expose::execution_view::{ExecutionView, rfc3339, rfc3339_or_null};
+use crate::expose::numbers::{Rate, hexadecimal};
 use crate::expose::table::lists;
 use crate::store::read::causes::{SignatureCount, SignatureScripts, SignatureWeeks};
 use crate::store::read::insight::{KnownSignature, RunsOfDay};
 
-/// The answer with a list.
+/// The reasons of failed runs.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Signatures {
-    /// For when it is true.
+    /// The time at which the answer was true.
     #[serde(serialize_with = "rfc3339")]
     pub as_of: DateTime<Utc>,
     /// Failed runs in the period.
@@ -26,70 +27,61 @@ pub struct Signatures {
 
 lists!(Signatures: signatures);
 
-/// One reason.
+/// One reason of failures.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SignatureView {
-    /// 16 hexadecimal digits.
+    /// Id of the reason, 16 hexadecimal digits.
     pub id: String,
-    /// The failing line, with its variable parts masked.
+    /// The failing line with its variable parts masked.
     pub template: Option<String>,
     /// Failed runs in the period.
     pub count: i64,
-    /// Their share of all failed runs in the period.
+    /// The same among all failed runs in the period.
     pub share: Rate,
-    /// First and last UTC day of the period with one.
+    /// First UTC day of the period with such a run.
     pub first_seen_day: NaiveDate,
-    /// See above.
+    /// Last UTC day of the period with such a run.
     pub last_seen_day: NaiveDate,
-    /// When the server learnt of it; `null` if it never did.
-    #[serde(serialize_with = "crate::expose::execution::rfc3339_or_null")]
+    /// When the server first saw this reason; `null` if that is unknown.
+    #[serde(serialize_with = "rfc3339_or_null")]
     pub created: Option<DateTime<Utc>>,
-    /// Number of scripts hit.
+    /// Number of affected scripts.
     pub unique_apps: i64,
-    /// Those hit most.
+    /// The most affected scripts, with their failed runs.
     pub apps: Vec<AppCount>,
-    /// Failed runs of late, whatever the period.
+    /// Failed runs in the last two weeks, regardless of the period.
     pub trend: Trend,
 }
 
-/// A script and its failed runs.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct AppCount {
-    /// Script.
-    pub app: String,
-    /// Failed runs.
-    pub count: i64,
-}
-
-/// Failed runs of late.
+/// Failed runs in the last two weeks.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Trend {
-    /// In the last seven UTC days, today included.
+    /// In the last seven UTC days, including today.
     pub last_7_days: i64,
-    /// In the seven days before.
+    /// In the seven days before those.
     pub previous_7_days: i64,
 }
 
-/// The answer about one reason.
+/// The failed runs with one reason.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct OneSignature {
-    /// For when it is true.
+    /// The time at which the answer was true.
     #[serde(serialize_with = "rfc3339")]
     pub as_of: DateTime<Utc>,
-    /// 16 hexadecimal digits.
+    /// Id of the reason, 16 hexadecimal digits.
     pub id: String,
-    /// The failing line, with its variable parts masked.
+    /// The failing line with its variable parts masked.
     pub template: String,
-    /// When the server learnt of it.
+    /// When the server first saw this reason.
     #[serde(serialize_with = "rfc3339")]
     pub created: DateTime<Utc>,
     /// Failed runs in the period.
     pub count: i64,
-    /// Those hit in the period, most first.
+    /// The scripts affected in the period, with their failed runs, most first.
     pub apps: Vec<AppCount>,
-    /// Days of the period with a failed run.
+    /// Days of the period with such a run.
     pub days: Vec<DayRuns>,
-    /// The newest failed runs of the last of these days, without ids and free text.
+    /// The newest of these runs on the last such day, without ids and free text.
     pub recent_records: Vec<ExecutionView>,
 }
 
@@ -104,7 +96,7 @@ pub struct DayRuns {
     pub failed: i64,
 }
 
-/// Puts the list together.
+/// Builds the list.
 #[must_use]
 pub fn signatures(
     as_of: DateTime<Utc>,
@@ -136,11 +128,10 @@ pub fn signatures(
 }
 
 fn apps(hit: SignatureScripts) -> Vec<AppCount> {
-    let runs = hit.names.into_iter().zip(hit.runs_of_names);
-    runs.map(|(app, count)| AppCount { app, count }).collect()
+    hit.names.into_iter().zip(hit.runs_of_names).map(|(app, runs)| AppCount::new(app, runs)).collect()
 }
 
-/// Puts the answer about one together.
+/// Builds the answer about one reason.
 #[must_use]
 pub fn signature(
     as_of: DateTime<Utc>,
@@ -159,34 +150,5 @@ pub fn signature(
         apps: scripts.into_iter().flat_map(apps).collect(),
         days: days.into_iter().map(|row| DayRuns { date: row.day, failed: row.runs }).collect(),
         recent_records,
-    }
-}
-
-/// The id of a signature as it is published.
-#[must_use]
-pub fn hexadecimal(id: i64) -> String {
-    format!("{id:016x}")
-}
-
-/// An id as it was published; `None` for anything else.
-#[must_use]
-pub fn read_id(text: &str) -> Option<i64> {
-    let is_right = text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    is_right.then(|| u64::from_str_radix(text, 16).ok())?.map(u64::cast_signed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_survives_the_way_out_and_back() {
-        for id in [0, 1, -1, i64::MIN, i64::MAX] {
-            assert_eq!(read_id(&hexadecimal(id)), Some(id));
-        }
-        for text in ["", "1", "zzzzzzzzzzzzzzzz", "+000000000000001", "00000000000000001", "ABCDEF0123456789"]
-        {
-            assert_eq!(read_id(text), None, "{text}");
-        }
     }
 }

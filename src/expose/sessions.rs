@@ -1,24 +1,24 @@
-//! Sessions, and what trying again was good for.
+//! Sessions, and how often a retry succeeds.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::expose::execution::rfc3339;
+use crate::expose::execution_view::rfc3339;
 use crate::expose::table::lists;
 use crate::store::read::insight::SessionCount;
 
-/// Scripts in the list.
+/// Most scripts in the list.
 const SCRIPTS: usize = 100;
 
-/// Sessions of a period.
+/// Counts of sessions. A session is one person's attempts at one script.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SessionTotals {
     /// Sessions whose first attempt lies in the period.
     pub sessions: i64,
-    /// Those with more than one attempt.
+    /// Sessions with more than one attempt.
     pub retried: i64,
-    /// Those in which an attempt succeeded that began after one that failed.
+    /// Sessions in which an attempt failed and a later one succeeded.
     pub saved: i64,
 }
 
@@ -34,16 +34,16 @@ impl SessionTotals {
     }
 }
 
-/// The answer. It is true for the time at which sessions were counted last, at most about a minute ago.
+/// Sessions by day and by script. They are counted about once a minute.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Sessions {
-    /// That time.
+    /// The time of the last count.
     #[serde(serialize_with = "rfc3339")]
     pub as_of: DateTime<Utc>,
-    /// All together.
+    /// Totals of the period.
     #[serde(flatten)]
     pub total: SessionTotals,
-    /// Days with sessions.
+    /// Days that have sessions.
     pub days: Vec<SessionDay>,
     /// The scripts with the most sessions.
     pub scripts: Vec<SessionScript>,
@@ -64,14 +64,14 @@ pub struct SessionDay {
 /// Sessions of a script.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SessionScript {
-    /// Script.
+    /// Name of the script.
     pub app: String,
     /// Its sessions.
     #[serde(flatten)]
     pub total: SessionTotals,
 }
 
-/// Puts the answer together.
+/// Builds the answer.
 #[must_use]
 pub fn sessions(as_of: DateTime<Utc>, rows: &[SessionCount]) -> Sessions {
     let total =

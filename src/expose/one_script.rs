@@ -1,23 +1,18 @@
-//! Everything about one script.
-
-use std::collections::BTreeMap;
+//! The statistics of one script.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
-use telemetry_protocol::Generation;
-use telemetry_protocol::exit_code::explain;
 use utoipa::ToSchema;
 
-use crate::expose::execution::{ExecutionView, rfc3339};
-use crate::expose::numbers::Rate;
-use crate::expose::session::SessionTotals;
-use crate::expose::signature::hexadecimal;
+use crate::expose::execution_view::{ExecutionView, rfc3339};
+use crate::expose::exit_codes;
+use crate::expose::numbers::{Rate, each_day, hexadecimal, quantile};
+use crate::expose::sessions::SessionTotals;
 use crate::expose::table::lists;
-use crate::store::model::rollup::bucket_seconds;
 use crate::store::read::counts::DurationCount;
 use crate::store::read::insight::{PlatformCount, ScriptDay, ScriptExitCode, ScriptSignature};
 
-/// What the answer is made of: all of one moment, script and filter.
+/// The counts behind the answer: all of one moment, script and filter.
 #[derive(Debug)]
 pub struct ScriptCounts {
     /// The moment.
@@ -30,133 +25,133 @@ pub struct ScriptCounts {
     pub days: Vec<ScriptDay>,
     /// Ended runs by platform.
     pub platforms: Vec<PlatformCount>,
-    /// Bad ends.
+    /// Failed, blocked and aborted runs by exit code.
     pub exit_codes: Vec<ScriptExitCode>,
-    /// Failures by reason.
+    /// Failed runs by reason.
     pub signatures: Vec<ScriptSignature>,
     /// Successful runs by duration.
     pub durations: Vec<DurationCount>,
-    /// Sessions.
+    /// Sessions and their retries.
     pub sessions: SessionTotals,
-    /// The newest executions.
+    /// The newest runs.
     pub recent: Vec<ExecutionView>,
 }
 
-/// The answer. Counts are of runs, by the UTC day of their first event.
+/// The statistics of one script. Runs count on the UTC day of their first event.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ScriptView {
-    /// For when it is true.
+    /// The time at which the answer was true.
     #[serde(serialize_with = "rfc3339")]
     pub as_of: DateTime<Utc>,
-    /// Script.
+    /// Name of the script.
     pub app: String,
     /// All runs.
     pub total: i64,
-    /// Succeeded runs.
+    /// Successful runs.
     pub success: i64,
     /// Failed runs.
     pub failed: i64,
-    /// Runs that the host was not fit for.
+    /// Runs that the state of the host prevented.
     pub blocked: i64,
-    /// Runs that a person ended.
+    /// Runs that a user or a signal ended.
     pub aborted: i64,
-    /// Runs without an end whose last event is recent.
+    /// Runs without a final status and with a recent event.
     pub installing: i64,
-    /// Runs without an end whose last event is old, or with one that says nothing.
+    /// Runs without a final status or a recent event, and runs that ended with `unknown`.
     pub unfinished: i64,
-    /// Failed among succeeded and failed runs.
+    /// Failed runs among successful and failed runs.
     pub failure_rate: Rate,
-    /// One entry a day, days without runs included.
+    /// One entry for each day, including days without runs.
     pub daily_stats: Vec<DayView>,
     /// Ended runs by operating system and version.
     pub os: Vec<PlatformView>,
-    /// Ended runs by version of Proxmox VE, to the second point.
+    /// Ended runs by version of Proxmox VE.
     pub pve_versions: Vec<PlatformView>,
-    /// Bad ends by exit code.
-    pub exit_codes: Vec<ExitCodeView>,
+    /// Failed, blocked and aborted runs by exit code.
+    pub exit_codes: Vec<ExitCodeRuns>,
     /// Failed runs by reason.
     pub signatures: Vec<ReasonView>,
-    /// Of successful runs, in seconds, to 4.5 %.
+    /// Durations of successful runs.
     pub durations: Durations,
-    /// Sessions and what trying again was good for.
+    /// Sessions and their retries.
     pub sessions: SessionTotals,
-    /// The newest runs of the last day with any, without ids and free text.
+    /// The newest runs of the last day that has any, without ids and free text.
     pub recent_records: Vec<ExecutionView>,
 }
 
 lists!(ScriptView: daily_stats, os, pve_versions, exit_codes, signatures, recent_records);
 
-/// One day.
+/// Runs of one day.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DayView {
     /// UTC day.
     pub date: NaiveDate,
     /// All runs.
     pub total: i64,
-    /// Succeeded runs.
+    /// Successful runs.
     pub success: i64,
     /// Failed runs.
     pub failed: i64,
 }
 
-/// Runs on one platform.
+/// Ended runs on one operating system or version of Proxmox VE.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PlatformView {
-    /// Family or version; empty where it was not told.
+    /// Operating system, or version of Proxmox VE; empty if it was not reported.
     pub name: String,
-    /// Version of the operating system; empty where it was not told.
+    /// Version of the operating system; empty if it was not reported.
     pub version: String,
     /// Ended runs.
     pub count: i64,
-    /// Failed among succeeded and failed runs.
+    /// Failed runs among successful and failed runs.
     pub failure_rate: Rate,
 }
 
-/// Runs with one exit code.
+/// Failed, blocked or aborted runs with one exit code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ScriptExitCode)]
-pub struct ExitCodeView {
-    /// The code; `null` where none was told.
+pub struct ExitCodeRuns {
+    /// 0 to 255; `null` for runs that reported none.
     pub exit_code: Option<i16>,
-    /// `failed`, `blocked`, `aborted`.
+    /// `failed`, `blocked` or `aborted`.
     pub outcome: String,
-    /// What it means.
+    /// Meaning of the code.
     pub description: String,
-    /// Our category.
+    /// Category of the cause.
     pub category: String,
     /// Runs.
     pub count: i64,
 }
 
-/// Failed runs for one reason.
+/// Failed runs with one reason.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ReasonView {
-    /// 16 hexadecimal digits.
+    /// Id of the reason, 16 hexadecimal digits.
     pub id: String,
-    /// The failing line, with its variable parts masked.
+    /// The failing line with its variable parts masked.
     pub template: Option<String>,
     /// Failed runs.
     pub count: i64,
-    /// First and last UTC day of the period with one.
+    /// First UTC day of the period with such a run.
     pub first_seen_day: NaiveDate,
-    /// See above.
+    /// Last UTC day of the period with such a run.
     pub last_seen_day: NaiveDate,
 }
 
-/// Quantiles; `null` without runs.
+/// Quantiles in seconds, accurate to 4.5 %; `null` without runs.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Durations {
-    /// Successful runs that told one.
+    /// Successful runs with a reported duration.
     pub count: i64,
-    /// Half of them took less.
+    /// Median.
     pub p50: Option<f64>,
-    /// Nine of ten took less.
+    /// 90 % of the runs took at most this long.
     pub p90: Option<f64>,
-    /// 19 of 20 took less.
+    /// 95 % of the runs took at most this long.
     pub p95: Option<f64>,
 }
 
-/// Puts the answer together.
+/// Builds the answer.
 #[must_use]
 pub fn script(counts: ScriptCounts) -> ScriptView {
     let of = |outcome: &str| -> i64 {
@@ -164,6 +159,7 @@ pub fn script(counts: ScriptCounts) -> ScriptView {
     };
     let (success, failed) = (of("success"), of("failed"));
     let installing = counts.days.iter().map(|row| row.running).sum::<i64>();
+    let days = counts.days.iter().map(|row| (row.day, row.outcome.as_str(), row.runs));
     let platforms = |property: &str| -> Vec<_> {
         let rows = counts.platforms.iter().filter(|row| row.property == property);
         rows.map(|row| PlatformView {
@@ -184,10 +180,15 @@ pub fn script(counts: ScriptCounts) -> ScriptView {
         installing,
         unfinished: of("open") - installing,
         failure_rate: Rate::of(failed, success + failed),
-        daily_stats: daily_stats(counts.days_shown, &counts.days),
+        daily_stats: each_day(counts.days_shown, days, |date, by| DayView {
+            date,
+            total: by.values().sum(),
+            success: by.get("success").copied().unwrap_or_default(),
+            failed: by.get("failed").copied().unwrap_or_default(),
+        }),
         os: platforms("os"),
         pve_versions: platforms("pve"),
-        exit_codes: exit_codes(counts.exit_codes),
+        exit_codes: by_exit_code(counts.exit_codes),
         signatures: counts.signatures.into_iter().map(reason).collect(),
         durations: durations(&counts.durations),
         sessions: counts.sessions,
@@ -196,40 +197,20 @@ pub fn script(counts: ScriptCounts) -> ScriptView {
     }
 }
 
-fn daily_stats((first, last): (NaiveDate, NaiveDate), rows: &[ScriptDay]) -> Vec<DayView> {
-    let mut days = BTreeMap::<NaiveDate, DayView>::new();
-    for date in first.iter_days().take_while(|date| *date <= last) {
-        days.insert(date, DayView { date, total: 0, success: 0, failed: 0 });
-    }
+/// Merges codes that have the same meaning in several generations of clients.
+fn by_exit_code(rows: Vec<ScriptExitCode>) -> Vec<ExitCodeRuns> {
+    let mut views = Vec::<ExitCodeRuns>::new();
     for row in rows {
-        let Some(day) = days.get_mut(&row.day) else { continue };
-        day.total += row.runs;
-        match row.outcome.as_str() {
-            "success" => day.success += row.runs,
-            "failed" => day.failed += row.runs,
-            _ => {}
-        }
-    }
-    days.into_values().collect()
-}
-
-/// The same meaning in several generations of clients is one entry.
-fn exit_codes(rows: Vec<ScriptExitCode>) -> Vec<ExitCodeView> {
-    let mut views = Vec::<ExitCodeView>::new();
-    for row in rows {
-        let generation =
-            u8::try_from(row.generation).ok().and_then(|number| Generation::try_from(number).ok());
-        let meaning = || explain(generation.unwrap_or(Generation::NEWEST), row.exit_code.into());
-        let told = row.exit_code >= 0;
-        let view = ExitCodeView {
-            exit_code: told.then_some(row.exit_code),
-            description: if told { meaning().title.into_owned() } else { "No exit code".to_owned() },
+        let (exit_code, description, _) = exit_codes::counted(row.exit_code, row.generation);
+        let view = ExitCodeRuns {
+            exit_code,
+            description,
             outcome: row.outcome,
             category: row.category,
             count: row.runs,
         };
         let same =
-            views.iter_mut().find(|other| ExitCodeView { count: view.count, ..(*other).clone() } == view);
+            views.iter_mut().find(|other| ExitCodeRuns { count: view.count, ..(*other).clone() } == view);
         match same {
             Some(other) => other.count += view.count,
             None => views.push(view),
@@ -250,15 +231,10 @@ fn reason(row: ScriptSignature) -> ReasonView {
 }
 
 fn durations(rows: &[DurationCount]) -> Durations {
-    let count: i64 = rows.iter().map(|row| row.runs).sum();
-    let quantile = |share: f64| {
-        let rank = (count as f64 * share).ceil() as i64;
-        let mut seen = 0;
-        let bucket = rows.iter().find(|row| {
-            seen += row.runs;
-            seen >= rank
-        })?;
-        Some((bucket_seconds(bucket.bucket) * 10.0).round() / 10.0)
-    };
-    Durations { count, p50: quantile(0.5), p90: quantile(0.9), p95: quantile(0.95) }
+    Durations {
+        count: rows.iter().map(|row| row.runs).sum(),
+        p50: quantile(rows, 0.5),
+        p90: quantile(rows, 0.9),
+        p95: quantile(rows, 0.95),
+    }
 }

@@ -1,32 +1,32 @@
-//! Where the scripts came from, and who still runs old ones.
+//! Where hosts load the scripts from, and how many use an old revision.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::expose::execution::rfc3339;
+use crate::expose::execution_view::rfc3339;
 use crate::expose::numbers::Rate;
 use crate::expose::table::lists;
 use crate::store::read::insight::RuntimeCount;
 
-/// A revision that is known for more days is stale, unless it is the branch that moves.
+/// Days after its first run from which a revision is stale, except the moving branch.
 const FRESH_DAYS: u64 = 30;
-/// The branch that moves.
+/// The branch that receives new commits.
 const MOVING: &str = "main";
-/// Length of the list.
+/// Most entries in the list.
 const TOP: usize = 100;
 
-/// The answer. Only newer clients tell where their scripts came from.
+/// Runs by the source of the scripts. Only newer clients report it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Runtimes {
-    /// For when it is true.
+    /// The time at which the answer was true.
     #[serde(serialize_with = "rfc3339")]
     pub as_of: DateTime<Utc>,
-    /// Runs that told a source.
+    /// Runs with a reported source.
     pub total: i64,
-    /// Those with a revision other than `main` that was first seen more than 30 days ago.
+    /// Runs with a stale revision: not `main`, and first seen more than 30 days ago.
     pub stale_count: i64,
-    /// The same among succeeded and failed runs.
+    /// Stale runs among all runs, counting only those that succeeded or failed.
     pub stale: Rate,
     /// Most frequent first.
     pub refs: Vec<RuntimeRef>,
@@ -34,23 +34,23 @@ pub struct Runtimes {
 
 lists!(Runtimes: refs);
 
-/// One revision.
+/// Runs with one revision of the scripts.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RuntimeRef {
-    /// `local`, `remote`, `pinned`, `mirror`.
+    /// `local`, `remote`, `pinned` or `mirror`.
     pub source: String,
-    /// `main`, a release tag or a commit; empty where it was not told.
+    /// `main`, a release tag or a commit; empty if it was not reported.
     #[serde(rename = "ref")]
     pub revision: String,
-    /// Runs.
+    /// Number of runs.
     pub count: i64,
-    /// UTC day of the first run with it, in all time.
+    /// UTC day of the first run ever with this revision.
     pub first_seen_day: NaiveDate,
-    /// See `stale_count`.
+    /// Whether the revision is stale; see `stale_count`.
     pub stale: bool,
 }
 
-/// Puts the answer together.
+/// Builds the answer.
 #[must_use]
 pub fn runtimes(as_of: DateTime<Utc>, rows: Vec<RuntimeCount>) -> Runtimes {
     let oldest_fresh = as_of.date_naive() - Days::new(FRESH_DAYS);
