@@ -6,8 +6,8 @@ use std::process::Command;
 
 use crate::common::app::{spawn_app_set, unlimited};
 use crate::common::history::History;
+use telemetry_seed::{Plan, seed};
 use telemetry_server::config::Variables;
-use telemetry_server::seed::{Plan, seed};
 
 /// Tries for each path and method.
 const EXAMPLES: &str = "12";

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use crate::common::app::{TestApp, spawn_app};
 use crate::common::server::{Finished, run};
 use chrono::Utc;
-use telemetry_server::seed::{Plan, seed};
+use telemetry_seed::{Plan, seed};
 
 /// Takes one message and returns what it was told.
 fn mail_server(answer_to_data: &'static str) -> (SocketAddr, JoinHandle<Vec<String>>) {
