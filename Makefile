@@ -41,7 +41,7 @@ check: ## check formatting, lints, documentation and dependencies
 	@cargo fmt --all --check
 	@cargo fmt --manifest-path load-tests/generator/Cargo.toml --check
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
-	@RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked
+	@RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --exclude telemetry-load-tests --exclude telemetry-seed --no-deps --locked
 	@cargo machete
 	@cargo deny --locked --log-level error check bans licenses sources
 

@@ -253,7 +253,8 @@ pub fn is_large_enough(before: Proportion, after: Proportion) -> bool {
 
 /// The sum of the days from `first` up to, but not including, `end`.
 fn sum(series: &Series, first: NaiveDate, end: NaiveDate) -> Proportion {
-    let days = series.days.iter().filter(|day| day.day >= first && day.day < end);
+    let before = series.days.partition_point(|day| day.day < first);
+    let days = series.days[before..].iter().take_while(|day| day.day < end);
     days.fold(Proportion::default(), |sum, day| sum.plus(day.failed))
 }
 
