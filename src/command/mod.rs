@@ -94,10 +94,9 @@ pub fn run() -> ExitCode {
 /// Hides the variables that a command does not use from its help.
 fn hide_unused(program: clap::Command) -> clap::Command {
     let variables: Vec<_> = program.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
-    let is_mail = |heading: &str| heading == MAIL;
     let is_used = |command: &str, heading: &str| match USED.iter().find(|(name, _)| *name == command) {
         Some((_, used)) => used.contains(&heading),
-        None => !is_mail(heading),
+        None => heading != MAIL,
     };
     program.mut_subcommands(|command| {
         let unused =
