@@ -1,4 +1,4 @@
-# Every target installs what it needs first (scripts/setup) and is silent where nothing is missing.
+# Every target first installs the programs that it needs and the machine lacks (scripts/setup).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -6,12 +6,16 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
 export HOME ?= $(shell getent passwd "$$(id -u)" | cut -d: -f6)
-# rustup installs here; a cargo of the distribution must not win over it.
+# The cargo of rustup is preferred to one of the distribution.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 target_dir := $(or $(CARGO_TARGET_DIR),target)
 static_target := $(shell uname -m)-unknown-linux-musl
+shell_scripts := .ci/run scripts/demo scripts/dotenv scripts/fuzz scripts/pg-bin scripts/setup scripts/sqlx-data \
+	client/api.func client/measure deploy/haproxy/is-primary deploy/replica/setup deploy/replica/promote load-tests/cost
+load_tests := --release --locked -p telemetry-server -p telemetry-seed -p telemetry-load-tests
 
-.PHONY: help run test check bench bench-hostile bench-client bench-read load faults fuzz client catalogue sqlx-data
+.PHONY: help run demo test check audit bench bench-hostile bench-client bench-read load faults fuzz client catalogue \
+	sqlx-data
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -21,31 +25,56 @@ run: ## build the server and start it on http://127.0.0.1:8080
 	@cargo build --release --locked
 	@source scripts/dotenv; exec $(target_dir)/release/telemetry-server serve
 
-test: ## run the whole test suite
+demo: ## start a server on a database with invented executions
+	@scripts/setup demo
+	@cargo build --release --locked -p telemetry-server -p telemetry-seed
+	@exec scripts/demo
+
+test: ## run all tests
 	@scripts/setup test
 	@cargo test --workspace --locked
-	@shellcheck client/api.func client/measure deploy/haproxy/is-primary deploy/replica/setup deploy/replica/promote \
-		load-tests/cost
+	@shellcheck $(shell_scripts)
 	@bats client/tests
 
-check: ## formatting, lints, documentation, unused dependencies
+check: ## check formatting, lints, documentation and dependencies
 	@scripts/setup check
 	@cargo fmt --all --check
+	@cargo fmt --manifest-path load-tests/generator/Cargo.toml --check
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
-	@RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked
+	@RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --exclude telemetry-load-tests --exclude telemetry-seed --no-deps --locked
 	@cargo machete
+	@cargo deny --locked --log-level error check bans licenses sources
 
-bench: ## measure the ingest path and print the table of ratios
+audit: ## look for known vulnerabilities in dependencies (needs access to the RustSec database)
+	@scripts/setup audit
+	@cargo deny --locked check advisories
+
+bench: ## measure ingest, and compare it with simpler servers
 	@scripts/setup bench
-	@cargo build --release --locked
-	@cargo run --release --locked -p telemetry-load-tests --bin bench-ingest
+	@cargo build $(load_tests)
+	@$(target_dir)/release/bench-ingest
 
-load: ## play load scenarios of LOAD_SECONDS (20) each; reports in load-tests/reports
+bench-hostile: ## measure the cost of forged ids, forged addresses and 10,000 idle connections
+	@scripts/setup bench
+	@cargo build $(load_tests)
+	@$(target_dir)/release/bench-hostile
+
+bench-read: ## measure aggregates, lists and exports on a seeded database (see load-tests/README.md)
+	@scripts/setup bench
+	@cargo build $(load_tests)
+	@$(target_dir)/release/bench-read
+
+bench-client: client ## measure the delay that a report causes in a script
+	@cargo build --quiet --profile client --locked -p telemetry-client --target $(static_target) --example listener
+	@client/measure $(target_dir)/$(static_target)/client/telemetry $(target_dir)/$(static_target)/client/examples/listener
+
+load: ## play load scenarios for LOAD_SECONDS (20) each; the reports are in load-tests/reports
 	@scripts/setup load
-	@cargo build --release --locked -p telemetry-server -p telemetry-load-tests --bins
+	@cargo build $(load_tests)
+	@cargo build --release --locked --manifest-path load-tests/generator/Cargo.toml --target-dir $(target_dir)
 	@$(target_dir)/release/scenarios $(SCENARIOS)
 
-faults: ## kill, stop, fill and cut off everything under load, FAULT_ROUNDS (3) times
+faults: ## kill, stop, fill up and disconnect the server and PostgreSQL under load, FAULT_ROUNDS (3) times
 	@scripts/setup faults
 	@cargo test --locked --test faults --no-run
 	@for round in $$(seq "$${FAULT_ROUNDS:-3}"); do \
@@ -62,24 +91,10 @@ client: ## build the command for hosts, small and static
 	@cargo build --profile client --locked -p telemetry-client --target $(static_target)
 	@ls -l $(target_dir)/$(static_target)/client/telemetry
 
-bench-client: client ## measure what a report costs the script that makes it, with the server and the host in every state
-	@cargo build --quiet --profile client --locked -p telemetry-client --target $(static_target) --example listener
-	@client/measure $(target_dir)/$(static_target)/client/telemetry $(target_dir)/$(static_target)/client/examples/listener
-
-catalogue: ## renew what is generated from the exit codes: client/api.func, docs/EXIT_CODES.md
+catalogue: ## regenerate client/api.func and docs/EXIT_CODES.md from the catalogue of exit codes
 	@scripts/setup catalogue
 	@cargo run --quiet --locked -p telemetry-client --example write_catalogue
 
-bench-hostile: ## measure what forged ids and addresses and 10,000 idle connections cost
-	@scripts/setup bench
-	@cargo build --release --locked
-	@cargo run --release --locked -p telemetry-load-tests --bin bench-hostile
-
-bench-read: ## measure aggregates, lists and exports on a seeded database (BENCH_READ_EXECUTIONS, BENCH_READ_DATA)
-	@scripts/setup bench
-	@cargo build --release --locked
-	@cargo run --release --locked -p telemetry-load-tests --bin bench-read
-
-sqlx-data: ## renew .sqlx, the data of the queries that are checked at compile time
+sqlx-data: ## regenerate .sqlx, against which queries are checked at compile time
 	@scripts/setup sqlx-data
 	@scripts/sqlx-data

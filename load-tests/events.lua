@@ -1,5 +1,5 @@
--- Events of fresh runs for wrk: each run sends a start, and its end some thousand runs later. The
--- bodies are those of a generation 3 client, about 900 bytes, and vary as real ones do.
+-- Events of new executions for wrk. Each execution sends a start event, and some thousand executions later an
+-- end event. The bodies are like those of a client of generation 3, about 900 bytes.
 
 local apps = {}
 for i = 1, 300 do apps[i] = "app-" .. i end
@@ -11,9 +11,9 @@ local errors = {
   { 137, "resource", "exit_code=137 | Killed (SIGKILL / Out of memory)\\n---\\nnpm ERR! heap out of memory" },
   { 1, "shell", "exit_code=1 | General error\\n---\\ncurl: (22) The requested URL returned error: 404" },
 }
--- An end comes so many runs after its start, on the same thread.
+-- The end event of an execution follows this many executions after its start event, on the same thread.
 local lag = 3000
--- One run in so many is another attempt of its session, as in recorded traffic.
+-- One in this many executions is a retry within its session, as in recorded traffic.
 local retries = 160
 local templates, ends = {}, {}
 local prefix, counter = "", 0
@@ -41,7 +41,7 @@ function init()
   math.randomseed(os.time() * 1000 + tonumber(tostring({}):match("0x(%x+)"), 16) % 1000000)
   prefix = string.format("%08x-%04x", math.random(0, 0xfffffff), math.random(0, 0xffff))
   for i = 1, 512 do
-    -- Popularity falls with rank.
+    -- Popular scripts more often.
     local app = apps[math.floor(300 ^ math.random())]
     local system, version = systems[math.random(#systems)], versions[math.random(#versions)]
     local cpu = cpus[math.random(#cpus)]
@@ -67,7 +67,7 @@ function request()
     rest = templates[run % 512 + 1]
   end
   local id = string.format("%s-%08x", prefix, run % 0x100000000)
-  -- A first attempt has the id of its session; few attempts are another one.
+  -- The first attempt has the id of the session, a retry has one of its own.
   local retry = run % retries == 0 and "r" or ""
   local json = '{\n    "payload_version": 2,\n    "random_id": "' .. id .. '",\n    "execution_id": "' .. id .. retry .. rest
   return request_head(#json) .. json

@@ -1,5 +1,5 @@
-//! Everything that can be set: environment variables, each of them also a flag. All wrong values
-//! are reported at once, each with its name.
+//! The configuration: environment variables, each of which is also a flag. All invalid values are
+//! reported at once, each with the name of its variable.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,93 +10,96 @@ use std::time::Duration;
 
 use clap::Args;
 
+pub mod heading;
 pub mod protection;
 pub mod login;
 pub mod outgoing;
 
+use heading::{DATABASE, INGEST, LISTENING, LOGGING, READING, RETENTION};
 use login::Login;
 use outgoing::{Outgoing, OutgoingVariables};
 use protection::{Protection, ProtectionVariables, Secret};
 
-/// Half of it is for the log and the reserve of the spool.
+/// Half of the spool is needed for its log and its reserve.
 const SMALLEST_SPOOL_BYTES: usize = 16 << 20;
 
-/// The variables as text, from the environment or from flags. An empty one is unset.
+/// The variables as text, from the environment or from flags. An empty variable counts as unset.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Variables {
     /// Address and port to listen on [default: 127.0.0.1:8080]
-    #[arg(long, env = "LISTEN_ADDR", hide_env_values = true, global = true)]
+    #[arg(long, env = "LISTEN_ADDR", hide_env_values = true, global = true, help_heading = LISTENING)]
     pub listen_addr: Option<String>,
-    /// PostgreSQL 13 or newer, as postgres://user:password@host/database; unset: an embedded one
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
+    /// PostgreSQL 13 or newer, as postgres://user:password@host/database; unset: an embedded
+    /// cluster
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true, help_heading = DATABASE)]
     pub database_url: Option<Secret>,
-    /// PostgreSQL that is only read from, like a replica; unset: the same as for writing
-    #[arg(long, env = "READ_DATABASE_URL", hide_env_values = true, global = true)]
+    /// PostgreSQL for queries, such as a replica; unset: DATABASE_URL
+    #[arg(long, env = "READ_DATABASE_URL", hide_env_values = true, global = true, help_heading = READING)]
     pub read_database_url: Option<Secret>,
-    /// Folder of the embedded PostgreSQL and of the spool [default: ./data]
-    #[arg(long, env = "DATA_DIR", hide_env_values = true, global = true)]
+    /// Folder of the embedded cluster and of the spool [default: ./data]
+    #[arg(long, env = "DATA_DIR", hide_env_values = true, global = true, help_heading = DATABASE)]
     pub data_dir: Option<String>,
-    /// Folder that holds the programs initdb and postgres; unset: searched
-    #[arg(long, env = "PG_BIN", hide_env_values = true, global = true)]
+    /// Folder of the programs initdb and postgres; unset: the newest installed version
+    #[arg(long, env = "PG_BIN", hide_env_values = true, global = true, help_heading = DATABASE)]
     pub pg_bin: Option<String>,
-    /// Seconds that a start waits for the database to answer [default: 30]
-    #[arg(long, env = "CONNECT_SECONDS", hide_env_values = true, global = true)]
+    /// Seconds to wait at startup for the database to answer [default: 30]
+    #[arg(long, env = "CONNECT_SECONDS", hide_env_values = true, global = true, help_heading = DATABASE)]
     pub connect_seconds: Option<String>,
-    /// Secret behind the stored run ids, at least 16 characters; unset: made at the first start
-    /// and kept in the database
-    #[arg(long, env = "ID_KEY", hide_env_values = true, global = true)]
+    /// Key of the hash under which run ids are stored, at least 16 characters; unset: generated at
+    /// the first start and kept in the database
+    #[arg(long, env = "ID_KEY", hide_env_values = true, global = true, help_heading = INGEST)]
     pub id_key: Option<Secret>,
-    /// What is logged, as a tracing filter [default: info]
-    #[arg(long, env = "LOG", hide_env_values = true, global = true)]
+    /// Log filter: error, warn, info, debug, trace, or like info,sqlx=warn [default: info]
+    #[arg(long, env = "LOG", hide_env_values = true, global = true, help_heading = LOGGING)]
     pub log: Option<String>,
-    /// Longest body of one event, in bytes [default: 262144]
-    #[arg(long, env = "MAX_BODY_BYTES", hide_env_values = true, global = true)]
+    /// Maximum size of the body of one event, in bytes [default: 262144]
+    #[arg(long, env = "MAX_BODY_BYTES", hide_env_values = true, global = true, help_heading = INGEST)]
     pub max_body_bytes: Option<String>,
-    /// Events that may wait for the database before clients are told to come back [default: 20000]
-    #[arg(long, env = "QUEUE_EVENTS", hide_env_values = true, global = true)]
+    /// Events that may wait for the database; further ones receive a 503 [default: 20000]
+    #[arg(long, env = "QUEUE_EVENTS", hide_env_values = true, global = true, help_heading = INGEST)]
     pub queue_events: Option<String>,
-    /// Seconds that a query for a reader may take before it is answered 503 [default: 10]
-    #[arg(long, env = "READ_SECONDS", hide_env_values = true, global = true)]
+    /// Seconds after which a query is cancelled and answered with 503 [default: 10]
+    #[arg(long, env = "READ_SECONDS", hide_env_values = true, global = true, help_heading = READING)]
     pub read_seconds: Option<String>,
-    /// Seconds for which an answer about today is given again; about the past sixty times as long;
-    /// 0: never [default: 5]
-    #[arg(long, env = "CACHE_SECONDS", hide_env_values = true, global = true)]
+    /// Seconds for which answers about today are cached, answers about the past sixty times as
+    /// long; 0: no cache [default: 5]
+    #[arg(long, env = "CACHE_SECONDS", hide_env_values = true, global = true, help_heading = READING)]
     pub cache_seconds: Option<String>,
-    /// Folder in which events wait while the database is away [default: DATA_DIR/spool]
-    #[arg(long, env = "SPOOL_DIR", hide_env_values = true, global = true)]
+    /// Folder for events while the database is unavailable [default: DATA_DIR/spool]
+    #[arg(long, env = "SPOOL_DIR", hide_env_values = true, global = true, help_heading = INGEST)]
     pub spool_dir: Option<String>,
-    /// Bytes that may wait there, at least 16 MiB; 0: nothing waits [default: 1073741824]
-    #[arg(long, env = "SPOOL_MAX_BYTES", hide_env_values = true, global = true)]
+    /// Maximum size of the spool in bytes, at least 16 MiB; 0: no spool [default: 1073741824]
+    #[arg(long, env = "SPOOL_MAX_BYTES", hide_env_values = true, global = true, help_heading = INGEST)]
     pub spool_max_bytes: Option<String>,
-    /// Hours without an event after which a run without an end is unfinished [default: 24]
-    #[arg(long, env = "UNFINISHED_HOURS", hide_env_values = true, global = true)]
+    /// Hours without an event after which an open execution counts as unfinished [default: 24]
+    #[arg(long, env = "UNFINISHED_HOURS", hide_env_values = true, global = true, help_heading = READING)]
     pub unfinished_hours: Option<String>,
-    /// Days that executions are kept; what is counted of them stays; 0: for ever [default: 365]
-    #[arg(long, env = "RETENTION_DAYS", hide_env_values = true, global = true)]
+    /// Days for which executions are kept; their counts stay; 0: forever [default: 365]
+    #[arg(long, env = "RETENTION_DAYS", hide_env_values = true, global = true, help_heading = RETENTION)]
     pub retention_days: Option<String>,
-    /// A mail server and GitHub.
+    /// Mail server and GitHub.
     #[command(flatten)]
     pub outgoing: OutgoingVariables,
-    /// Limits, time-outs, proxies, the admin token.
+    /// Limits, timeouts, trusted proxies, the admin token.
     #[command(flatten)]
     pub protection: ProtectionVariables,
 }
 
-/// Where the database is.
+/// The database to use.
 #[derive(Clone, Debug)]
 pub enum Database {
-    /// A server of the operator's.
+    /// A server that the operator runs.
     External(Login),
-    /// A private cluster on the PostgreSQL programs of this machine.
+    /// A private cluster, run with the PostgreSQL programs of this machine.
     Embedded {
-        /// Where it lives.
+        /// Folder of the cluster.
         data_dir: PathBuf,
-        /// Where the programs are, if that was said.
+        /// Folder of the programs, if configured.
         pg_bin: Option<PathBuf>,
     },
 }
 
-/// The configuration of a server, checked.
+/// The checked configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `LISTEN_ADDR`; port 0 picks a free one.
@@ -121,20 +124,20 @@ pub struct Config {
     pub queue_events: usize,
     /// `SPOOL_DIR`.
     pub spool_dir: PathBuf,
-    /// `SPOOL_MAX_BYTES`; `None`: no spool.
+    /// `SPOOL_MAX_BYTES`; `None` for no spool.
     pub spool_max_bytes: Option<NonZeroU64>,
     /// `UNFINISHED_HOURS`.
     pub unfinished_after: Duration,
-    /// `RETENTION_DAYS`; `None`: for ever.
+    /// `RETENTION_DAYS`; `None` if executions are kept forever.
     pub retention_days: Option<u32>,
-    /// A mail server and GitHub.
+    /// Mail server and GitHub.
     pub outgoing: Outgoing,
-    /// Limits, time-outs, proxies, the admin token.
+    /// Limits, timeouts, trusted proxies, the admin token.
     pub protection: Protection,
 }
 
 impl Config {
-    /// The folders that grow, by name: `data` (the embedded database), `spool`.
+    /// The folders that grow, by name: `data` (the embedded cluster) and `spool`.
     #[must_use]
     pub fn folders(&self) -> Vec<(&'static str, PathBuf)> {
         let data = match &self.database {
@@ -146,7 +149,7 @@ impl Config {
     }
 }
 
-/// Every variable that is wrong, with the reason. Secrets are not repeated.
+/// The invalid variables, a sentence for each. Secrets are not repeated.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError(pub Vec<String>);
 
@@ -154,7 +157,7 @@ impl std::error::Error for ConfigError {}
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the configuration is wrong:")?;
+        f.write_str("invalid configuration:")?;
         self.0.iter().try_for_each(|wrong| write!(f, "\n  {wrong}"))
     }
 }
@@ -163,7 +166,7 @@ impl Variables {
     /// Checks all variables.
     ///
     /// # Errors
-    /// All that are wrong.
+    /// Every variable that is invalid.
     pub fn check(self) -> Result<Config, ConfigError> {
         let mut wrong = Vec::new();
         let listen_addr = parse(&mut wrong, "LISTEN_ADDR", self.listen_addr, "127.0.0.1:8080", |text| {
@@ -266,7 +269,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_variables_everything_has_its_documented_default() {
+    fn without_variables_the_documented_defaults_apply() {
         let config = Variables::default().check().expect("defaults are right");
         assert_eq!(config.listen_addr.to_string(), "127.0.0.1:8080");
         assert_eq!(config.max_body_bytes, 262_144);
@@ -282,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn all_wrong_variables_are_named_at_once_and_secrets_are_not_repeated() {
+    fn all_invalid_variables_are_named_at_once_without_their_secrets() {
         let variables = Variables {
             listen_addr: Some("here".to_owned()),
             database_url: "mysql://user:hunter2@host/x".parse().ok(),
@@ -321,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_is_printed_with_the_configuration() {
+    fn the_debug_output_contains_no_secret() {
         let mut variables = Variables {
             database_url: "postgres://writer:hunter2@host/x".parse().ok(),
             read_database_url: "postgres://reader:hunter2@replica/x".parse().ok(),
@@ -347,13 +350,13 @@ mod tests {
     }
 
     #[test]
-    fn zero_days_of_retention_are_for_ever() {
+    fn a_retention_of_zero_days_keeps_executions_forever() {
         let variables = Variables { retention_days: Some("0".to_owned()), ..Variables::default() };
         assert_eq!(variables.check().expect("right").retention_days, None);
     }
 
     #[test]
-    fn an_empty_variable_is_unset() {
+    fn an_empty_variable_counts_as_unset() {
         let variables = Variables { listen_addr: Some(" ".to_owned()), ..Variables::default() };
         assert_eq!(variables.check().expect("unset").listen_addr.port(), 8080);
     }

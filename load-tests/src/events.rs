@@ -1,4 +1,4 @@
-//! Events as real clients send them: what is popular is often installed, and a fifth fails.
+//! Events as real clients send them: popular scripts more often, and a fifth of the installs fail.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
@@ -12,42 +12,50 @@ const FAILURES: [(i32, &str); 3] = [
     (1, r"exit_code=1 | General error\n---\ncurl: (22) The requested URL returned error: 404"),
 ];
 
-/// A number that nobody foresees.
-pub(crate) fn random() -> u64 {
+/// A random number.
+pub fn random() -> u64 {
     static STATE: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     static COUNT: AtomicU64 = AtomicU64::new(0);
     STATE.hash_one(COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// What is reported.
+/// The step that an event reports.
 #[derive(Clone, Copy)]
-pub(crate) enum Stage {
+pub enum Stage {
+    /// The script starts.
     Start,
+    /// It checks the host.
     Validation,
+    /// It configures the container.
     Configuring,
+    /// It ends, successfully or not.
     End,
 }
 
-/// A run of a script.
-pub(crate) struct Run {
+/// One execution of a script.
+pub struct Run {
     id: u64,
     app: String,
     luck: u64,
 }
 
 impl Run {
-    /// Of a script as popular as scripts are.
-    pub(crate) fn any() -> Self {
+    /// An execution of a random script, weighted by popularity.
+    #[must_use]
+    pub fn any() -> Self {
         let share = (random() % 1_000_000) as f64 / 1_000_000.0;
         Self::of(&format!("app-{}", 300_f64.powf(share) as u32))
     }
 
-    pub(crate) fn of(app: &str) -> Self {
+    /// An execution of this script.
+    #[must_use]
+    pub fn of(app: &str) -> Self {
         Self { id: random(), app: app.to_owned(), luck: random() }
     }
 
-    /// About 900 bytes, as generation 3 sends them.
-    pub(crate) fn body(&self, stage: Stage) -> String {
+    /// The body of an event, about 900 bytes, as clients of generation 3 send it.
+    #[must_use]
+    pub fn body(&self, stage: Stage) -> String {
         let Self { id, app, luck } = self;
         let (system, version) = SYSTEMS[(luck % 4) as usize];
         let (code, error) = FAILURES[(luck / 4 % 3) as usize];

@@ -1,4 +1,4 @@
-//! A connection that asks and waits, without a client library in between: what is measured is the server.
+//! A minimal HTTP client. It does so little that measurements are of the server, not of a client library.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -6,38 +6,47 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-/// Nothing that is asked here may take longer.
+/// Longest wait for a response.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An open connection.
-pub(crate) struct Connection {
+pub struct Connection {
     address: String,
     stream: BufReader<TcpStream>,
 }
 
 impl Connection {
     /// Connects.
-    pub(crate) fn open(address: &str) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// If the connection is refused.
+    pub fn open(address: &str) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         Ok(Self { address: address.to_owned(), stream: BufReader::with_capacity(64 << 10, stream) })
     }
 
-    /// The body of what is answered with 200, and how long it took.
-    pub(crate) fn get(&mut self, path: &str) -> anyhow::Result<(Vec<u8>, Duration)> {
-        self.ask("GET", path, "")
+    /// Requests a path. Returns the body and the time until it arrived.
+    ///
+    /// # Errors
+    /// On any status but 200.
+    pub fn get(&mut self, path: &str) -> anyhow::Result<(Vec<u8>, Duration)> {
+        self.exchange("GET", path, "")
     }
 
-    /// Sends a body; the rest as [`Connection::get`].
-    pub(crate) fn post(&mut self, path: &str, body: &str) -> anyhow::Result<(Vec<u8>, Duration)> {
-        self.ask("POST", path, body)
+    /// Posts a body. Otherwise like [`Connection::get`].
+    ///
+    /// # Errors
+    /// On any status but 200.
+    pub fn post(&mut self, path: &str, body: &str) -> anyhow::Result<(Vec<u8>, Duration)> {
+        self.exchange("POST", path, body)
     }
 
-    fn ask(&mut self, method: &str, path: &str, body: &str) -> anyhow::Result<(Vec<u8>, Duration)> {
+    fn exchange(&mut self, method: &str, path: &str, body: &str) -> anyhow::Result<(Vec<u8>, Duration)> {
         let begun = Instant::now();
         self.send(method, path, body)?;
-        let length = self.head(path)?.context("an answer of unknown length")?;
+        let length = self.head(path)?.context("no Content-Length")?;
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
         Ok((body, begun.elapsed()))
@@ -53,7 +62,7 @@ impl Connection {
         Ok(stream.get_mut().write_all(request.as_bytes())?)
     }
 
-    /// Reads the head of an answer; returns the length of its body, if it says one.
+    /// Reads the head of a response. Returns the `Content-Length`, if there is one.
     fn head(&mut self, path: &str) -> anyhow::Result<Option<usize>> {
         let mut line = String::new();
         self.stream.read_line(&mut line)?;
@@ -72,16 +81,19 @@ impl Connection {
         }
     }
 
-    /// Reads a stream of lines up to so many of them, then leaves. `each_chunk` is called now and then. Returns how
-    /// many there were.
-    pub(crate) fn lines(
+    /// Reads the first `most` lines of a chunked response and returns their number. Calls `each_chunk` after
+    /// each chunk.
+    ///
+    /// # Errors
+    /// On any status but 200, or if the response is not chunked.
+    pub fn lines(
         mut self,
         path: &str,
         most: usize,
         mut each_chunk: impl FnMut() -> anyhow::Result<()>,
     ) -> anyhow::Result<usize> {
         self.send("GET", path, "")?;
-        ensure!(self.head(path)?.is_none(), "{path} is no stream");
+        ensure!(self.head(path)?.is_none(), "{path} is not a stream");
         let mut lines = 0;
         loop {
             let mut size = String::new();

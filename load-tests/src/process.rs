@@ -1,4 +1,4 @@
-//! A server in a process of its own, and what it takes of the machine.
+//! Servers in processes of their own, and their memory.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -7,22 +7,28 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-/// As root PostgreSQL runs as another user, who must reach the folder.
-pub(crate) fn open_to_all(folder: &Path) -> std::io::Result<()> {
+/// Opens a folder to all users. For root, PostgreSQL runs as another user, who must reach the folder.
+///
+/// # Errors
+/// If the permissions cannot be set.
+pub fn open_to_all(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
 }
 
-/// A server in a process of its own, which prints its URL first.
-pub(crate) struct Server {
+/// A server in a process of its own. It ends with the value.
+pub struct Server {
     process: Child,
     /// Host and port.
-    pub(crate) address: String,
+    pub address: String,
 }
 
 impl Server {
-    /// Starts it and waits until it listens.
-    pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
+    /// Starts the server and waits until it prints its URL, which it must do in its first line.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn start(command: &mut Command) -> anyhow::Result<Self> {
         let mut process = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn()?;
         let output = process.stdout.take().context("no output")?;
         let mut line = String::new();
@@ -32,16 +38,22 @@ impl Server {
         Ok(Self { process, address })
     }
 
-    /// The memory that it has (`VmRSS:`) or has had at most (`VmHWM:`).
-    pub(crate) fn memory_mb(&self, line: &str) -> anyhow::Result<f64> {
+    /// Its resident set now (`VmRSS:`) or at its peak (`VmHWM:`).
+    ///
+    /// # Errors
+    /// If the server has ended.
+    pub fn memory_mb(&self, line: &str) -> anyhow::Result<f64> {
         memory_mb(self.process.id(), line)
     }
 
-    /// Asks it to end, and waits.
-    pub(crate) fn stop(&mut self) -> anyhow::Result<()> {
+    /// Stops the server and waits until it has ended.
+    ///
+    /// # Errors
+    /// If it cannot be stopped.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
         let done = Command::new("kill").arg(self.process.id().to_string()).status()?;
         ensure!(done.success(), "cannot stop a server");
-        for _ in 0..100 {
+        for _ in 0..150 {
             if self.process.try_wait()?.is_some() {
                 return Ok(());
             }
@@ -59,8 +71,11 @@ impl Drop for Server {
     }
 }
 
-/// A line of `/proc/…/status` in megabytes.
-pub(crate) fn memory_mb(process: u32, line: &str) -> anyhow::Result<f64> {
+/// A line of `/proc/…/status`, in megabytes.
+///
+/// # Errors
+/// If the process or the line does not exist.
+pub fn memory_mb(process: u32, line: &str) -> anyhow::Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let value = status.lines().find_map(|found| found.strip_prefix(line)).context("no such line")?;
     let kilobytes: f64 = value.trim().trim_end_matches(" kB").trim().parse()?;

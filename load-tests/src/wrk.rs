@@ -1,40 +1,40 @@
-//! Running `wrk` and reading what it prints.
+//! Runs `wrk` and parses its report.
 
 use std::process::Command;
 
 use anyhow::{Context, ensure};
 
-/// Bodies and order of the requests.
+/// The script that makes the requests.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/events.lua");
-/// As many as the server has workers here.
+/// Threads of `wrk`.
 const THREADS: u32 = 2;
 
-/// What one run showed.
+/// The result of one run.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Measured {
-    /// Answers a second.
-    pub(crate) per_second: f64,
-    /// Median time to an answer in milliseconds.
-    pub(crate) p50_ms: f64,
-    /// 99 % of the answers came within so many milliseconds.
-    pub(crate) p99_ms: f64,
-    /// Answers other than 2xx or 3xx, and errors of connections.
-    pub(crate) refused: u64,
+pub struct Measured {
+    /// Responses per second.
+    pub per_second: f64,
+    /// Median latency in milliseconds.
+    pub p50_ms: f64,
+    /// 99th percentile of the latency in milliseconds.
+    pub p99_ms: f64,
+    /// Responses other than 2xx and 3xx, and connection errors.
+    pub refused: u64,
 }
 
-/// Sends events for so many seconds.
+/// Sends events for some seconds.
 ///
 /// # Errors
-/// When `wrk` is missing or prints something else than expected.
-pub(crate) fn run(address: &str, connections: u32, seconds: u32) -> anyhow::Result<Measured> {
+/// If `wrk` is missing or its report cannot be parsed.
+pub fn run(address: &str, connections: u32, seconds: u32) -> anyhow::Result<Measured> {
     wrk(&["-s", SCRIPT], &format!("http://{address}/telemetry"), connections, seconds)
 }
 
-/// Asks for a path for so many seconds.
+/// Requests a path for some seconds.
 ///
 /// # Errors
-/// As [`run`].
-pub(crate) fn get(address: &str, path: &str, connections: u32, seconds: u32) -> anyhow::Result<Measured> {
+/// Like [`run`].
+pub fn get(address: &str, path: &str, connections: u32, seconds: u32) -> anyhow::Result<Measured> {
     wrk(&[], &format!("http://{address}{path}"), connections, seconds)
 }
 
@@ -82,10 +82,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_report_of_wrk_is_understood() {
+    fn the_report_of_wrk_is_parsed() {
         let text = "  Latency Distribution\n     50%  900.00us\n     99%    1.20s \n  Requests/sec:  12.50\n  \
                     Socket errors: connect 0, read 1, write 0, timeout 2\n  Non-2xx or 3xx responses: 2\n";
-        let measured = parse(text).expect("understood");
+        let measured = parse(text).expect("a report");
         assert_eq!((measured.per_second, measured.refused), (12.5, 5));
         assert_eq!((measured.p50_ms, measured.p99_ms), (0.9, 1200.0));
         assert!(parse("wrk: error").is_none());

@@ -1,4 +1,4 @@
-//! How to log in to a server of PostgreSQL. There is a password in it, so it is never printed.
+//! The address of a PostgreSQL server. It may contain a password, so `Debug` does not print it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,18 +7,18 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::protection::Secret;
 
-/// Address, user and password of a server of PostgreSQL.
+/// Address, user and password of a PostgreSQL server.
 #[derive(Clone)]
 pub struct Login(Box<PgConnectOptions>);
 
 impl Login {
-    /// For whom connects.
+    /// Connection options.
     #[must_use]
     pub fn options(&self) -> &PgConnectOptions {
         &self.0
     }
 
-    /// Reads an address; what is wrong is added to the list, without the address.
+    /// Parses an address. An invalid one adds a sentence to `wrong`, which does not repeat it.
     pub(super) fn read(wrong: &mut Vec<String>, name: &str, url: &Secret) -> Option<Self> {
         match PgConnectOptions::from_str(url.reveal()) {
             Ok(options) if url.reveal().starts_with("postgres") => Some(Self(Box::new(options))),

@@ -1,7 +1,8 @@
-//! Where the server may write to: a mail server and GitHub. Neither is needed.
+//! Outgoing connections: a mail server and GitHub. Both are optional.
 
 use clap::Args;
 
+use super::heading::{ISSUES, MAIL};
 use super::protection::Secret;
 use super::set;
 
@@ -10,22 +11,22 @@ use super::set;
 pub struct OutgoingVariables {
     /// Mail server for the weekly report, as smtps://user:password@host (TLS),
     /// smtp://user:password@host:587?tls=required (STARTTLS) or smtp://localhost:25; unset: none
-    #[arg(long, env = "SMTP_URL", hide_env_values = true, global = true)]
+    #[arg(long, env = "SMTP_URL", hide_env_values = true, global = true, help_heading = MAIL)]
     pub smtp_url: Option<Secret>,
     /// Sender of the weekly report, like Telemetry <telemetry@example.org>
-    #[arg(long, env = "REPORT_FROM", hide_env_values = true, global = true)]
+    #[arg(long, env = "REPORT_FROM", hide_env_values = true, global = true, help_heading = MAIL)]
     pub report_from: Option<String>,
-    /// Receivers of the weekly report, with commas between
-    #[arg(long, env = "REPORT_TO", hide_env_values = true, global = true)]
+    /// Recipients of the weekly report, separated by commas
+    #[arg(long, env = "REPORT_TO", hide_env_values = true, global = true, help_heading = MAIL)]
     pub report_to: Option<String>,
     /// Token that may open issues in GITHUB_REPOSITORY; unset: issues are only prepared
-    #[arg(long, env = "GITHUB_TOKEN", hide_env_values = true, global = true)]
+    #[arg(long, env = "GITHUB_TOKEN", hide_env_values = true, global = true, help_heading = ISSUES)]
     pub github_token: Option<Secret>,
     /// Repository in which issues are opened, as owner/name
-    #[arg(long, env = "GITHUB_REPOSITORY", hide_env_values = true, global = true)]
+    #[arg(long, env = "GITHUB_REPOSITORY", hide_env_values = true, global = true, help_heading = ISSUES)]
     pub github_repository: Option<String>,
     /// Address of the API of GitHub [default: that of github.com]
-    #[arg(long, env = "GITHUB_API_URL", hide_env_values = true, global = true)]
+    #[arg(long, env = "GITHUB_API_URL", hide_env_values = true, global = true, help_heading = ISSUES)]
     pub github_api_url: Option<String>,
 }
 
@@ -38,14 +39,14 @@ pub struct Outgoing {
     pub github: Option<GitHub>,
 }
 
-/// How mail is sent.
+/// The mail server and the addresses of a mail.
 #[derive(Clone, Debug)]
 pub struct Mail {
-    /// Where, with user and password.
+    /// Address of the mail server, with user and password.
     pub url: Secret,
-    /// Sender.
+    /// The sender.
     pub from: lettre::message::Mailbox,
-    /// Receivers; at least one.
+    /// The recipients; at least one.
     pub to: Vec<lettre::message::Mailbox>,
 }
 
@@ -61,7 +62,7 @@ pub struct GitHub {
 }
 
 impl OutgoingVariables {
-    /// Checks them; what is wrong is added to the list.
+    /// Checks the variables and adds a sentence to `wrong` for each invalid one.
     pub(super) fn check(self, wrong: &mut Vec<String>) -> Outgoing {
         let smtp_url = self.smtp_url.filter(|url| !url.is_blank());
         let mail = match (smtp_url, set(self.report_from), set(self.report_to)) {
@@ -71,7 +72,7 @@ impl OutgoingVariables {
                     from.parse().inspect_err(|_| wrong.push("REPORT_FROM must be a mail address".to_owned()));
                 let to: Result<Vec<_>, _> = to.split(',').map(|to| to.trim().parse()).collect();
                 let to = to.inspect_err(|_| {
-                    wrong.push("REPORT_TO must be mail addresses, with commas between".to_owned());
+                    wrong.push("REPORT_TO must be mail addresses, separated by commas".to_owned());
                 });
                 if !url.reveal().starts_with("smtp") {
                     wrong.push("SMTP_URL must begin with smtp:// or smtps://".to_owned());
@@ -79,7 +80,7 @@ impl OutgoingVariables {
                 from.ok().zip(to.ok()).map(|(from, to)| Mail { url, from, to })
             }
             (Some(_), _, _) => {
-                wrong.push("SMTP_URL needs REPORT_FROM and REPORT_TO".to_owned());
+                wrong.push("SMTP_URL requires REPORT_FROM and REPORT_TO".to_owned());
                 None
             }
         };
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_without_the_secret() {
+    fn invalid_variables_are_named_without_their_secrets() {
         let mut wrong = Vec::new();
         let variables = OutgoingVariables {
             smtp_url: "http://user:hunter2@mail".parse().ok(),
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_needed() {
+    fn every_variable_is_optional() {
         let mut wrong = Vec::new();
         let outgoing = OutgoingVariables::default().check(&mut wrong);
         assert!(outgoing.mail.is_none() && outgoing.github.is_none() && wrong.is_empty());

@@ -1,4 +1,4 @@
-//! What protects the server: limits, time-outs, the proxies it believes, the token for `/admin`.
+//! Protection against abuse: rate limits, timeouts, trusted proxies and the token for `/admin`.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,34 +12,33 @@ use hmac::{Hmac, KeyInit, Mac};
 use ipnet::IpNet;
 use sha2::Sha256;
 
+use super::heading::PROTECTION;
 use super::{number, set};
 
-/// The largest burst or rate. The arithmetic of the limiter holds up to it.
+/// The largest burst or rate for which the limiter's arithmetic does not overflow.
 const MAX_RATE: usize = 100_000_000;
-/// The shortest token that nobody guesses.
+/// The shortest token that cannot be guessed.
 const MIN_TOKEN: usize = 16;
 
-/// A text that is never printed.
+/// A text that `Debug` does not print.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Whether it is this text. The time that takes says nothing of either: digests are compared.
+    /// Whether this is the secret. Compares digests, so that the time it takes reveals nothing.
     #[must_use]
     pub fn is(&self, text: &[u8]) -> bool {
         let digest = |text| Hmac::<Sha256>::new(&Key::<Hmac<Sha256>>::default()).chain_update(text);
         digest(text).verify(&digest(self.0.as_bytes()).finalize().into_bytes()).is_ok()
     }
-}
 
-impl Secret {
-    /// The text, for whom it is meant. Never for a log or an answer.
+    /// The text itself. Never log it or send it in a response.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// There is nothing in it.
+    /// Whether the text is empty or consists of white space.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.0.trim().is_empty()
@@ -63,51 +62,51 @@ impl FromStr for Secret {
 /// The variables as text.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ProtectionVariables {
-    /// Events of one run that may come at once; 0: no limit [default: 30]
-    #[arg(long, env = "RUN_LIMIT_BURST", hide_env_values = true, global = true)]
+    /// Events that one execution may send at once; 0: no limit [default: 30]
+    #[arg(long, env = "RUN_LIMIT_BURST", hide_env_values = true, global = true, help_heading = PROTECTION)]
     pub run_limit_burst: Option<String>,
-    /// Events of one run a minute, in the long run; 0: no limit [default: 60]
-    #[arg(long, env = "RUN_LIMIT_PER_MINUTE", hide_env_values = true, global = true)]
+    /// Events that one execution may send per minute on average; 0: no limit [default: 60]
+    #[arg(long, env = "RUN_LIMIT_PER_MINUTE", hide_env_values = true, global = true, help_heading = PROTECTION)]
     pub run_limit_per_minute: Option<String>,
-    /// Requests of one address that may come at once; 0: no limit [default: 600]
-    #[arg(long, env = "ADDRESS_LIMIT_BURST", hide_env_values = true, global = true)]
+    /// Requests that one address may send at once; 0: no limit [default: 600]
+    #[arg(long, env = "ADDRESS_LIMIT_BURST", hide_env_values = true, global = true, help_heading = PROTECTION)]
     pub address_limit_burst: Option<String>,
-    /// Requests of one address a minute, in the long run; 0: no limit [default: 1200]
-    #[arg(long, env = "ADDRESS_LIMIT_PER_MINUTE", hide_env_values = true, global = true)]
+    /// Requests that one address may send per minute on average; 0: no limit [default: 1200]
+    #[arg(long, env = "ADDRESS_LIMIT_PER_MINUTE", hide_env_values = true, global = true, help_heading = PROTECTION)]
     pub address_limit_per_minute: Option<String>,
-    /// Networks of the proxies whose X-Forwarded-For or Forwarded is believed, like
+    /// Networks of the proxies whose X-Forwarded-For or Forwarded header is trusted, like
     /// 10.0.0.0/8,::1; unset: none
-    #[arg(long, env = "TRUSTED_PROXIES", hide_env_values = true, global = true)]
+    #[arg(long, env = "TRUSTED_PROXIES", hide_env_values = true, global = true, help_heading = PROTECTION)]
     pub trusted_proxies: Option<String>,
-    /// Connections that may be open; the next one gets 503 [default: 16384]
-    #[arg(long, env = "MAX_CONNECTIONS", hide_env_values = true, global = true)]
+    /// Maximum number of open connections; excess ones receive a 503 [default: 16384]
+    #[arg(long, env = "MAX_CONNECTIONS", hide_env_values = true, global = true, help_heading = PROTECTION)]
     pub max_connections: Option<String>,
-    /// Seconds that a request may take to arrive, half of it for the head [default: 10]
-    #[arg(long, env = "REQUEST_TIMEOUT_SECONDS", hide_env_values = true, global = true)]
+    /// Seconds in which a request must arrive, half of them for the head [default: 10]
+    #[arg(long, env = "REQUEST_TIMEOUT_SECONDS", hide_env_values = true, global = true, help_heading = PROTECTION)]
     pub request_timeout_seconds: Option<String>,
-    /// Seconds that a connection may be idle between two requests [default: 10]
-    #[arg(long, env = "KEEP_ALIVE_SECONDS", hide_env_values = true, global = true)]
+    /// Seconds for which a connection may be idle between requests [default: 10]
+    #[arg(long, env = "KEEP_ALIVE_SECONDS", hide_env_values = true, global = true, help_heading = PROTECTION)]
     pub keep_alive_seconds: Option<String>,
-    /// Bearer token for /admin, at least 16 characters; unset: there is no /admin
-    #[arg(long, env = "ADMIN_TOKEN", hide_env_values = true, global = true)]
+    /// Bearer token for /admin, at least 16 characters; unset: /admin is disabled
+    #[arg(long, env = "ADMIN_TOKEN", hide_env_values = true, global = true, help_heading = PROTECTION)]
     pub admin_token: Option<Secret>,
 }
 
-/// How often something may come.
+/// A rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// So often at once.
+    /// Number allowed at once.
     pub burst: NonZeroU32,
-    /// So often a minute in the long run.
+    /// Number allowed per minute on average.
     pub per_minute: NonZeroU32,
 }
 
 /// The checked values.
 #[derive(Clone, Debug)]
 pub struct Protection {
-    /// `RUN_LIMIT_BURST` and `RUN_LIMIT_PER_MINUTE`; `None` if one is 0.
+    /// `RUN_LIMIT_BURST` and `RUN_LIMIT_PER_MINUTE`; `None` if either is 0.
     pub run_limit: Option<Rate>,
-    /// `ADDRESS_LIMIT_BURST` and `ADDRESS_LIMIT_PER_MINUTE`; `None` if one is 0.
+    /// `ADDRESS_LIMIT_BURST` and `ADDRESS_LIMIT_PER_MINUTE`; `None` if either is 0.
     pub address_limit: Option<Rate>,
     /// `TRUSTED_PROXIES`.
     pub trusted_proxies: Vec<IpNet>,
@@ -122,7 +121,7 @@ pub struct Protection {
 }
 
 impl ProtectionVariables {
-    /// Checks them; what is wrong is added to the list.
+    /// Checks the variables and adds a sentence to `wrong` for each invalid one.
     pub(super) fn check(self, wrong: &mut Vec<String>) -> Protection {
         let run_limit = {
             let burst = number(wrong, "RUN_LIMIT_BURST", self.run_limit_burst, 30, 0, MAX_RATE);
@@ -144,7 +143,7 @@ impl ProtectionVariables {
         }
         if admin_token.as_ref().is_some_and(|Secret(text)| !text.bytes().all(|byte| byte.is_ascii_graphic()))
         {
-            wrong.push("ADMIN_TOKEN must be of visible ASCII characters, without spaces".to_owned());
+            wrong.push("ADMIN_TOKEN must consist of visible ASCII characters, without spaces".to_owned());
         }
         Protection {
             run_limit,
@@ -158,14 +157,14 @@ impl ProtectionVariables {
     }
 }
 
-/// `None` if either is 0.
+/// A rate limit; `None` if either number is 0.
 fn rate(burst: usize, per_minute: usize) -> Option<Rate> {
     let number = |number| u32::try_from(number).ok().and_then(NonZeroU32::new);
     Some(Rate { burst: number(burst)?, per_minute: number(per_minute)? })
 }
 
-/// Networks or single addresses, with commas between. An address of IPv4 in IPv6 is one of IPv4, as
-/// that of a connection is.
+/// Parses a comma-separated list of networks and addresses. IPv4-mapped IPv6 addresses become IPv4, as
+/// those of connections do.
 fn networks(wrong: &mut Vec<String>, variable: Option<String>) -> Vec<IpNet> {
     let text = set(variable).unwrap_or_default();
     let mut networks = Vec::new();
@@ -173,10 +172,10 @@ fn networks(wrong: &mut Vec<String>, variable: Option<String>) -> Vec<IpNet> {
         let address = part.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
         match address.ok().or_else(|| part.parse().ok()) {
             Some(network) if network.prefix_len() == 0 => {
-                wrong.push(format!("TRUSTED_PROXIES must not trust everybody, as `{part}` does"));
+                wrong.push(format!("TRUSTED_PROXIES must not trust every address, as `{part}` does"));
             }
             Some(IpNet::V6(network)) if network.network().to_ipv4_mapped().is_some() => {
-                wrong.push(format!("TRUSTED_PROXIES takes IPv4 networks like 10.0.0.0/8, not `{part}`"));
+                wrong.push(format!("TRUSTED_PROXIES must name IPv4 networks like 10.0.0.0/8, not `{part}`"));
             }
             Some(network) => networks.push(network),
             None => wrong.push(format!(
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn nought_switches_a_limit_off() {
+    fn zero_disables_a_limit() {
         for (burst, per_minute) in [("0", "60"), ("30", "0")] {
             let (run_limit_burst, run_limit_per_minute) = (text(burst), text(per_minute));
             let variables = ProtectionVariables {
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn proxies_are_networks_and_never_everybody() {
+    fn trusted_proxies_are_networks_but_never_all_addresses() {
         let trusted = |value: &str| {
             check(ProtectionVariables { trusted_proxies: text(value), ..ProtectionVariables::default() })
         };
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_long_and_never_printed() {
+    fn a_token_has_at_least_16_characters_and_is_never_printed() {
         for token in ["fifteen-letters", "sixteen letters and more", "sechzehn-grüße-und-mehr"] {
             let variables =
                 ProtectionVariables { admin_token: token.parse().ok(), ..ProtectionVariables::default() };

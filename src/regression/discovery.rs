@@ -1,9 +1,9 @@
 //! The false discovery rate.
 
-/// The q value of each p value with its weight: the share of false ones that is to be expected among
-/// all tests that are at least as clear (Benjamini and Hochberg, 1995; with weights Genovese, Roeder and
-/// Wasserman, 2006: each p value is divided by its weight, and the weights are 1 on average). It holds
-/// for tests that are independent or depend positively on each other, as windows of one script do.
+/// The q value of each test, given its p value and its weight: the expected share of false discoveries among
+/// all tests whose q value is not greater (Benjamini and Hochberg, 1995). Each p value is divided by its weight,
+/// and the weights are scaled to a mean of 1 (Genovese, Roeder and Wasserman, 2006). The tests must be
+/// independent or positively dependent, as windows of one script are.
 pub(super) fn q_values(tests: &[(f64, f64)]) -> Vec<f64> {
     let mean_weight = tests.iter().map(|test| test.1).sum::<f64>() / tests.len() as f64;
     let p_values: Vec<_> = tests.iter().map(|(p, weight)| p * mean_weight / weight).collect();
@@ -28,22 +28,22 @@ mod tests {
         assert!(close, "{found:?}");
     }
 
-    /// By hand, as `p.adjust(c(.01, .04, .03, .005), "BH")` of R.
+    /// The same as `p.adjust(c(.01, .04, .03, .005), "BH")` in R.
     #[test]
-    fn they_are_those_of_the_textbook() {
+    fn equal_weights_give_the_q_values_of_the_textbook() {
         let equal = [0.01, 0.04, 0.03, 0.005].map(|p| (p, 7.0));
         assert_close(&q_values(&equal), &[0.02, 0.04, 0.04, 0.02]);
     }
 
-    /// By hand: mean weight 1.5, so p·1.5/w = 0.03 and 0.0225; times 2/2 and 2/1.
+    /// Computed by hand: the mean weight is 1.5, so p·1.5/w is 0.03 and 0.0225; times 2/2 and 2/1.
     #[test]
-    fn weights_prefer_and_are_paid_for() {
+    fn a_weight_favours_its_test_at_the_expense_of_the_others() {
         assert_close(&q_values(&[(0.02, 1.0), (0.03, 2.0)]), &[0.03, 0.03]);
         assert_close(&q_values(&[(0.2, 1.0), (0.03, 2.0)]), &[0.3, 0.045]);
     }
 
     #[test]
-    fn one_test_stays_what_it_is_and_none_is_none() {
+    fn the_q_value_of_a_single_test_is_its_p_value() {
         assert_close(&q_values(&[(0.3, 2.0)]), &[0.3]);
         assert_close(&q_values(&[]), &[]);
     }

@@ -1,17 +1,17 @@
-//! How much more the failures of a day vary than those of independent runs.
+//! Overdispersion: how much more the failures of a day vary than those of independent executions.
 
 use crate::regression::Series;
 
-/// A day with fewer runs says little about clusters.
+/// Days with fewer executions are ignored.
 const MIN_RUNS: i64 = 5;
-/// With fewer days in all nothing is said.
+/// Degrees of freedom below which no overdispersion is assumed.
 const MIN_DAYS: f64 = 50.0;
-/// A day of a script weighs at most so many times what chance makes of it: an incident is no
-/// dispersion.
+/// Largest contribution of one day of one script, as a multiple of its expectation. An incident is not
+/// overdispersion.
 const MAX_RATIO: f64 = 16.0;
 
-/// Pearson's chi-square of the days of each script around its own rate, over all scripts, by degrees
-/// of freedom; at least 1.
+/// Pearson's chi-square of the days of each script around the rate of that script, summed over all scripts and
+/// divided by the degrees of freedom; at least 1.
 #[must_use]
 pub fn dispersion<'a>(series: impl Iterator<Item = &'a Series>) -> f64 {
     let (mut chi_square, mut freedom) = (0.0, 0.0);
@@ -47,10 +47,11 @@ mod tests {
         Series { app: "x".to_owned(), scope: Scope::Script, days: (0..).zip(failures).map(day).collect() }
     }
 
-    /// Rate 0.2, variance 16, standard deviation 4. By hand: every day one deviation off is 1 (a little
-    /// more, as one degree of freedom is the rate's), two deviations off is 4.
+    /// Computed by hand: the rate is 0.2, the variance 16 and the standard deviation 4. If every day is one
+    /// deviation off, the result is 1, if it is two deviations off, 4. Both are a little more, because estimating
+    /// the rate takes one degree of freedom.
     #[test]
-    fn it_is_the_variance_by_that_of_chance() {
+    fn it_is_the_ratio_of_the_variance_to_that_of_chance() {
         let off = |by: i64| (0..100).map(move |day| if day % 2 == 0 { 20 - by } else { 20 + by });
         let found = dispersion([series(off(4))].iter());
         assert!((found - 100.0 / 99.0).abs() < 1e-9, "{found}");
@@ -59,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_never_below_one_nor_made_of_a_few_days() {
+    fn it_is_one_for_small_variance_and_for_few_days() {
         assert_eq!(dispersion([series((0..100).map(|_| 20))].iter()), 1.0);
         assert_eq!(dispersion([series([0, 80].into_iter())].iter()), 1.0);
         assert_eq!(dispersion([].iter()), 1.0);

@@ -1,29 +1,28 @@
-//! Scripts whose failure rate rose beyond chance. Pure: counts by day in, evidence out.
+//! Detects scripts whose failure rate rose more than chance explains. Pure: counts by day in, evidence out.
 //!
-//! # What is compared
-//! The first attempts of a window (today so far, and with it the whole day, three days and seven days
-//! before) with those of the 28 days before that window, for each script, and within it for each
-//! operating system and version of Proxmox VE. Only success and failure count. Days are UTC days, as
-//! in the rollups: so the window `24h` holds the last 24 hours and up to 24 more, and `today` is
-//! looked at besides, so that a bad morning is not hidden behind a good yesterday.
+//! # Comparison
+//! The first attempts of a window are compared with those of the 28 days before it: for each script, and
+//! for each operating system and version of Proxmox VE that it runs on. A window is today so far, alone or
+//! with the one, three or seven days before. Only successful and failed executions count. Days are UTC days,
+//! as in the rollups, so the window `24h` covers 24 to 48 hours. The window `today` finds a bad morning that
+//! a good yesterday would hide.
 //!
-//! # The test
-//! Fisher's exact test, one-sided: given how many runs failed in both periods, how likely is it that
-//! so many or more of them fell into the window. It is exact however few runs there are, where tests
-//! by the normal distribution are far off. Barnard's and Boschloo's tests find a little more, but
-//! maximise over an unknown rate for each of thousands of tests; that Fisher's is the more cautious
-//! one is welcome, because we look many times a day.
+//! # Test
+//! Fisher's exact test, one-sided: given the number of failures in both periods, the probability that at
+//! least as many fall into the window. Unlike tests based on the normal distribution, it is exact for small
+//! counts. Barnard's and Boschloo's tests have a little more power, but maximise over an unknown rate in each
+//! of thousands of tests. Fisher's test is conservative, which suits a test that runs many times a day.
 //!
-//! # What it assumes
-//! Independent runs. Who fails tries again on the same host and fails again, which in simulation made
-//! four times as many false alarms; so only first attempts are compared. What remains (a mirror that
-//! is down for a day) is estimated over all scripts: by how much more days vary than chance lets them,
-//! the counts are divided ([`mod@dispersion`]; Rao and Scott, 1992).
+//! # Assumption
+//! Executions must be independent. A failed script is often started again on the same host and fails again,
+//! which caused four times as many false alarms in simulation; therefore only first attempts are compared.
+//! Other dependence, such as a mirror that is down for a day, is estimated over all scripts: the counts are
+//! divided by their overdispersion ([`mod@dispersion`]; Rao and Scott, 1992).
 //!
-//! # How many are false
-//! Thousands of tests are made at once, so q values decide (Benjamini and Hochberg, 1995): of what is
-//! reported at most [`FALSE_DISCOVERIES`] is false on average. And chance is not all: a rise must also
-//! matter ([`is_worth_telling`]). `tests/it/regressions.rs` simulates what that comes to.
+//! # False discoveries
+//! Thousands of tests run at once, so q values decide (Benjamini and Hochberg, 1995): on average, at most
+//! [`FALSE_DISCOVERIES`] of the reported regressions are false. A rise must also be large enough to matter
+//! ([`is_large_enough`]). `tests/it/regressions.rs` simulates the number of false alarms.
 
 pub mod proportion;
 pub mod dispersion;
@@ -40,31 +39,31 @@ use crate::regression::dispersion::dispersion;
 use crate::regression::onset::onset;
 use crate::regression::proportion::{Proportion, p_value};
 
-/// Bound of the q values.
+/// Largest q value that is reported.
 pub const FALSE_DISCOVERIES: f64 = 0.05;
-/// Days before a window that it is compared with.
+/// Days before a window with which it is compared.
 pub const BASELINE_DAYS: u64 = 28;
-/// Days before today that any window or its baseline reaches back.
+/// Days before today that the longest window and its baseline cover.
 pub const HISTORY_DAYS: u64 = BASELINE_DAYS + 7;
-/// Fewest runs in a window.
+/// Minimum number of executions in a window.
 const MIN_RUNS: i64 = 10;
-/// Fewest runs before it.
+/// Minimum number of executions before it.
 const MIN_BASELINE_RUNS: i64 = 20;
-/// Fewest failures in a window.
+/// Minimum number of failures in a window.
 const MIN_FAILURES: i64 = 5;
-/// Smallest rise of the rate.
+/// Minimum difference of the rates.
 const MIN_RISE: f64 = 0.1;
-/// Smallest ratio of the rates.
+/// Minimum ratio of the rates.
 const MIN_RATIO: f64 = 1.5;
 
-/// Which runs of a script are looked at.
+/// The executions of a script that are compared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
-    /// All of them.
+    /// All executions.
     Script,
-    /// Those on an operating system.
+    /// Executions on this operating system.
     Os(String),
-    /// Those on a version of Proxmox VE.
+    /// Executions on this version of Proxmox VE.
     Pve(String),
 }
 
@@ -73,22 +72,22 @@ pub enum Scope {
 pub struct Day {
     /// UTC day.
     pub day: NaiveDate,
-    /// Failed among succeeded and failed first attempts.
+    /// Failed first attempts among those that succeeded or failed.
     pub failed: Proportion,
 }
 
-/// The history of some runs of a script; days ascend, those without runs may be left out.
+/// The history of a script or of a part of its executions. Days ascend; days without executions may be missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
     /// The script.
     pub app: String,
-    /// Which of its runs.
+    /// The executions that are counted.
     pub scope: Scope,
     /// The days.
     pub days: Vec<Day>,
 }
 
-/// What is compared with the time before.
+/// A period up to now that is compared with the time before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Window {
     /// Today so far.
@@ -102,10 +101,10 @@ pub enum Window {
 }
 
 impl Window {
-    /// All, shortest first.
+    /// All windows, shortest first.
     pub const ALL: [Self; 4] = [Self::Today, Self::Day, Self::ThreeDays, Self::Week];
 
-    /// The name that is published.
+    /// The name in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -116,7 +115,7 @@ impl Window {
         }
     }
 
-    /// Its weight among the tests: a long window has time to become clear, a short one has not.
+    /// Its weight among the tests. Short windows weigh more, because they contain fewer executions.
     const fn weight(self) -> f64 {
         match self {
             Self::Today | Self::Day => 2.0,
@@ -137,47 +136,47 @@ impl Window {
     }
 }
 
-/// A rise that chance does not explain.
+/// A rise of a failure rate that chance does not explain.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
-    /// Which runs of the script.
+    /// The executions that are compared.
     pub scope: Scope,
-    /// The window in which the rise is clearest.
+    /// The window with the smallest p value.
     pub window: Window,
-    /// The 28 days before it.
+    /// The proportion of failures in the 28 days before the window.
     pub before: Proportion,
-    /// The window.
+    /// The proportion of failures in the window.
     pub after: Proportion,
-    /// Probability of such a rise, or a greater one, by chance.
+    /// Probability of this rise, or a greater one, by chance.
     pub p: f64,
-    /// Share of false ones among all that are at least as clear.
+    /// Expected share of false discoveries among all regressions with at most this q value.
     pub q: f64,
-    /// The day from which on the rate is best explained as higher.
+    /// The day on which the rate most likely rose.
     pub first_bad_day: NaiveDate,
 }
 
-/// A script that fails more than before.
+/// A script that fails more often than before.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Regression {
     /// The script.
     pub app: String,
-    /// Clearest first, never empty: at most one for each scope.
+    /// At most one entry per scope, smallest p value first; never empty.
     pub evidence: Vec<Evidence>,
 }
 
-/// What was found.
+/// The result of a search for regressions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Findings {
-    /// Comparisons that had enough runs.
+    /// Number of comparisons with enough executions.
     pub tested: usize,
-    /// By what the counts were divided; 1 if runs are independent.
+    /// The overdispersion by which the counts were divided; 1 if executions are independent.
     pub dispersion: f64,
-    /// Clearest first.
+    /// Smallest p value first.
     pub regressions: Vec<Regression>,
 }
 
-/// Compares every series in every window of `windows` with its past. The q values are always over all
-/// windows, so that choosing some changes nothing about the others.
+/// Searches the series for regressions in these windows. The q values are computed over all windows, so they
+/// do not depend on the choice.
 #[must_use]
 pub fn find(series: &[Series], today: NaiveDate, windows: &[Window]) -> Findings {
     let dispersion = dispersion(series.iter().filter(|series| series.scope == Scope::Script));
@@ -190,8 +189,8 @@ pub fn find(series: &[Series], today: NaiveDate, windows: &[Window]) -> Findings
             if after.denominator < MIN_RUNS || before.denominator < MIN_BASELINE_RUNS {
                 continue;
             }
-            // What would not be told anyway need not be computed; a greater p harms no other test.
-            let p = if is_worth_telling(before, after) {
+            // A rise that would not be reported need not be tested. A p value of 1 favours no other test.
+            let p = if is_large_enough(before, after) {
                 p_value(before.shrunk(dispersion), after.shrunk(dispersion))
             } else {
                 1.0
@@ -226,10 +225,11 @@ pub fn find(series: &[Series], today: NaiveDate, windows: &[Window]) -> Findings
     Findings { tested: tests.len(), dispersion, regressions }
 }
 
-/// A comparison: what, when, before, after, p.
+/// A comparison: series, window, before, after, p value.
 type Test<'a> = (&'a Series, Window, Proportion, Proportion, f64);
 
-/// Scripts are one family of tests and their parts another, so that the many parts do not hide a script.
+/// The q value of each test. Scripts and their parts are separate families, so that the many tests of parts do
+/// not raise the q values of scripts.
 fn q_values_by_family(tests: &[Test<'_>]) -> Vec<f64> {
     let mut all = vec![1.0; tests.len()];
     for is_script in [true, false] {
@@ -243,17 +243,18 @@ fn q_values_by_family(tests: &[Test<'_>]) -> Vec<f64> {
     all
 }
 
-/// Whether a rise matters, be it chance or not: ten percentage points, half as much again, and five
-/// failures.
+/// Whether a rise is large enough to be reported: by ten percentage points, to one and a half times the rate
+/// before, with at least five failures.
 #[must_use]
-pub fn is_worth_telling(before: Proportion, after: Proportion) -> bool {
+pub fn is_large_enough(before: Proportion, after: Proportion) -> bool {
     let (old, new) = (before.share(), after.share());
     after.numerator >= MIN_FAILURES && new - old >= MIN_RISE && new >= old * MIN_RATIO
 }
 
-/// From a day up to, not with, another.
+/// The sum of the days from `first` up to, but not including, `end`.
 fn sum(series: &Series, first: NaiveDate, end: NaiveDate) -> Proportion {
-    let days = series.days.iter().filter(|day| day.day >= first && day.day < end);
+    let before = series.days.partition_point(|day| day.day < first);
+    let days = series.days[before..].iter().take_while(|day| day.day < end);
     days.fold(Proportion::default(), |sum, day| sum.plus(day.failed))
 }
 
@@ -265,7 +266,7 @@ mod tests {
         "2026-03-31".parse().expect("a day")
     }
 
-    /// `failed` of `runs` runs on each of the days, which end today.
+    /// A series of `(failed, executions)` by day that ends today.
     fn series(app: &str, scope: Scope, days: &[(i64, i64)]) -> Series {
         let first = today() - Days::new(days.len() as u64 - 1);
         let days = first.iter_days().zip(days);
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rise_is_found_with_its_first_day_and_its_scope() {
+    fn a_rise_is_detected_with_its_first_day_and_its_scope() {
         let calm = [(1, 20); 36];
         let mut bad = calm;
         bad[34..].fill((8, 20));
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn small_rises_and_few_runs_are_not_told() {
+    fn small_rises_and_rare_scripts_are_not_reported() {
         let mut slight = [(100, 1000); 36];
         slight[30..].fill((180, 1000));
         let mut rare = [(0, 1); 36];
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_that_is_not_asked_for_still_counts_as_a_test() {
+    fn a_window_that_is_not_selected_still_counts_as_a_test() {
         let mut bad = [(1, 20); 36];
         bad[35] = (15, 20);
         let bad = [series("bad", Scope::Script, &bad)];

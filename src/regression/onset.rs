@@ -1,12 +1,13 @@
-//! Since when a rate is higher: the change-point of a binomial series.
+//! The day on which a failure rate rose: the change point of a binomial series.
 
 use chrono::{Days, NaiveDate};
 
 use crate::regression::proportion::Proportion;
 use crate::regression::{Day, HISTORY_DAYS};
 
-/// The day that splits the history, up to `today`, into two parts with a rate each so that they explain it
-/// best (greatest likelihood), the later one with the higher rate. `None` if no day does.
+/// The first day of the higher rate: the day that splits the history up to `today` into two parts, each with
+/// a rate of its own, with the greatest likelihood. `None` if no split with a higher later rate is more likely
+/// than a single rate.
 pub(super) fn onset(days: &[Day], today: NaiveDate) -> Option<NaiveDate> {
     let first = today - Days::new(HISTORY_DAYS);
     let days: Vec<_> = days.iter().filter(|day| day.day >= first && day.day <= today).collect();
@@ -27,7 +28,7 @@ pub(super) fn onset(days: &[Day], today: NaiveDate) -> Option<NaiveDate> {
     best.1
 }
 
-/// Logarithm of the likelihood of a count at its own rate.
+/// Log-likelihood of a count at its own rate.
 fn likelihood(count: Proportion) -> f64 {
     let term = |part: i64| {
         if part == 0 { 0.0 } else { part as f64 * (part as f64 / count.denominator as f64).ln() }
@@ -58,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_that_falls_or_stays_has_none() {
+    fn a_falling_or_constant_rate_has_no_onset() {
         assert_eq!(onset_of(&[(9, 20), (9, 20), (1, 20), (1, 20)]), None);
         assert_eq!(onset_of(&[(2, 20), (2, 20), (2, 20)]), None);
         assert_eq!(onset_of(&[]), None);

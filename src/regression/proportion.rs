@@ -1,8 +1,8 @@
-//! Failures among runs, and the test whether there are more of them than before.
+//! Proportions of failures, and the test whether a proportion rose.
 
 use statrs::distribution::{DiscreteCDF, Hypergeometric};
 
-/// A count and what it is a part of.
+/// A part of a whole, both counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Proportion {
     /// The part.
@@ -18,19 +18,19 @@ impl Proportion {
         Self { numerator, denominator }
     }
 
-    /// From 0 to 1; 0 of nothing is 0.
+    /// The quotient, from 0 to 1; 0 if the denominator is 0.
     #[must_use]
     pub fn share(self) -> f64 {
         if self.denominator == 0 { 0.0 } else { self.numerator as f64 / self.denominator as f64 }
     }
 
-    /// Both together.
+    /// The proportion of both together.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self::new(self.numerator + other.numerator, self.denominator + other.denominator)
     }
 
-    /// The independent runs that say as much as these: both counts divided, and rounded.
+    /// Both counts divided and rounded: the number of independent executions that carry as much information.
     #[must_use]
     pub fn shrunk(self, by: f64) -> Self {
         let divided = |count: i64| (count as f64 / by).round() as i64;
@@ -38,8 +38,8 @@ impl Proportion {
     }
 }
 
-/// Fisher's exact test, one-sided: the probability that of all failures of both periods so many as in
-/// `after`, or more, fall there by chance.
+/// Fisher's exact test, one-sided: the probability that, of all failures of both periods, at least as many as
+/// there are fall into `after` by chance.
 #[must_use]
 pub fn p_value(before: Proportion, after: Proportion) -> f64 {
     let both = before.plus(after);
@@ -47,7 +47,7 @@ pub fn p_value(before: Proportion, after: Proportion) -> f64 {
     let Some(below) = number(after.numerator).checked_sub(1) else { return 1.0 };
     let distribution =
         Hypergeometric::new(number(both.denominator), number(both.numerator), number(after.denominator));
-    // An error only for more failures than runs.
+    // The only error is for more failures than executions.
     distribution.map_or(1.0, |distribution| distribution.sf(below).min(1.0))
 }
 
@@ -59,9 +59,9 @@ mod tests {
         p_value(Proportion::new(before.0, before.1), Proportion::new(after.0, after.1))
     }
 
-    /// Fisher's tea tasting (1935), 3 of 4 cups right: 17/70; all four: 1/70.
+    /// Fisher's lady tasting tea (1935): 17/70 for three of four cups, 1/70 for all four.
     #[test]
-    fn it_is_the_test_of_the_lady_tasting_tea() {
+    fn it_gives_the_p_values_of_the_lady_tasting_tea() {
         assert!((p((1, 4), (3, 4)) - 17.0 / 70.0).abs() < 1e-12);
         assert!((p((0, 4), (4, 4)) - 1.0 / 70.0).abs() < 1e-12);
     }
@@ -69,18 +69,18 @@ mod tests {
     /// Convictions of like-sex twins of criminals (Fisher 1935, `?fisher.test` of R): 10 of 13
     /// monozygotic, 2 of 17 dizygotic; R gives 0.0004652.
     #[test]
-    fn it_is_the_test_of_the_twins() {
+    fn it_gives_the_p_value_of_the_convicted_twins() {
         assert!((p((2, 17), (10, 13)) - 0.000_465_2).abs() < 5e-8);
     }
 
-    /// By hand: 3 of 5 after 1 of 5. (C(4,3)·C(6,2) + C(4,4)·C(6,1)) / C(10,5) = 66/252.
+    /// Computed by hand for 3 of 5 after 1 of 5: (C(4,3)·C(6,2) + C(4,4)·C(6,1)) / C(10,5) = 66/252.
     #[test]
-    fn it_is_what_a_hand_computes() {
+    fn it_gives_a_p_value_computed_by_hand() {
         assert!((p((1, 5), (3, 5)) - 66.0 / 252.0).abs() < 1e-12);
     }
 
     #[test]
-    fn no_failures_and_no_runs_prove_nothing() {
+    fn without_failures_or_executions_it_is_one() {
         assert_eq!(p((3, 10), (0, 10)), 1.0);
         assert_eq!(p((0, 0), (5, 5)), 1.0);
         assert_eq!(p((0, 0), (0, 0)), 1.0);

@@ -1,4 +1,4 @@
-//! The histories that are compared, from what the rollups say.
+//! Turns rows of the rollups into the series to compare.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use crate::regression::proportion::Proportion;
 use crate::regression::{Day, Scope, Series};
 use crate::store::read::insight::PlatformSeries;
 
-/// The histories that are compared. Every run has an operating system, if only none: together they are the
-/// script.
+/// The series of each script and of its parts. The series of a script is the sum of those by operating system,
+/// of which every execution has one, even if it is unknown.
 #[must_use]
 pub fn series(rows: &[PlatformSeries]) -> Vec<Series> {
     let mut all = BTreeMap::<(&str, Scope), BTreeMap<NaiveDate, Proportion>>::new();

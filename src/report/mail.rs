@@ -1,4 +1,4 @@
-//! Sends a report by mail, as text and HTML in one message.
+//! Sends the report by mail, as a message with a text part and an HTML part.
 
 use std::time::Duration;
 
@@ -7,24 +7,24 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 use crate::config::outgoing::Mail;
 
-/// How long the mail server may take for each step.
+/// Timeout of each step of the SMTP session.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Why nothing was sent. What the server said is in it, user and password are not.
+/// Why a mail was not sent. Contains the response of the mail server, but neither user nor password.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// `SMTP_URL` cannot be used.
+    /// `SMTP_URL` is invalid.
     #[error("SMTP_URL is not the address of a mail server")]
     Address,
-    /// The message cannot be made.
-    #[error("the message cannot be made")]
+    /// The message cannot be composed.
+    #[error("cannot compose the message")]
     Message(#[from] lettre::error::Error),
-    /// The server did not take it.
-    #[error("the mail server did not take the message")]
+    /// The mail server did not accept the message.
+    #[error("the mail server did not accept the message")]
     Refused(#[from] lettre::transport::smtp::Error),
 }
 
-/// Sends one message to all receivers; returns when the server has taken it.
+/// Sends one message to all recipients. Returns when the mail server has accepted it.
 ///
 /// # Errors
 /// [`MailError`].

@@ -1,5 +1,5 @@
-//! The weekly report: what became of the runs of seven days, against the seven before. Pure: counts in, a
-//! [`Report`] out, which [`render`] turns into text and [`mail`] sends.
+//! The weekly report: the outcomes of seven days, compared with the seven days before. Pure: counts in, a
+//! [`Report`] out, which [`render`] formats and [`mail`] sends.
 
 pub mod render;
 pub mod mail;
@@ -10,35 +10,35 @@ use std::collections::BTreeMap;
 use crate::regression::Regression;
 use crate::store::read::report::{NewSignature, ScriptWeek, Week};
 
-/// Length of the lists.
+/// Maximum length of a list.
 const TOP: usize = 10;
-/// Fewer ended runs say nothing about a rate.
+/// Minimum number of ended executions for a script to be listed by its rate.
 const ENOUGH: i64 = 20;
 
-/// Runs of a week by how they ended.
+/// Executions of a week by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// All.
+    /// All executions.
     pub runs: i64,
-    /// Succeeded.
+    /// Successful ones.
     pub success: i64,
-    /// Failed.
+    /// Failed ones.
     pub failed: i64,
-    /// Refused to begin because of the host.
+    /// Those that the script refused to start because of the host.
     pub blocked: i64,
-    /// Stopped by somebody.
+    /// Those that a person stopped.
     pub aborted: i64,
 }
 
 impl Totals {
-    /// Succeeded among succeeded and failed runs; `None` without any.
+    /// Share of successful executions among those that succeeded or failed; `None` if there are none.
     #[must_use]
     pub fn success_rate(self) -> Option<f64> {
         let ended = self.ended();
         (ended > 0).then(|| self.success as f64 / ended as f64)
     }
 
-    /// The denominator of the rate.
+    /// Executions that succeeded or failed, the denominator of the rate.
     #[must_use]
     pub const fn ended(self) -> i64 {
         self.success + self.failed
@@ -56,42 +56,42 @@ impl Totals {
     }
 }
 
-/// A script in the week, and before.
+/// A script in both weeks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
     /// Its name.
     pub app: String,
-    /// In the week.
+    /// Totals of the week.
     pub now: Totals,
-    /// In the one before.
+    /// Totals of the week before.
     pub before: Totals,
 }
 
-/// All that is told.
+/// The content of a report.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The days.
     pub week: Week,
-    /// Whose scripts.
+    /// The repository of the scripts.
     pub repository: String,
-    /// All scripts, in the week.
+    /// Totals of all scripts in the week.
     pub now: Totals,
-    /// All scripts, in the one before.
+    /// Totals of all scripts in the week before.
     pub before: Totals,
-    /// Those that fail least, among those with enough runs.
+    /// Scripts that fail least, among those with enough executions.
     pub best: Vec<Script>,
-    /// Those that fail most.
+    /// Scripts that fail most.
     pub worst: Vec<Script>,
-    /// Those that fail more often than before, beyond chance: what `/api/regressions` said on the last day.
+    /// Scripts with a regression, as `/api/regressions` reported them on the last day.
     pub regressed: Vec<Script>,
-    /// Those that nobody ran before.
+    /// Scripts that ran for the first time.
     pub new_scripts: Vec<Script>,
-    /// Ways to fail that nobody had before.
+    /// Failure signatures that occurred for the first time.
     pub new_signatures: Vec<NewSignature>,
 }
 
 impl Report {
-    /// Makes a report of the counts of a week.
+    /// Builds a report from the counts of a week.
     #[must_use]
     pub fn of(
         week: Week,
@@ -121,7 +121,7 @@ impl Report {
             kept.truncate(TOP);
             kept
         };
-        // Rates in parts of ten thousand: an order of whole numbers.
+        // In parts of ten thousand, because floats have no total order.
         let rate = |script: &Script| (script.now.success_rate().unwrap_or_default() * 10_000.0) as i64;
         let has_risen = |script: &Script| regressions.iter().any(|found| found.app == script.app);
         let has_enough = |script: &Script| script.now.ended() >= ENOUGH;
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_week_is_told_by_what_changed() {
+    fn a_report_lists_the_best_the_worst_the_regressed_and_the_new_scripts() {
         let counts = [
             count("good", "success", 100, 90),
             count("bad", "success", 20, 20),

@@ -1,16 +1,16 @@
-//! A report as Markdown and as HTML. The same lines make both, so that they say the same. Names and templates
-//! come from hosts: nothing in them is markup.
+//! Formats a report as Markdown and as HTML. Both are rendered from the same parts, so their content is equal.
+//! Names and templates come from hosts, so they are escaped.
 
 use std::fmt::Write;
 
 use crate::report::{Report, Script, Totals};
 
-/// What a report is written in.
+/// Format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// Markdown.
     Markdown,
-    /// A page of HTML.
+    /// An HTML page.
     Html,
 }
 
@@ -18,11 +18,11 @@ pub enum Format {
 enum Part {
     Heading(u8, String),
     Line(String),
-    /// Head and rows; the first column is code.
+    /// Head and rows. The first column is rendered as code.
     Table(Vec<&'static str>, Vec<Vec<String>>),
 }
 
-/// The line by which the report is known.
+/// The subject line of the report.
 #[must_use]
 pub fn subject(report: &Report) -> String {
     let rate = report.now.success_rate().map_or_else(|| "no runs".to_owned(), percent);
@@ -32,7 +32,7 @@ pub fn subject(report: &Report) -> String {
     )
 }
 
-/// The whole report.
+/// The report in one of its formats.
 #[must_use]
 pub fn render(report: &Report, format: Format) -> String {
     let parts = parts(report);
@@ -52,8 +52,8 @@ fn parts(report: &Report) -> Vec<Part> {
     let mut parts = vec![
         Part::Heading(1, heading),
         Part::Line(format!(
-            "Of {} runs that succeeded or failed, {} succeeded; in the week before {} of {}. Blocked runs (the host was \
-             refused before anything changed) and aborted ones are not in the rate. Days are UTC.",
+            "Of {} runs that succeeded or failed, {} succeeded; in the week before, {} of {}. The rate does not include \
+             blocked runs (refused by the script because of the host) and aborted runs. Days are UTC days.",
             now.ended(),
             rate(now),
             rate(before),
@@ -71,13 +71,9 @@ fn parts(report: &Report) -> Vec<Part> {
         ),
     ];
     let lists = [
-        (
-            "Fail more than before",
-            &report.regressed,
-            "No script fails more often than before, beyond chance.",
-        ),
-        ("Worst", &report.worst, "No script with 20 ended runs failed."),
-        ("Best", &report.best, "No script has 20 ended runs."),
+        ("Regressions", &report.regressed, "No script fails significantly more often than before."),
+        ("Worst", &report.worst, "No script with at least 20 ended runs failed."),
+        ("Best", &report.best, "No script has at least 20 ended runs."),
         ("New scripts", &report.new_scripts, "No script ran for the first time."),
     ];
     for (title, scripts, nothing) in lists {
@@ -89,9 +85,9 @@ fn parts(report: &Report) -> Vec<Part> {
             Part::Table(head, scripts.iter().map(row).collect())
         });
     }
-    parts.push(Part::Heading(2, "New ways to fail".to_owned()));
+    parts.push(Part::Heading(2, "New failures".to_owned()));
     parts.push(if report.new_signatures.is_empty() {
-        Part::Line("Nobody failed in a new way.".to_owned())
+        Part::Line("No failure occurred for the first time.".to_owned())
     } else {
         let row = |new: &crate::store::read::report::NewSignature| {
             let apps = match &new.apps[..] {
@@ -150,7 +146,7 @@ fn markdown(parts: &[Part]) -> String {
     out
 }
 
-/// A text in which nothing is markup, in a cell of a table.
+/// A text as code in a cell of a Markdown table.
 fn code(text: &str) -> String {
     let text = text.replace('`', "'").replace('|', "\\|").replace(['\n', '\r'], " ");
     if text.is_empty() { text } else { format!("`{text}`") }
@@ -193,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_from_hosts_is_no_markup() {
+    fn texts_from_hosts_are_escaped() {
         assert_eq!(code("a|b`c\nd"), "`a\\|b'c d`");
         assert_eq!(escaped("<script>\"&'"), "&lt;script&gt;&quot;&amp;&#39;");
         assert_eq!([change(3, 0), change(3, 2), change(1, 2)], ["–", "+50.0 %", "-50.0 %"]);

@@ -14,8 +14,8 @@ use chrono::{SecondsFormat, TimeDelta, Utc};
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Column, Connection, PgConnection, Row, TypeInfo};
+use telemetry_seed::{Plan, seed};
 use telemetry_server::config::Variables;
-use telemetry_server::seed::{Plan, seed};
 
 const SOURCES: [&str; 2] = ["telemetry-prometheus", "telemetry-postgres"];
 /// The colours of Okabe and Ito, which people with any colour vision tell apart, and a grey.

@@ -7,8 +7,8 @@ use insta::assert_json_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::Connection;
-use telemetry_server::seed::plant::Plant;
-use telemetry_server::seed::{Plan, seed};
+use telemetry_seed::plant::Plant;
+use telemetry_seed::{Plan, seed};
 use telemetry_server::store::keep::sessions;
 
 /// A period that is over, so that answers about it never change.

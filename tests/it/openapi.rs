@@ -1,33 +1,32 @@
-//! Whatever the description of the API allows, and much that it does not, is asked of a real server by
-//! schemathesis: nothing may be answered that is not described, and nothing with an error of the server.
+//! The API against its description: schemathesis sends what the description allows, and much that it does not.
+//! Every response must be described, and none may be an internal error.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::common::app::{spawn_app_set, unlimited};
 use crate::common::history::History;
+use telemetry_seed::{Plan, seed};
 use telemetry_server::config::Variables;
-use telemetry_server::seed::{Plan, seed};
 
-/// Tries for each path and method.
-const EXAMPLES: &str = "12";
-/// Longest time in seconds; what is left out then is tried another time.
-const SECONDS: &str = "100";
-/// What is looked at: not that what makes no sense is refused, for unknown parameters are ignored.
+/// Random requests per operation, besides the examples and boundary values of the description.
+const EXAMPLES: &str = "30";
+/// Checks of a response. Whether invalid requests are refused is not checked, because unknown parameters are
+/// ignored.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
     response_headers_conformance,response_schema_conformance";
 
-/// Where `scripts/setup test` put it.
+/// The program that `scripts/setup test` installs.
 fn program() -> PathBuf {
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     target.parent().expect("the target folder").join("tools/schemathesis/bin/schemathesis")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_is_described() {
+async fn every_response_is_described() {
     let program = program();
     assert!(program.exists(), "{} is missing: run `scripts/setup test`", program.display());
-    // On a busy machine nothing is refused for its slowness.
+    // No query is cancelled, however busy the machine is.
     let slow =
         Variables { read_seconds: Some("60".to_owned()), protection: unlimited(), ..Variables::default() };
     let app = spawn_app_set(slow).await;
@@ -38,7 +37,7 @@ async fn every_answer_is_described() {
     schemathesis
         .arg("run")
         .arg(format!("{}/openapi.json", app.url))
-        .args(["--checks", CHECKS, "--max-examples", EXAMPLES, "--max-time", SECONDS, "--seed", "1"])
+        .args(["--checks", CHECKS, "--max-examples", EXAMPLES, "--seed", "1"])
         .args(["--phases", "examples,coverage,fuzzing", "--no-shrink", "--workers", "2", "--warnings", "off"])
         .args(["--request-timeout", "30"])
         .current_dir(env!("CARGO_TARGET_TMPDIR"))

@@ -282,6 +282,40 @@ fn the_catalogue_and_the_help_need_no_database() {
 }
 
 #[test]
+fn the_help_of_a_command_shows_the_variables_that_it_uses_and_no_others() {
+    const DATABASE: [&str; 4] = ["DATABASE_URL", "DATA_DIR", "PG_BIN", "CONNECT_SECONDS"];
+    const MAIL: [&str; 3] = ["SMTP_URL", "REPORT_FROM", "REPORT_TO"];
+    let variables = |command: &str| -> BTreeSet<String> {
+        let help = run(&[command, "--help"], &[]).stdout;
+        let named = help.split("[env: ").skip(1).filter_map(|rest| rest.split_once(']'));
+        named.map(|(name, _)| name.to_owned()).collect()
+    };
+    let expected =
+        |groups: &[&[&str]]| -> BTreeSet<String> { groups.concat().into_iter().map(str::to_owned).collect() };
+    for command in ["migrate", "verify", "rebuild"] {
+        assert_eq!(variables(command), expected(&[&DATABASE, &["LOG"]]), "{command}");
+    }
+    assert_eq!(variables("report"), expected(&[&DATABASE, &MAIL, &["LOG"]]));
+    assert_eq!(variables("exit-codes"), expected(&[]));
+    let serve = variables("serve");
+    assert!(["LISTEN_ADDR", "ID_KEY", "ADMIN_TOKEN"].iter().all(|name| serve.contains(*name)), "{serve:?}");
+    assert!(!MAIL.iter().any(|name| serve.contains(*name)), "{serve:?}");
+    for heading in ["Listening:", "Database:", "Protection:"] {
+        let help = run(&["serve", "--help"], &[]).stdout;
+        assert!(help.lines().any(|line| line == heading), "{heading} in {help}");
+    }
+}
+
+#[test]
+fn every_command_takes_every_flag_before_and_after_its_name() {
+    for arguments in [["--listen-addr", "here", "migrate"], ["migrate", "--listen-addr", "here"]] {
+        let ended = run(&arguments, &[]);
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.stderr.contains("LISTEN_ADDR must be"), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn the_finest_log_holds_nothing_of_a_request() {
     const MARK: &str = "zqx4711";
     let data = DataDir::new();

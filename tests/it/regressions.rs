@@ -1,5 +1,5 @@
-//! What the finding of regressions promises, by simulation: months of 600 scripts in which nothing
-//! changes, and scripts that begin to fail. Every random number follows from a fixed seed.
+//! The power and the false alarms of the detection of regressions, by simulation: months of 600 scripts in which
+//! nothing changes, and scripts that begin to fail. The seeds of all random numbers are fixed.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +11,11 @@ use telemetry_server::regression::proportion::Proportion;
 use telemetry_server::regression::{Day, Findings, HISTORY_DAYS, Scope, Series, Window, find};
 
 const SCRIPTS: usize = 600;
-/// Days on which the simulation looks.
+/// Simulated days on which regressions are searched for.
 const DAYS: u64 = 120;
-/// Looks a day.
+/// Searches per day.
 const LOOKS: usize = 4;
-/// Sessions a day over all scripts: 5,000,000 runs in 400 days.
+/// Sessions per day over all scripts, as in a database of 5,000,000 executions over 400 days.
 const SESSIONS: f64 = 11_000.0;
 const HISTORY: usize = HISTORY_DAYS as usize;
 const SYSTEMS: [&str; 3] = ["debian", "ubuntu", "alpine"];
@@ -25,7 +25,7 @@ fn first_day() -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 1, 1).expect("a day")
 }
 
-/// Failed and ended runs by day and part of the day.
+/// Failed and ended executions by day and part of the day.
 #[derive(Clone, Default)]
 struct Counts(Vec<[(u32, u32); LOOKS]>);
 
@@ -38,7 +38,7 @@ impl Counts {
         *count = (count.0 + u32::from(failed), count.1 + 1);
     }
 
-    /// The history as it is known after `parts` parts of `today`.
+    /// The history as it is known after `parts` parts of day `today`.
     fn series(&self, app: &str, scope: Scope, today: usize, parts: usize) -> Series {
         let days = (today.saturating_sub(HISTORY)..=today).filter_map(|day| {
             let parts = if day == today { parts } else { LOOKS };
@@ -74,8 +74,8 @@ impl Script {
     }
 }
 
-/// Scripts of realistic popularity and quality, of which nothing changes but that people have more time
-/// on week-ends. Only first attempts are compared, so a person counts once.
+/// Scripts of realistic popularity and failure rate, whose only change is that people install more at weekends.
+/// Only first attempts are compared, so a session counts once.
 fn world(random: &mut ChaCha8Rng, days: usize) -> Vec<Script> {
     let rates = LogNormal::new(0.07_f64.ln(), 0.7).expect("finite");
     let total: f64 = (0..SCRIPTS).map(|rank| 1.0 / (rank as f64 + 3.0)).sum();
@@ -112,7 +112,7 @@ fn session(random: &mut ChaCha8Rng, script: &mut Script, day: usize) {
     script.versions[version].add(day, part, failed);
 }
 
-/// Knuth's way, in steps that do not underflow.
+/// Knuth's algorithm, in steps that do not underflow.
 fn poisson(random: &mut ChaCha8Rng, mean: f64) -> usize {
     let mut count = 0;
     let mut left = mean;
@@ -135,7 +135,7 @@ fn look(scripts: &[Script], more: Option<Series>, today: usize, parts: usize) ->
     find(&series, first_day() + Days::new(today as u64), &Window::ALL)
 }
 
-/// Reports of a script with a first bad day that were not there before.
+/// The number of distinct alarms (script and first bad day), and the overdispersion.
 fn alarms(seed: u64) -> (usize, f64) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let scripts = world(&mut random, HISTORY + DAYS as usize);
@@ -154,18 +154,18 @@ fn alarms(seed: u64) -> (usize, f64) {
 }
 
 #[test]
-fn six_hundred_scripts_without_change_raise_less_than_an_alarm_a_week() {
+fn six_hundred_unchanged_scripts_raise_less_than_one_alarm_per_week() {
     let (alarms, dispersion) = alarms(1);
     let weeks = DAYS as f64 / 7.0;
     println!("{alarms} alarms in {weeks:.1} weeks, dispersion {dispersion:.2}");
     assert!((alarms as f64) < weeks, "{alarms} alarms in {weeks} weeks");
-    assert!(dispersion < 1.05, "independent runs vary as chance lets them");
+    assert!(dispersion < 1.05, "independent executions are not overdispersed");
 }
 
-/// The same over more worlds: `cargo test --release --test it regressions -- --ignored --nocapture`.
+/// The mean over more simulations: `cargo test --release --test it regressions -- --ignored --nocapture`.
 #[test]
 #[ignore = "minutes"]
-fn so_it_is_on_average() {
+fn the_mean_of_twenty_simulations_is_less_than_one_alarm_per_week() {
     let worlds = 20;
     let all: Vec<_> = (1..=worlds).map(|seed| alarms(seed).0).collect();
     let mean = all.iter().sum::<usize>() as f64 / worlds as f64 / (DAYS as f64 / 7.0);
@@ -173,8 +173,7 @@ fn so_it_is_on_average() {
     assert!(mean < 1.0, "{all:?}");
 }
 
-/// Quarters of a day after which a script is found that goes from 5 to 40 percent in the given
-/// quarter of a day; `None`: not within two days.
+/// Quarters of a day after which the planted regression is detected; `None` if that takes more than two days.
 fn found_after(scripts: &[Script], onset: (usize, usize), planted: &Counts) -> Option<usize> {
     (1..=2 * LOOKS).find(|later| {
         let (today, parts) = (onset.0 + (onset.1 + later - 1) / LOOKS, (onset.1 + later - 1) % LOOKS + 1);
@@ -185,11 +184,11 @@ fn found_after(scripts: &[Script], onset: (usize, usize), planted: &Counts) -> O
 }
 
 #[test]
-fn a_script_that_goes_from_5_to_40_percent_at_30_runs_a_day_is_found_within_a_day() {
+fn a_rise_from_5_to_40_percent_at_30_executions_per_day_is_detected_within_a_day() {
     let mut random = ChaCha8Rng::seed_from_u64(2);
     let days = HISTORY + 4;
     let scripts = world(&mut random, days);
-    // As it is on average: a failure in 20 runs, then 12 in 30.
+    // Exactly the expected counts: one failure in 20 executions, then 12 in 30.
     let mut planted = Counts::default();
     for run in 0..days * 30 {
         let (day, of_day) = (run / 30, run % 30);
@@ -198,7 +197,7 @@ fn a_script_that_goes_from_5_to_40_percent_at_30_runs_a_day_is_found_within_a_da
     }
     let found = found_after(&scripts, (HISTORY + 1, 0), &planted);
     assert!(found.is_some_and(|later| later <= LOOKS), "{found:?}");
-    // As chance has it, from any quarter of a day on: 30 runs are few.
+    // Random counts, starting in any quarter of a day.
     let trials = 40;
     let found: Vec<_> = (0..trials)
         .map(|trial| {

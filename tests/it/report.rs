@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use crate::common::app::{TestApp, spawn_app};
 use crate::common::server::{Finished, run};
 use chrono::Utc;
-use telemetry_server::seed::{Plan, seed};
+use telemetry_seed::{Plan, seed};
 
 /// Takes one message and returns what it was told.
 fn mail_server(answer_to_data: &'static str) -> (SocketAddr, JoinHandle<Vec<String>>) {
@@ -74,14 +74,12 @@ async fn the_report_is_printed_in_both_formats() {
     let markdown = report(&app, &[], &[]);
     assert_eq!((markdown.code, markdown.stderr.as_str()), (Some(0), ""));
     let text = &markdown.stdout;
-    for heading in
-        ["## Fail more than before", "## Worst", "## Best", "## New scripts", "## New ways to fail"]
-    {
+    for heading in ["## Regressions", "## Worst", "## Best", "## New scripts", "## New failures"] {
         assert!(text.contains(heading), "{heading} in {text}");
     }
     let part =
         |from: &str, to: &str| text.split(from).nth(1).and_then(|rest| rest.split(to).next()).expect(from);
-    assert!(part("## Fail more than before", "## Worst").contains("| `jellyfin` |"), "{text}");
+    assert!(part("## Regressions", "## Worst").contains("| `jellyfin` |"), "{text}");
     let failed: i64 = sqlx::query_scalar(
         "select sum(runs)::bigint from rollup_script join population on id = population
          where repo = 'ProxmoxVE' and app <> '' and outcome = 'failed'

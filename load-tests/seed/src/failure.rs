@@ -1,4 +1,4 @@
-//! How runs fail: exit code, the end of the log, the command, and whether trying again helps.
+//! How executions fail: exit code, log tail, command, and whether another attempt helps.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -12,7 +12,7 @@ struct Way {
     /// Whether a second attempt often succeeds.
     passes: bool,
     command: &'static str,
-    /// The end of the log. `{app}`, `{package}`, `{mirror}` and `{version}` are filled in.
+    /// The log tail, with the placeholders `{app}`, `{package}`, `{mirror}` and `{version}`.
     log: &'static str,
 }
 
@@ -20,7 +20,7 @@ const fn way(weight: u32, exit_code: i32, passes: bool, command: &'static str, l
     Way { weight, exit_code, passes, command, log }
 }
 
-/// The script's fault.
+/// Failures that are the script's fault.
 const FAILED: [Way; 24] = [
     way(
         17,
@@ -156,7 +156,7 @@ const FAILED: [Way; 24] = [
     ),
 ];
 
-/// The environment's fault.
+/// Failures that are the environment's fault.
 const BLOCKED: [Way; 4] = [
     way(5, 105, false, "pve_check", "This version of Proxmox VE is not supported."),
     way(2, 104, false, "root_check", "Please run this script as root."),
@@ -170,7 +170,7 @@ const MIRRORS: [&str; 5] =
     ["deb.debian.org", "github.com", "registry.npmjs.org", "packages.sury.org", "ftp.de.debian.org"];
 const VERSIONS: [&str; 5] = ["3.5.1", "1.24.0", "10.10.7", "22.11.0", "2.9.1"];
 
-/// A failure as a client tells it.
+/// A failure as a client reports it.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) exit_code: i32,
@@ -180,7 +180,7 @@ pub(super) struct Failure {
     pub(super) passes: bool,
 }
 
-/// A failure of a script: each fails mostly in a few ways of its own.
+/// A failure of a script. Most failures of a script are of the few ways that are typical of it.
 pub(super) fn failed(random: &mut ChaCha8Rng, app: &str) -> Failure {
     let own = random.random_bool(0.6);
     let number = app.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
@@ -189,13 +189,13 @@ pub(super) fn failed(random: &mut ChaCha8Rng, app: &str) -> Failure {
     } else {
         at_weight(&FAILED, random.random_range(0..1_000_000))
     };
-    tell(random, way, app)
+    failure(random, way, app)
 }
 
-/// A refusal to begin.
+/// A script that refuses to start on this host.
 pub(super) fn blocked(random: &mut ChaCha8Rng, app: &str) -> Failure {
     let way = at_weight(&BLOCKED, random.random_range(0..1_000_000));
-    tell(random, way, app)
+    failure(random, way, app)
 }
 
 fn at_weight(ways: &'static [Way], number: u32) -> &'static Way {
@@ -208,7 +208,7 @@ fn at_weight(ways: &'static [Way], number: u32) -> &'static Way {
     found.unwrap_or(&ways[0])
 }
 
-fn tell(random: &mut ChaCha8Rng, way: &Way, app: &str) -> Failure {
+fn failure(random: &mut ChaCha8Rng, way: &Way, app: &str) -> Failure {
     let mut any = |list: &[&'static str]| list[random.random_range(0..list.len())];
     let (package, mirror, version) = (any(&PACKAGES), any(&MIRRORS), any(&VERSIONS));
     let fill = |text: &str| {
@@ -223,7 +223,7 @@ fn tell(random: &mut ChaCha8Rng, way: &Way, app: &str) -> Failure {
     }
 }
 
-/// The form in which clients send the end of a log.
+/// A log tail in the form in which clients send it.
 pub(super) fn log_tail(exit_code: i32, log: &str) -> String {
     format!("exit_code={exit_code} | {}\n---\n{log}", explain(Generation::NEWEST, exit_code).title)
 }
@@ -231,7 +231,7 @@ pub(super) fn log_tail(exit_code: i32, log: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed::stream;
+    use crate::stream;
     use telemetry_protocol::exit_code::Fault;
 
     #[test]
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_filled_in() {
+    fn no_placeholder_is_left_in_a_text() {
         let mut random = stream(3, 3);
         for _ in 0..500 {
             let failure = failed(&mut random, "jellyfin");

@@ -1,17 +1,17 @@
-//! The scripts: real names, how often each is run, and what is typical of its runs.
+//! The scripts: real names, their popularity, and the typical failure rate and duration of each.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::weighted::WeightedAliasIndex;
 use rand_distr::{Distribution, LogNormal};
 
-use crate::seed::stream;
+use crate::stream;
 
 /// Names and types, most popular first.
 const APPS: &str = include_str!("apps.tsv");
 /// Zipf–Mandelbrot: the weight of rank r is 1/(r + SHIFT).
 const SHIFT: f64 = 3.0;
-/// The part of the plan's random numbers that makes the catalogue.
+/// The stream of random numbers that the catalogue uses.
 const PART: u64 = u64::MAX;
 
 /// One script.
@@ -21,15 +21,15 @@ pub(super) struct Script {
     pub(super) kind: &'static str,
     /// Its default operating system.
     pub(super) os: &'static str,
-    /// Share of its runs on Alpine; only scripts that have such a variant.
+    /// Share of its executions on Alpine; above 0 only for scripts that have an Alpine variant.
     pub(super) alpine_share: f64,
     /// Share of first attempts that fail.
     pub(super) failure_rate: f64,
-    /// Median duration in seconds, and the spread of its logarithm.
+    /// Duration in seconds.
     pub(super) duration: LogNormal<f64>,
 }
 
-/// All of them.
+/// All scripts.
 #[derive(Debug)]
 pub(super) struct Catalogue {
     scripts: Vec<Script>,
@@ -47,12 +47,12 @@ impl Catalogue {
             .map(|(name, kind)| script(&mut random, name, kind, has(&format!("alpine-{name}"))))
             .collect();
         let weights = (0..scripts.len()).map(|rank| 1.0 / (rank as f64 + SHIFT)).collect();
-        // It fails only for weights that are no weights.
+        // The only error is for weights that are negative or sum to zero.
         let popularity = WeightedAliasIndex::new(weights).unwrap_or_else(|_| unreachable!());
         Self { scripts, popularity }
     }
 
-    /// A script, by popularity.
+    /// A random script, weighted by popularity.
     pub(super) fn pick(&self, random: &mut ChaCha8Rng) -> &Script {
         &self.scripts[self.popularity.sample(random)]
     }
@@ -88,9 +88,9 @@ fn script(random: &mut ChaCha8Rng, name: &'static str, kind: &'static str, has_a
     }
 }
 
-/// By its median and the spread of its logarithm.
+/// A log-normal distribution with this median, whose logarithm has this standard deviation.
 pub(super) fn log_normal(median: f64, spread: f64) -> LogNormal<f64> {
-    // It fails only for a spread that is not finite.
+    // The only error is for a spread that is not finite.
     LogNormal::new(median.ln(), spread).unwrap_or_else(|_| unreachable!())
 }
 
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_650_scripts_and_the_first_are_run_most() {
+    fn there_are_650_scripts_and_the_first_is_the_most_popular() {
         let catalogue = Catalogue::of(1);
         let names: BTreeSet<_> = catalogue.scripts.iter().map(|script| script.name).collect();
         assert_eq!((catalogue.scripts.len(), names.len()), (650, 650));

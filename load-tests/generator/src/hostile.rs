@@ -1,9 +1,8 @@
-//! Bodies of somebody who means no good: each has an id that was never seen, and most have one that
-//! should not be.
+//! Bodies of a hostile client. No id occurs twice, and most ids are malformed.
 
 use crate::events::random;
 
-/// The next one.
+/// The next body.
 pub(crate) fn body() -> String {
     let number = random();
     let id = match number % 8 {
@@ -13,7 +12,7 @@ pub(crate) fn body() -> String {
         3 => format!("../../{number}"),
         4 => format!(r"\u0000{number}"),
         5 => format!("💥{number}"),
-        // Mostly they are just many: a limiter or cache by id would grow for ever.
+        // Well-formed, but never seen before: a cache or limiter keyed by id must not grow forever.
         _ => format!("{number:032x}{:032x}", random()),
     };
     let app = if number.is_multiple_of(16) { "a".repeat(200) } else { format!("app-{}", number % 100_000) };

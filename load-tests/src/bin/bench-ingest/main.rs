@@ -1,26 +1,23 @@
-//! What durable ingest costs: the server against three others that share its HTTP stack, all in one
-//! run, on one PostgreSQL with fsync on.
+//! The cost of durable ingest: the server and three simpler ones on the same HTTP stack, on one PostgreSQL
+//! with fsync on.
 //!
-//! - `decode`: decodes the body and answers. The ceiling.
-//! - `durable`: the real server; it answers when the event is merged, counted and committed.
-//! - `insert`: one INSERT a request through a pool, appended to a log; what one would write first.
-//! - `upsert`: the same into one row a run, with the indexes that the real table has.
+//! - `decode`: decodes the body and responds. This is the upper bound.
+//! - `durable`: the real server, which responds when the event is merged, counted and committed.
+//! - `insert`: one INSERT per request through a pool, appended to a log. This is the obvious design.
+//! - `upsert`: the same into one row per execution, with the indexes of the real table.
 //!
-//! `wrk` sends start and end events of fresh runs. Every server is a process of its own.
+//! `wrk` sends start and end events of new executions. Every server is a process of its own.
 
-mod process;
 mod servers;
 mod stages;
-#[allow(dead_code, reason = "every benchmark uses a part")]
-mod wrk;
 
 use std::io::Write;
 use std::process::Command;
 
 use anyhow::Context;
-use process::{Server, open_to_all};
+use telemetry_load_tests::process::{Server, open_to_all};
+use telemetry_load_tests::wrk::{self, Measured};
 use telemetry_server::store::database::embedded::{Embedded, Settings};
-use wrk::Measured;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -63,14 +60,14 @@ fn bench() -> anyhow::Result<()> {
             .env("DATABASE_URL", url(&endpoint.database))
             .env("LISTEN_ADDR", "127.0.0.1:0")
             .env("LOG", "warn")
-            // One address sends it all. The limits are there and do their work; they do not bite.
+            // All events come from one address. The limits are enabled, but never reached.
             .env("ADDRESS_LIMIT_BURST", "100000000")
             .env("ADDRESS_LIMIT_PER_MINUTE", "100000000"),
     )
     .with_context(|| format!("cannot start {}: build it first", server.display()))?;
 
     let mut out = std::io::stdout();
-    writeln!(out, "{ROUNDS} rounds of {SECONDS} s each; the median round counts\n")?;
+    writeln!(out, "{ROUNDS} rounds of {SECONDS} s each; the round of median throughput is shown\n")?;
     writeln!(out, "connections  server   requests/s  p50 ms  p99 ms  refused")?;
     for connections in CONNECTIONS {
         let targets = [("decode", &decode), ("durable", &durable), ("insert", &insert), ("upsert", &upsert)];
@@ -105,7 +102,7 @@ fn bench() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The round with the median throughput.
+/// The round of median throughput.
 fn median(mut rounds: Vec<Measured>) -> Measured {
     rounds.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
     rounds[rounds.len() / 2]

@@ -1,13 +1,13 @@
-//! The host of a session: what it runs on, and from which repository.
+//! The host of a session, and the repository that its script comes from.
 
 use chrono::{DateTime, Utc};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use telemetry_protocol::Generation;
 
-use crate::seed::catalogue::Script;
+use crate::catalogue::Script;
 
-/// What stays the same over the attempts of a session.
+/// The properties that all attempts of a session share.
 #[derive(Clone, Debug)]
 pub(super) struct Host {
     pub(super) generation: Generation,
@@ -42,7 +42,7 @@ const GPUS: [(&str, &str); 4] = [
 const KERNELS: [&str; 3] = ["6.8.12-9-pve", "6.14.8-2-pve", "6.17.2-1-pve"];
 const SPEEDS: [&str; 4] = ["2666", "3200", "4800", "5600"];
 const FORKS: [&str; 3] = ["homelab/ProxmoxVE", "someone/scripts", "acme/pve-scripts"];
-/// Days before the end at which a version of Proxmox VE came out.
+/// Versions of Proxmox VE, with the days before the end of the plan at which they were released.
 const RELEASES: [(i64, &str); 7] = [
     (9999, "8.3.5"),
     (9999, "8.4.1"),
@@ -98,7 +98,7 @@ fn pick<T: Copy>(random: &mut ChaCha8Rng, list: &[T]) -> T {
     list[random.random_range(0..list.len())]
 }
 
-/// Newer versions spread, older ones never quite go.
+/// A version that was out at that age. Most hosts run a recent one; old ones never quite disappear.
 fn pve_version(random: &mut ChaCha8Rng, age: i64) -> &'static str {
     let out = RELEASES.iter().filter(|(released, _)| *released >= age).count();
     let behind = (0..out - 1).take_while(|_| random.random_bool(0.42)).count();

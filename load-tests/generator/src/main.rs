@@ -1,8 +1,12 @@
-//! The load generator: goose, with what this server meets as scenarios. All flags are goose's own.
+//! The load generator: [goose](https://book.goose.rs) users that play the scenarios of
+//! `load-tests/README.md`. All flags are those of goose.
 //!
-//! A summary of what was accepted and refused is written to the file `LOAD_SUMMARY`, if that is set:
-//! goose counts the quick refusals of an overloaded server into its percentiles.
+//! If `LOAD_SUMMARY` is set, a summary of the accepted and the refused events is written to that file,
+//! because goose's percentiles mix accepted events with the fast refusals of an overloaded server.
 
+/// The events of the benchmarks. The file is included, so that this package does not depend on the server.
+#[allow(dead_code, reason = "the benchmarks use all of it")]
+#[path = "../../src/events.rs"]
 mod events;
 mod hostile;
 
@@ -16,13 +20,14 @@ use tokio::net::TcpStream;
 use events::{Run, Stage};
 
 const PATH: &str = "/telemetry";
-/// Tries of a client, as in the field: three for a start, four for an end.
+/// Attempts of a client to send one event.
 const TRIES: usize = 4;
-/// Pieces in which a slow client sends its body, and its pause between two.
+/// Number of pieces in which a slow client sends a body.
 const PIECES: usize = 10;
+/// Pause of a slow client between two pieces.
 const SLOWNESS: Duration = Duration::from_millis(200);
 
-/// Answers by milliseconds; the last one holds all that is slower.
+/// Accepted events by milliseconds. The last entry counts all slower ones.
 static ACCEPTED: [AtomicU64; 10_001] = [const { AtomicU64::new(0) }; 10_001];
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 static REFUSED_SLOWEST: AtomicU64 = AtomicU64::new(0);
@@ -49,7 +54,7 @@ async fn main() -> Result<(), GooseError> {
     Ok(())
 }
 
-/// Installs of many scripts: all steps of a run, most of which succeed.
+/// Installs a random script and reports every step.
 async fn install(user: &mut GooseUser) -> TransactionResult {
     let run = Run::any();
     for stage in [Stage::Start, Stage::Validation, Stage::Configuring, Stage::End] {
@@ -58,7 +63,7 @@ async fn install(user: &mut GooseUser) -> TransactionResult {
     Ok(())
 }
 
-/// Everybody installs the same script at once, and nobody waits.
+/// Installs the one script that everybody installs, without waiting.
 async fn release(user: &mut GooseUser) -> TransactionResult {
     let run = Run::of("just-released");
     send(user, run.body(Stage::Start)).await?;
@@ -66,7 +71,7 @@ async fn release(user: &mut GooseUser) -> TransactionResult {
     Ok(())
 }
 
-/// Clients that send again whatever they are told, at once, and once more for good measure.
+/// Sends one event several times at once, whatever the response.
 async fn storm(user: &mut GooseUser) -> TransactionResult {
     let body = Run::any().body(Stage::End);
     for _ in 0..TRIES {
@@ -75,7 +80,7 @@ async fn storm(user: &mut GooseUser) -> TransactionResult {
     Ok(())
 }
 
-/// A body that trickles in.
+/// Sends a body slowly.
 async fn slow_client(user: &mut GooseUser) -> TransactionResult {
     let body = Run::any().body(Stage::Start);
     let address = format!(
@@ -115,7 +120,7 @@ async fn slow_client(user: &mut GooseUser) -> TransactionResult {
     Ok(())
 }
 
-/// Ids that are long, forged, empty or try to be something else.
+/// Sends ids that are too long, empty, forged or malformed.
 async fn hostile_ids(user: &mut GooseUser) -> TransactionResult {
     send(user, hostile::body()).await
 }
@@ -129,16 +134,17 @@ async fn send(user: &mut GooseUser, body: String) -> TransactionResult {
     let answer = user.request(request).await?;
     match answer.response {
         Ok(response) => {
-            let (status, told) = (response.status().as_u16(), response.headers().contains_key("retry-after"));
+            let status = response.status().as_u16();
+            let has_retry_after = response.headers().contains_key("retry-after");
             let _ = response.bytes().await;
-            count(status, begun.elapsed(), told);
+            count(status, begun.elapsed(), has_retry_after);
         }
         Err(_) => count(0, begun.elapsed(), false),
     }
     Ok(())
 }
 
-fn count(status: u16, took: Duration, told_when: bool) {
+fn count(status: u16, took: Duration, has_retry_after: bool) {
     let milliseconds = took.as_millis() as u64;
     match status {
         200 => {
@@ -148,7 +154,7 @@ fn count(status: u16, took: Duration, told_when: bool) {
         429 | 503 => {
             REFUSED.fetch_add(1, Ordering::Relaxed);
             REFUSED_SLOWEST.fetch_max(milliseconds, Ordering::Relaxed);
-            if !told_when {
+            if !has_retry_after {
                 WITHOUT_RETRY_AFTER.fetch_add(1, Ordering::Relaxed);
             }
         }

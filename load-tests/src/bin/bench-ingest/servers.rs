@@ -1,4 +1,4 @@
-//! The two servers that the real one is compared with.
+//! The servers that the real one is compared with.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -23,7 +23,7 @@ const ACCEPTED: &str = r#"{"status":"accepted"}"#;
 const POOL_CONNECTIONS: u32 = 10;
 const BACKLOG: u32 = 4096;
 
-/// Decodes and answers.
+/// Decodes the body and responds.
 pub(crate) fn decode() -> anyhow::Result<()> {
     serve(|service| {
         service.route(
@@ -38,12 +38,12 @@ pub(crate) fn decode() -> anyhow::Result<()> {
     })
 }
 
-/// One INSERT a request: appended to a log of events, or (`upsert`) into one row a run.
+/// One INSERT per request: appended to a log of events, or (`upsert`) into one row per execution.
 pub(crate) fn naive(database: &str, upsert: bool) -> anyhow::Result<()> {
     let database = database.to_owned();
     let statement = if upsert { format!("{INSERT} {UPDATE}") } else { INSERT.replacen("event", "log", 1) };
     serve(move |service| {
-        // A pool a worker would not be fair: the workers share one through this cell.
+        // The workers share one pool, as those of the real server do.
         static POOL: std::sync::OnceLock<PgPool> = std::sync::OnceLock::new();
         let pool = POOL.get_or_init(|| {
             let options = PgPoolOptions::new().max_connections(POOL_CONNECTIONS);
@@ -96,7 +96,7 @@ async fn insert(body: web::Bytes, pool: web::Data<PgPool>, statement: web::Data<
     }
 }
 
-/// Makes the database of the naive server.
+/// Creates the database of the naive servers.
 pub(crate) fn create_database(url: &str, name: &str) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -120,7 +120,7 @@ pub(crate) fn create_database(url: &str, name: &str) -> anyhow::Result<()> {
                  alter table log add id bigint generated always as identity primary key",
             )
             .await?;
-        // What the real table is found by, too.
+        // The real table has these indexes as well.
         connection.execute("create index on event (random_id)").await?;
         connection.execute("create index on event (created)").await?;
         connection.close().await?;

@@ -1,32 +1,32 @@
-//! A failure that is planted, to see whether it is found.
+//! A planted failure, for testing whether the server finds it.
 
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
-use crate::ingest::execution::Execution;
+use telemetry_server::ingest::execution::Execution;
 
-/// From a day on, some of the runs of one script fail for one reason.
+/// From some day on, a share of the executions of one script fails for one reason.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plant {
     /// The script.
     pub app: String,
-    /// Only on this operating system; `None`: on every one.
+    /// The only operating system that is affected; `None` for all.
     pub os: Option<String>,
-    /// Only on versions of Proxmox VE that begin so; `None`: on every one.
+    /// Prefix of the versions of Proxmox VE that are affected; `None` for all.
     pub pve: Option<String>,
-    /// Full days before today on which it begins; 0 is today.
+    /// Days before today on which the failures begin; 0 is today.
     pub from: u32,
-    /// Share of the runs that it hits, above 0 to 1.
+    /// Share of the matching executions that fail, above 0 and at most 1.
     pub rate: f64,
-    /// With this exit code.
+    /// Their exit code.
     pub exit_code: i32,
-    /// With this as the end of the log.
+    /// Their log tail.
     pub error: String,
 }
 
 impl Plant {
-    /// Whether it can hit a run.
+    /// Whether an execution with these properties is among those that may fail.
     #[must_use]
     pub fn hits(&self, app: &str, os: &str, pve: &str, days_ago: i64) -> bool {
         self.app == app
@@ -35,12 +35,12 @@ impl Plant {
             && days_ago <= i64::from(self.from)
     }
 
-    /// Whether an execution failed as planted; `until` is the end of the plan.
+    /// Whether this execution failed as planted. `until` is the end of the plan.
     #[must_use]
     pub fn has_hit(&self, run: &Execution, until: DateTime<Utc>) -> bool {
         let facts = &run.facts;
         let [app, os, pve] = [&facts.app, &facts.os_type, &facts.pve_version]
-            .map(|told| told.get().map_or("", String::as_str));
+            .map(|fact| fact.get().map_or("", |text| text.as_str()));
         let days_ago = (until.date_naive() - run.first_seen.date_naive()).num_days();
         self.hits(app, os, pve, days_ago) && run.exit_code() == Some(self.exit_code)
     }
@@ -49,8 +49,8 @@ impl Plant {
 impl FromStr for Plant {
     type Err = String;
 
-    /// `app=NAME[,os=NAME][,pve=VERSION][,from=DAYS_AGO][,rate=SHARE][,exit_code=CODE],error=TEXT`; the text
-    /// goes to the end.
+    /// Reads `app=NAME[,os=NAME][,pve=VERSION][,from=DAYS_AGO][,rate=SHARE][,exit_code=CODE],error=TEXT`.
+    /// `TEXT` extends to the end and may contain commas.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut plant = Self {
             app: String::new(),
@@ -63,7 +63,8 @@ impl FromStr for Plant {
         };
         let mut rest = text;
         while !rest.is_empty() {
-            let (name, behind) = rest.split_once('=').ok_or_else(|| format!("`{rest}` is not name=value"))?;
+            let (name, behind) =
+                rest.split_once('=').ok_or_else(|| format!("`{rest}` is not of the form name=value"))?;
             let end = if name == "error" { behind.len() } else { behind.find(',').unwrap_or(behind.len()) };
             let value = &behind[..end];
             let bad = |what: &str| format!("`{name}` must be {what}, not `{value}`");
@@ -80,7 +81,11 @@ impl FromStr for Plant {
                     plant.exit_code = value.parse::<u8>().map_err(|_| bad("a number from 0 to 255"))?.into();
                 }
                 "error" => plant.error = value.to_owned(),
-                _ => return Err(format!("`{name}` is none of app, os, pve, from, rate, exit_code, error")),
+                _ => {
+                    return Err(format!(
+                        "unknown key `{name}`; the keys are app, os, pve, from, rate, exit_code, error"
+                    ));
+                }
             }
             rest = behind[end..].strip_prefix(',').unwrap_or_default();
         }
@@ -93,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plant_is_read_and_its_text_may_hold_commas() {
+    fn a_plant_is_parsed_and_its_text_may_contain_commas() {
         let plant: Plant = "app=docker,os=alpine,from=3,rate=0.4,error=a, b=c".parse().expect("a plant");
         assert_eq!(
             (plant.app.as_str(), plant.os.as_deref(), plant.error.as_str()),
@@ -105,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_said() {
+    fn an_invalid_plant_is_an_error() {
         for text in [
             "",
             "docker",

@@ -1,13 +1,12 @@
-//! The figures of each aggregate from the executions themselves, by one statement each: what one would write
-//! without rollups.
+//! Each aggregate as one statement over the executions, which is how it would be computed without rollups.
 
-/// An aggregate.
+/// An endpoint, and the statement that computes the same.
 pub(crate) struct Aggregate {
-    /// What is asked for, without the period; it ends where the query goes on.
+    /// Path and query without the period, so that `days=…` can be appended.
     pub(crate) path: &'static str,
-    /// The same by SQL: `{runs}` stands for the executions of the period, as table and condition.
+    /// The statement. `{runs}` stands for the executions of the period: table and condition.
     raw: &'static str,
-    /// Days that count whatever the period is.
+    /// The number of days, if the endpoint ignores the requested period.
     days: Option<u32>,
 }
 
@@ -15,7 +14,7 @@ const fn aggregate(path: &'static str, raw: &'static str) -> Aggregate {
     Aggregate { path, raw, days: None }
 }
 
-/// All that answer for a period.
+/// All endpoints that aggregate a period.
 pub(crate) const AGGREGATES: [Aggregate; 17] = [
     aggregate(
         "/api/dashboard?",
@@ -131,7 +130,7 @@ const ONE_SCRIPT: &str = "with run as materialized (
      from session";
 
 impl Aggregate {
-    /// The statement for the last days.
+    /// The statement for the last `days` days.
     pub(crate) fn statement(&self, days: u32) -> String {
         let days = self.days.unwrap_or(days);
         let repo = if self.path.contains("repo=all") {

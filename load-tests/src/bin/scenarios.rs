@@ -1,23 +1,23 @@
-//! Runs every scenario against a server of its own on a throw-away PostgreSQL, and writes what came
-//! of it to `load-tests/reports/`.
+//! Plays every scenario against a server of its own on a throw-away PostgreSQL, and writes the reports to
+//! `load-tests/reports/`.
 //!
-//! The last one is overload. PostgreSQL is made to commit slowly, so that generator and server,
-//! which share the machine, do not fight for it: first as much as it can commit is offered, and
-//! then several times that.
+//! The last scenario is overload. PostgreSQL is slowed down, so that the generator and the server, which
+//! share the machine, do not compete for it. The first run measures how much can be committed, the second
+//! offers several times as much.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use sqlx::{Connection, Executor, PgConnection};
+use telemetry_load_tests::process::{Server, open_to_all};
 use telemetry_server::store::database::embedded::{Embedded, Settings};
 
-/// Name, users, scenario of the generator.
+/// Name, number of users, scenario of the generator.
 const SCENARIOS: [(&str, u32, &str); 5] = [
     ("steady", 64, "steady"),
     ("burst", 256, "burst"),
@@ -26,11 +26,11 @@ const SCENARIOS: [(&str, u32, &str); 5] = [
     ("hostile-ids", 128, "hostile"),
 ];
 const PEAK: (&str, u32, &str) = ("peak-of-a-slow-database", 128, "burst");
-/// More than what the queue of a slow database should hold.
+/// More users than a queue in front of a slow database should hold events.
 const OVERLOAD: (&str, u32, &str) = ("overload", 1024, "burst");
-/// What is offered then, as a multiple of the peak; a little more than what is asked for.
+/// The offered load as a multiple of the peak. At least 3 must be reached.
 const OFFERED: f64 = 4.0;
-/// Each row takes a millisecond, whether it is new or not: under overload the mix of both changes.
+/// Makes every row take a millisecond, new or not, because the mix of both changes under overload.
 const SLOW: &str = "
     create function slow() returns trigger language plpgsql as $$
     begin perform pg_sleep(0.001 * (select count(*) from written)); return null; end $$;
@@ -71,13 +71,13 @@ fn main() -> anyhow::Result<()> {
         )?;
         ensure!(offered >= 3.0 * can, "not enough was offered");
         ensure!(does >= 0.8 * can, "goodput fell");
-        ensure!(over["p99_ms"].as_u64().is_some_and(|p99| p99 < 1000), "what is accepted waits too long");
-        ensure!(over["refused_without_retry_after"] == 0, "a refusal without Retry-After");
+        ensure!(over["p99_ms"].as_u64().is_some_and(|p99| p99 < 1000), "accepted events wait too long");
+        ensure!(over["refused_without_retry_after"] == 0, "a refusal has no Retry-After");
     }
     Ok(())
 }
 
-/// Runs one and prints its line; returns the summary.
+/// Plays one scenario, prints its line and returns the summary.
 fn run(
     (name, users, scenario): (&str, u32, &str),
     seconds: u32,
@@ -95,7 +95,7 @@ fn run(
         endpoint.database,
         endpoint.socket_dir.display()
     );
-    let mut server = Server::start(&url, &folder.path().join("spool"))?;
+    let mut server = start_server(&url, &folder.path().join("spool"))?;
     if let Some(sql) = sql {
         tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
             let mut connection = PgConnection::connect(&url).await?;
@@ -108,7 +108,14 @@ fn run(
     let throttle = most_per_second.map(|most| format!("--throttle-requests={most}"));
     let load = Command::new(own.with_file_name("load"))
         .args(throttle)
-        .args(["--host", &server.url, "--scenarios", scenario, "--users", &users.to_string()])
+        .args([
+            "--host",
+            &format!("http://{}", server.address),
+            "--scenarios",
+            scenario,
+            "--users",
+            &users.to_string(),
+        ])
         .args(["--increase-rate", &users.to_string(), "--run-time", &format!("{seconds}s")])
         .args(["--quiet", "--no-print-metrics", "--report-file"])
         .arg(reports.join(format!("{name}.html")))
@@ -118,8 +125,8 @@ fn run(
         .context("cannot run the generator")?;
     ensure!(load.success(), "the generator failed");
     let report: Value = serde_json::from_slice(&fs::read(summary)?)?;
-    let rss = server.peak_rss_mb()?;
-    let slow = server.slower_than_a_second()?;
+    let rss = server.memory_mb("VmHWM:")?;
+    let slow = slower_than_a_second(&server.address)?;
     writeln!(
         std::io::stdout(),
         "{name:<24} {:>10.0}  {:>6}  {:>6}  {slow:>9.0}  {:>7}  {:>18}  {:>5}  {rss:>11.0}",
@@ -135,79 +142,34 @@ fn run(
     Ok(report)
 }
 
-/// As root PostgreSQL runs as another user, who must reach the folder.
-fn open_to_all(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
-}
-
-struct Server {
-    process: Child,
-    url: String,
-}
-
-impl Server {
-    fn start(database: &str, spool: &PathBuf) -> anyhow::Result<Self> {
-        let program = std::env::current_exe()?.with_file_name("telemetry-server");
-        let mut process = Command::new(&program)
+fn start_server(database: &str, spool: &Path) -> anyhow::Result<Server> {
+    let program = std::env::current_exe()?.with_file_name("telemetry-server");
+    Server::start(
+        Command::new(&program)
             .arg("serve")
             .env("DATABASE_URL", database)
             .env("SPOOL_DIR", spool)
             .env("LISTEN_ADDR", "127.0.0.1:0")
             .env("LOG", "warn")
-            // One address sends it all. The limits are there and do their work; they do not bite.
+            // All events come from one address. The limits are enabled, but never reached.
             .env("ADDRESS_LIMIT_BURST", "100000000")
-            .env("ADDRESS_LIMIT_PER_MINUTE", "100000000")
-            .stdout(Stdio::piped())
-            .stdin(Stdio::null())
-            .spawn()
-            .with_context(|| format!("cannot start {}: build it first", program.display()))?;
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().context("no output")?).read_line(&mut line)?;
-        let address = line.trim().rsplit_once("http://").map(|(_, address)| address.to_owned());
-        let url = format!("http://{}", address.with_context(|| format!("no URL in the first line: {line}"))?);
-        Ok(Self { process, url })
-    }
-
-    fn peak_rss_mb(&self) -> anyhow::Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-        Ok(line.trim().trim_end_matches(" kB").trim().parse::<f64>()? / 1024.0)
-    }
-
-    /// Requests that were in the server for longer than 1.024 s: what the machine does to the users,
-    /// who share it, is not in it.
-    fn slower_than_a_second(&self) -> anyhow::Result<f64> {
-        let address = self.url.trim_start_matches("http://");
-        let mut connection = TcpStream::connect(address)?;
-        connection.write_all(b"GET /metrics HTTP/1.1\r\nHost: telemetry\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer)?;
-        let bucket = |bound: &str| {
-            let name = "telemetry_http_request_duration_seconds_bucket";
-            let line = format!("{name}{{route=\"/telemetry\",le=\"{bound}\"}} ");
-            let value = answer.lines().find_map(|found| found.strip_prefix(&line)?.parse::<f64>().ok());
-            value.with_context(|| format!("no {line}"))
-        };
-        Ok(bucket("+Inf")? - bucket("1.024")?)
-    }
-
-    fn stop(&mut self) -> anyhow::Result<()> {
-        let done = Command::new("kill").arg(self.process.id().to_string()).status()?;
-        ensure!(done.success(), "cannot stop the server");
-        for _ in 0..150 {
-            if self.process.try_wait()?.is_some() {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        Ok(self.process.kill()?)
-    }
+            .env("ADDRESS_LIMIT_PER_MINUTE", "100000000"),
+    )
+    .with_context(|| format!("cannot start {}: build it first", program.display()))
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// Requests that took the server longer than 1.024 s. The delays of the generator, which shares the machine,
+/// are not included.
+fn slower_than_a_second(address: &str) -> anyhow::Result<f64> {
+    let mut connection = TcpStream::connect(address)?;
+    connection.write_all(b"GET /metrics HTTP/1.1\r\nHost: telemetry\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    let bucket = |bound: &str| {
+        let name = "telemetry_http_request_duration_seconds_bucket";
+        let line = format!("{name}{{route=\"/telemetry\",le=\"{bound}\"}} ");
+        let value = answer.lines().find_map(|found| found.strip_prefix(&line)?.parse::<f64>().ok());
+        value.with_context(|| format!("no {line}"))
+    };
+    Ok(bucket("+Inf")? - bucket("1.024")?)
 }

@@ -1,12 +1,15 @@
-//! A realistic database for trying things out and for measuring: scripts by popularity, a weekly
-//! rhythm, outcomes, exit codes and error texts as they come from the field. The same seed and the
-//! same end give the same executions. They take the way of real ones from the merge on.
+//! Fills a database with realistic executions, for trying the server out and for measuring it: scripts
+//! by popularity, a weekly rhythm, and outcomes, exit codes and error texts as they come from the field.
+//!
+//! The same seed and end time give the same executions. They are written by the server's own merge, so
+//! rollups and sessions are those that real reports would have made.
 
 mod catalogue;
 mod failure;
 pub mod plant;
 mod host;
 mod session;
+pub mod guard;
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -15,41 +18,41 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Utc};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sqlx::{PgConnection, PgPool};
+use telemetry_server::ingest::execution::Execution;
+use telemetry_server::store::write::merge::{Known, Merged, join_events, merge};
 
-use crate::ingest::execution::Execution;
-use crate::seed::catalogue::Catalogue;
-use crate::seed::plant::Plant;
-use crate::seed::session::session;
-use crate::store::write::merge::{Known, Merged, join_events, merge};
+use crate::catalogue::Catalogue;
+use crate::plant::Plant;
+use crate::session::session;
 
-/// Executions in one transaction.
+/// Executions per transaction.
 const BATCH: usize = 8_000;
-/// How often a batch is tried against the writers of a running server.
+/// Attempts to write a batch while a running server changes the same rows.
 const MAX_ATTEMPTS: usize = 20;
-/// Days that are written at once.
+/// Days that are written at the same time, each over a connection of its own.
 pub const WRITERS: u32 = 2;
-/// Share of a day's traffic, Monday first: people install on week-ends.
+/// Share of a day's traffic, Monday first: people install at weekends.
 const WEEKDAYS: [f64; 7] = [0.92, 0.88, 0.88, 0.90, 0.97, 1.24, 1.21];
 
-/// What is to be made.
+/// The executions to invent.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Number of executions.
     pub executions: usize,
-    /// Days over which they are spread, the last one being that of `until`.
+    /// Days over which they are spread; the last one is that of `until`.
     pub days: u32,
-    /// Decides everything that is random.
+    /// Seed of every random number.
     pub seed: u64,
-    /// No event is later.
+    /// No event is later than this.
     pub until: DateTime<Utc>,
-    /// Failures that one should be able to find.
+    /// Failures for the server to find.
     pub plants: Vec<Plant>,
 }
 
-/// Writes all executions of a plan, and returns how many there are. `progress` is shown what is committed.
+/// Writes all executions of a plan and returns their number. `progress` is called with each committed batch.
 ///
 /// # Errors
-/// What the database says; what is committed stays.
+/// Any error from the database. Batches that are committed by then stay.
 pub async fn seed(pool: &PgPool, plan: &Plan, progress: impl FnMut(&[Execution])) -> sqlx::Result<u64> {
     let catalogue = Catalogue::of(plan.seed);
     let days = share_out(plan);
@@ -77,7 +80,7 @@ async fn write(connection: &mut PgConnection, known: &mut Known, batch: &[Execut
         match merge(connection, known, &runs).await {
             Ok(Merged::Committed) => return Ok(()),
             Ok(Merged::Outrun) => {}
-            // Serialization failure or deadlock: a running server was faster.
+            // A serialization failure or a deadlock with a running server.
             Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code.starts_with("40")) => {}
             Err(error) => return Err(error),
         }
@@ -85,16 +88,16 @@ async fn write(connection: &mut PgConnection, known: &mut Known, batch: &[Execut
     Err(sqlx::Error::PoolTimedOut)
 }
 
-/// The executions of a plan by day: weekly rhythm, growth, and days that are busier than others.
-/// They add up to the plan.
+/// The number of executions of each day. Traffic grows, follows the weekly rhythm and varies from day to
+/// day. The numbers add up to the plan.
 fn share_out(plan: &Plan) -> Vec<(NaiveDate, usize)> {
     let mut random = stream(plan.seed, 0);
     let last = plan.until.date_naive();
     let first = last.checked_sub_days(Days::new(u64::from(plan.days.max(1) - 1))).unwrap_or(last);
-    let over = (plan.until - midnight(last)).as_seconds_f64() / 86_400.0;
+    let elapsed = (plan.until - midnight(last)).as_seconds_f64() / 86_400.0;
     let weight = |day: NaiveDate, busy: f64| {
         let age = (last - day).num_days() as f64 / f64::from(plan.days.max(1));
-        let part = if day == last { over } else { 1.0 };
+        let part = if day == last { elapsed } else { 1.0 };
         WEEKDAYS[day.weekday().num_days_from_monday() as usize] * (1.0 - 0.4 * age) * busy * part
     };
     let weights: Vec<_> = first
@@ -106,16 +109,16 @@ fn share_out(plan: &Plan) -> Vec<(NaiveDate, usize)> {
     let (mut sum, mut given) = (0.0, 0);
     let days = weights.into_iter().map(|(day, weight)| {
         sum += weight;
-        // The last day ends at exactly the total.
-        let until_here = (sum / total * plan.executions as f64).round() as usize;
-        let count = until_here - given;
-        given = until_here;
+        // Rounding the running sum makes the last day end at exactly the total.
+        let so_far = (sum / total * plan.executions as f64).round() as usize;
+        let count = so_far - given;
+        given = so_far;
         (day, count)
     });
     days.collect()
 }
 
-/// `count` executions of sessions that begin on a day.
+/// `count` executions, of sessions that begin on `day`.
 fn executions_of(plan: &Plan, catalogue: &Catalogue, day: NaiveDate, count: usize) -> Vec<Execution> {
     let mut random = stream(plan.seed, 1 + u64::from(day.num_days_from_ce().unsigned_abs()));
     let mut executions = Vec::with_capacity(count + 8);
@@ -127,7 +130,7 @@ fn executions_of(plan: &Plan, catalogue: &Catalogue, day: NaiveDate, count: usiz
     executions
 }
 
-/// A time of the day, most often in the evening of Europe, not after `until`.
+/// A time of `day`, most often in the European evening, and not after `until`.
 fn start_time(random: &mut ChaCha8Rng, day: NaiveDate, until: DateTime<Utc>) -> DateTime<Utc> {
     let start = midnight(day);
     let milliseconds = (until - start).num_milliseconds().clamp(1, 86_400_000);
@@ -144,7 +147,7 @@ fn midnight(day: NaiveDate) -> DateTime<Utc> {
     day.and_time(NaiveTime::MIN).and_utc()
 }
 
-/// Independent random numbers for each part of a plan, the same on every machine.
+/// An independent stream of random numbers for each part of a plan, the same on every machine.
 fn stream(seed: u64, part: u64) -> ChaCha8Rng {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(part);
@@ -168,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_is_kept_to_the_number_and_the_same_every_time() {
+    fn a_plan_gives_exactly_its_executions_every_time() {
         let executions = all(&plan(5_000));
         assert_eq!(executions.len(), 5_000);
         assert_eq!(executions, all(&plan(5_000)));
@@ -180,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_planted_is_known_from_the_executions() {
+    fn planted_failures_are_recognised_in_the_executions() {
         let hit = |text: &str| {
             let plant: Plant = text.parse().expect("a plant");
             let plan = Plan { plants: vec![plant.clone()], ..plan(5_000) };
@@ -192,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn outcomes_are_mixed_as_in_the_field() {
+    fn outcomes_occur_as_often_as_in_the_field() {
         let executions = all(&plan(20_000));
         let share = |outcome: &str| {
             let runs = executions.iter().filter(|run| run.outcome().as_str() == outcome).count();

@@ -1,13 +1,9 @@
-//! What hostile clients cost: forged ids and addresses, and connections that do nothing.
+//! The cost of hostile clients: forged ids and addresses, and idle connections.
 //!
-//! - `limiter`: 2,000,000 forged run ids and as many addresses, each new, through the limits of the
-//!   server, in this process and as fast as it can.
-//! - `forged`: the same over HTTP against the real server, fewer of them.
-//! - `idle`: 10,000 connections that say nothing, while `wrk` sends events.
-
-mod process;
-#[allow(dead_code, reason = "every benchmark uses a part")]
-mod wrk;
+//! - `limiter`: 2,000,000 forged run ids and as many forged addresses, none of them twice, through the
+//!   rate limiter, in this process.
+//! - `forged`: the same over HTTP against the real server, with fewer ids.
+//! - `idle`: 10,000 connections that send nothing, while `wrk` sends events.
 
 use std::hint::black_box;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use process::{Server, memory_mb, open_to_all};
+use telemetry_load_tests::process::{Server, memory_mb, open_to_all};
+use telemetry_load_tests::wrk;
 use telemetry_server::config::Variables;
 use telemetry_server::limit::limits::{Kind, Limits};
 use telemetry_server::metrics::Metrics;
@@ -28,7 +25,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const FORGED: u64 = 2_000_000;
 const FORGED_BY_HTTP: u64 = 204_800;
-/// Requests that are sent before their answers are read.
+/// Requests that are sent before their responses are read.
 const PIPELINED: u64 = 8;
 const SENDERS: u64 = 64;
 const IDLE: usize = 10_000;
@@ -73,7 +70,7 @@ fn limiter() -> anyhow::Result<()> {
     ))
 }
 
-/// The real server on a private database; `variables` besides.
+/// Runs `run` against the real server on a database of its own, with these variables.
 fn with_server(
     variables: &[(&str, &str)],
     run: impl FnOnce(&Server) -> anyhow::Result<()>,
@@ -94,7 +91,7 @@ fn with_server(
     server.stop()
 }
 
-/// Every request has a run id and an address of its own.
+/// Sends events, each with a run id and an address of its own.
 fn forged() -> anyhow::Result<()> {
     with_server(&[("TRUSTED_PROXIES", "127.0.0.1")], |server| {
         let before = server.memory_mb("VmRSS:")?;
@@ -116,7 +113,7 @@ fn forged() -> anyhow::Result<()> {
     })
 }
 
-/// Sends a part of them; returns how many were accepted.
+/// Sends the share of one sender and returns the number of accepted events.
 fn forge(address: &str, sender: u64) -> anyhow::Result<u64> {
     let mut connection = TcpStream::connect(address)?;
     connection.set_nodelay(true)?;
@@ -139,7 +136,7 @@ fn forge(address: &str, sender: u64) -> anyhow::Result<u64> {
             let mut length = 0;
             line.clear();
             answers.read_line(&mut line)?;
-            ensure!(line.starts_with("HTTP/1.1 "), "no answer: {line}");
+            ensure!(line.starts_with("HTTP/1.1 "), "not an HTTP response: {line}");
             accepted += u64::from(line.starts_with("HTTP/1.1 200"));
             while line != "\r\n" {
                 line.clear();
@@ -157,7 +154,7 @@ fn forge(address: &str, sender: u64) -> anyhow::Result<u64> {
 fn idle() -> anyhow::Result<()> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
-    // So patient that all of them are there to the end.
+    // No connection is closed before the end.
     let unlimited = [("ADDRESS_LIMIT_BURST", "0"), ("REQUEST_TIMEOUT_SECONDS", "120")];
     with_server(&unlimited, |server| {
         let alone = wrk::run(&server.address, CONNECTIONS, SECONDS)?;
@@ -193,16 +190,16 @@ fn idle() -> anyhow::Result<()> {
         for mut connection in &idle {
             connection.set_read_timeout(Some(Duration::from_secs(60)))?;
             let mut said = Vec::new();
-            connection.read_to_end(&mut said).context("a connection is not cut")?;
+            connection.read_to_end(&mut said).context("a connection is not closed")?;
         }
         let seconds = started.elapsed().as_secs_f64();
         say(&format_args!(
-            "idle: with the defaults all {IDLE} are cut {seconds:.1} s after the first was opened"
+            "idle: with the defaults all {IDLE} are closed {seconds:.1} s after the first was opened"
         ))
     })
 }
 
-/// The lines of a metric.
+/// The lines of `/metrics` that begin with `name`.
 fn metrics(address: &str, name: &str) -> anyhow::Result<String> {
     let mut connection = TcpStream::connect(address)?;
     write!(connection, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;

@@ -1,4 +1,4 @@
-//! One person at one script: attempts until it works or they give up.
+//! A session: the attempts of one person at one script, until it works or they give up.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngExt;
@@ -6,29 +6,27 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::Distribution;
 use telemetry_protocol::exit_code::explain;
 use telemetry_protocol::{Generation, Status};
+use telemetry_server::ingest::execution::Execution;
+use telemetry_server::ingest::reported::{Facts, Reported};
+use telemetry_server::ingest::identity::RunKey;
+use telemetry_server::ingest::scrub::scrub_facts;
 use uuid::Uuid;
 
-use crate::ingest::execution::Execution;
+use crate::Plan;
+use crate::catalogue::{Catalogue, Script, log_normal};
+use crate::failure::{Failure, blocked, failed, log_tail};
+use crate::host::Host;
 
-use crate::ingest::identity::RunKey;
-use crate::ingest::reported::{Facts, Reported};
-use crate::ingest::reported::{Facts, Reported};
-use crate::ingest::scrub::scrub_facts;
-use crate::seed::Plan;
-use crate::seed::catalogue::{Catalogue, Script, log_normal};
-use crate::seed::failure::{Failure, blocked, failed, log_tail};
-use crate::seed::host::Host;
-
-/// Most attempts of a session.
+/// Most attempts in a session.
 const MAX_ATTEMPTS: usize = 5;
-/// Share of runs of which nothing more is heard.
+/// Share of executions whose end is never reported.
 const SILENT: f64 = 0.03;
-/// Share of runs whose client does not know how they ended.
+/// Share of executions that end with the status `unknown`.
 const UNKNOWN: f64 = 0.003;
 const ABORTED: f64 = 0.045;
 const BLOCKED: f64 = 0.018;
 
-/// How an attempt goes.
+/// How an attempt ends.
 enum Course {
     Success,
     Failed(Failure),
@@ -37,7 +35,7 @@ enum Course {
     Silent,
 }
 
-/// The executions of a session that begins at `start`; nothing is later than the end of the plan.
+/// The executions of a session that begins at `start`. No event is later than the end of the plan.
 pub(super) fn session(
     random: &mut ChaCha8Rng,
     catalogue: &Catalogue,
@@ -52,10 +50,10 @@ pub(super) fn session(
     loop {
         let course = course(random, plan, script, &host, begin, failure_rate);
         // The first attempt has the id of the session.
-        let own = !attempts.is_empty();
-        let key = if own { key(random) } else { session };
+        let is_retry = !attempts.is_empty();
+        let key = if is_retry { key(random) } else { session };
         let attempt = attempt(random, plan, script, &host, &course, begin);
-        let attempt = Execution { key, session: own.then_some(session), ..attempt };
+        let attempt = Execution { key, session: is_retry.then_some(session), ..attempt };
         let pause = random.random_range(20..900);
         begin = attempt.last_seen + TimeDelta::seconds(pause);
         attempts.push(attempt);
@@ -113,7 +111,7 @@ fn course(
     }
 }
 
-/// One attempt; the caller gives it its keys.
+/// One attempt. The caller sets its keys.
 fn attempt(
     random: &mut ChaCha8Rng,
     plan: &Plan,
@@ -166,7 +164,7 @@ fn attempt(
     run.with_signature()
 }
 
-/// What the strongest report told, which was `reached`.
+/// The facts of the last report, whose status is `reached`.
 fn facts(
     random: &mut ChaCha8Rng,
     script: &Script,
@@ -175,11 +173,11 @@ fn facts(
     reached: Status,
     seconds: f64,
 ) -> Facts {
-    let text = |value: &str| Reported::by(reached, (!value.is_empty()).then(|| String::from(value)));
+    let text = |value: &str| Reported::by(reached, (!value.is_empty()).then(|| value.into()));
     let number = |value: i32| Reported::by(reached, Some(value));
     let newest = host.generation == Generation::Three;
     let telemetry = host.generation > Generation::One;
-    let when = |told: bool, value: &'static str| text(if told { value } else { "" });
+    let when = |reported: bool, value: &'static str| text(if reported { value } else { "" });
     let mut facts = Facts {
         app: text(script.name),
         kind: text(script.kind),

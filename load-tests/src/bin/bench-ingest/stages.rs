@@ -1,4 +1,4 @@
-//! What the pure stages cost: nanoseconds a call, for one body of 900 bytes.
+//! The cost of the pure stages: nanoseconds per call, for one body of 900 bytes.
 
 use std::hint::black_box;
 use std::io::Write;
@@ -16,7 +16,7 @@ use telemetry_server::store::model::rollup::contributions;
 
 const CALLS: u32 = 200_000;
 
-/// A body as a generation 3 client sends it.
+/// A body as clients of generation 3 send it.
 const BODY: &str = r#"{
     "payload_version": 2,
     "random_id": "41d0ed29-d86d-44a7-b313-a32102e02950",
@@ -49,7 +49,7 @@ const BODY: &str = r#"{
     "repo_slug": "community-scripts/ProxmoxVE"
 }"#;
 
-/// Prints one line a stage.
+/// Prints one line per stage.
 pub(crate) fn print() -> anyhow::Result<()> {
     let ids = IdKey::new(b"a secret for the benchmark");
     let now = DateTime::<Utc>::UNIX_EPOCH;
@@ -95,7 +95,7 @@ pub(crate) fn print() -> anyhow::Result<()> {
     worst_cases(&mut out)
 }
 
-/// What a 256 KiB text costs that was made to cost much.
+/// Texts of 256 KiB that are made to be expensive to scrub.
 const WORST_CASES: [(&str, &str); 26] = [
     ("digits and dots", "1.1.1.1."),
     ("addresses", "192.168.1.1 "),
@@ -125,7 +125,7 @@ const WORST_CASES: [(&str, &str); 26] = [
     ("a log full of secrets", DIRTY_LOG),
 ];
 
-/// Lines as logs of installs have them.
+/// Typical lines of installation logs.
 const CLEAN_LOG: &str = "\
 Get:1 http://deb.debian.org/debian bookworm/main amd64 libcurl4 amd64 7.88.1-10+deb12u12 [390 kB]
 Setting up openssh-server (1:9.2p1-2+deb12u3) ...
@@ -135,7 +135,7 @@ dpkg: error processing package grafana (--configure): installed post-installatio
 E: Unable to locate package libfoo9
 ";
 
-/// The same with something to take out of every other line.
+/// The same, with something to scrub in every other line.
 const DIRTY_LOG: &str = "\
 Setting up openssh-server (1:9.2p1-2+deb12u3) ...
 curl: (7) Failed to connect to 81.2.69.142 port 443 after 3 ms
@@ -154,7 +154,7 @@ id 0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9 at nas4.fritz.box:8006 not found
 fn worst_cases(out: &mut impl Write) -> anyhow::Result<()> {
     for (name, piece) in WORST_CASES {
         let text = piece.repeat(256 * 1024 / piece.len());
-        // The best of some: other programs on the machine only add.
+        // The fastest of several: other programs on the machine only slow it down.
         let once = || {
             let started = Instant::now();
             black_box(scrub(black_box(&text)));

@@ -1,19 +1,16 @@
-//! What reading costs, on a database of years: every aggregate without a cache, beside the same figures from the
-//! executions themselves; pages of records; cached answers; reports while many read; an export.
+//! The cost of reading on a database of more than a year: every aggregate without a cache, beside one statement
+//! over the executions; pages of records; cached responses; reports while others read; an export.
 //!
-//! `BENCH_READ_EXECUTIONS` (5,000,000) over `BENCH_READ_DAYS` (400) are seeded into `BENCH_READ_DATA`, a data
-//! folder, unless there are executions in it; without it into a folder that is deleted again.
-//! `BENCH_READ_ROUNDS` (40) requests are measured for each figure. `BENCH_READ_RAW=no` leaves out the executions
-//! themselves, which takes minutes; `BENCH_READ_PARTS` names what to measure, of `aggregates,pages,storm,export,cached`.
+//! | variable | meaning | default |
+//! |---|---|---|
+//! | `BENCH_READ_EXECUTIONS` | executions to seed | 5,000,000 |
+//! | `BENCH_READ_DAYS` | days over which they are spread | 400 |
+//! | `BENCH_READ_DATA` | data folder to keep; it is seeded only if it is empty | a temporary one |
+//! | `BENCH_READ_ROUNDS` | requests per figure | 40 |
+//! | `BENCH_READ_RAW` | `no` skips the statements over the executions, which take minutes | |
+//! | `BENCH_READ_PARTS` | of `aggregates,pages,storm,export,cached` | all |
 
-#[allow(dead_code, reason = "load scenarios use all of it")]
-mod events;
-mod plain_http;
-#[allow(dead_code, reason = "every benchmark uses a part")]
-mod process;
 mod raw;
-#[allow(dead_code, reason = "every benchmark uses a part")]
-mod wrk;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -22,26 +19,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use events::{Run, Stage};
-use plain_http::Connection;
-use process::{Server, open_to_all};
 use raw::AGGREGATES;
 use sqlx::{AssertSqlSafe, Connection as _, Executor, PgConnection, Row};
+use telemetry_load_tests::events::{Run, Stage};
+use telemetry_load_tests::plain_http::Connection;
+use telemetry_load_tests::process::{Server, open_to_all};
+use telemetry_load_tests::wrk;
 use telemetry_server::store::database::embedded::{Embedded, Settings};
 
 /// Requests before those that are measured.
 const WARM_UP: usize = 3;
-/// What is wanted of aggregates, in milliseconds at the 95th percentile, by days.
+/// Days of a period, and the wanted 95th percentile of an aggregate in milliseconds.
 const WANTED: [(u32, f64); 2] = [(365, 250.0), (30, 60.0)];
-/// And of a page of records.
+/// The wanted 95th percentile of a page of records in milliseconds.
 const WANTED_PAGE: f64 = 30.0;
-/// How much faster than from the executions a year must be.
+/// The wanted ratio of a statement over the executions of a year to the aggregate.
 const WANTED_RATIO: f64 = 20.0;
 const SLOW_MS: f64 = 3_000.0;
 const CACHED_SECONDS: u32 = 5;
 const CACHED_CONNECTIONS: u32 = 64;
 const WANTED_CACHED: f64 = 20_000.0;
-/// Reports a second while many read, and for how long.
+/// Reports per second while others read.
 const REPORTS_PER_SECOND: u64 = 200;
 const REPORTERS: u64 = 4;
 const STORM: Duration = Duration::from_secs(15);
@@ -90,48 +88,43 @@ fn main() -> anyhow::Result<()> {
     if is_wanted("cached") {
         missed += cached(&serve(&program, &url, "5")?.address)?;
     }
-    say(&if missed == 0 {
-        "everything is as wanted".to_owned()
-    } else {
-        format!("{missed} figures are not as wanted")
-    })
+    say(&if missed == 0 { "all targets are met".to_owned() } else { format!("{missed} targets are missed") })
 }
 
 fn say(line: &str) -> anyhow::Result<()> {
     Ok(writeln!(std::io::stdout(), "{line}")?)
 }
 
-/// What a figure is worth, in words; counted if it is not as wanted.
+/// The note beside a figure, empty if the target is met. Counts missed targets.
 fn verdict(is_good: bool, missed: &mut usize) -> &'static str {
     *missed += usize::from(!is_good);
     if is_good { "" } else { "  MISSED" }
 }
 
-/// Migrates, and seeds unless there is something.
+/// Migrates the database, and seeds it if it is empty.
 fn prepare(
     program: &Path,
     url: &str,
     (executions, days): (usize, usize),
     runtime: &tokio::runtime::Runtime,
 ) -> anyhow::Result<()> {
-    let run = |arguments: &[&str]| {
+    let run = |program: &Path, arguments: &[&str]| {
         let status =
             Command::new(program).args(arguments).env("DATABASE_URL", url).env("LOG", "warn").status();
         let status = status.with_context(|| format!("cannot start {}: build it first", program.display()))?;
-        ensure!(status.success(), "{arguments:?} failed");
+        ensure!(status.success(), "{} {arguments:?} failed", program.display());
         Ok(())
     };
-    run(&["migrate"])?;
+    run(program, &["migrate"])?;
     let count = runtime.block_on(async {
         let mut connection = PgConnection::connect(url).await?;
         let row = connection.fetch_one("select count(*) from (select from execution limit 1) as one").await?;
         row.try_get::<i64, _>(0)
     })?;
     if count == 0 {
-        run(&["seed", "--executions", &executions.to_string(), "--days", &days.to_string()])?;
-    }
-    if count == 0 {
-        // As autovacuum would have it some minutes later.
+        let seed = program.with_file_name("seed");
+        run(&seed, &["--executions", &executions.to_string(), "--days", &days.to_string()])?;
+        // Autovacuum would do this some minutes later.
         runtime.block_on(async { PgConnection::connect(url).await?.execute("vacuum analyze").await })?;
     }
     let row = runtime.block_on(async {
@@ -154,13 +147,13 @@ fn serve(program: &Path, url: &str, cache_seconds: &str) -> anyhow::Result<Serve
             .env("LISTEN_ADDR", "127.0.0.1:0")
             .env("LOG", "error")
             .env("CACHE_SECONDS", cache_seconds)
-            // One address sends it all. The limits are there and do their work; they do not bite.
+            // All requests come from one address. The limits are enabled, but never reached.
             .env("ADDRESS_LIMIT_BURST", "100000000")
             .env("ADDRESS_LIMIT_PER_MINUTE", "100000000"),
     )
 }
 
-/// Until the days that are over are added up and the sessions counted.
+/// Waits until past days are summed and sessions are counted.
 fn wait_for_sums(runtime: &tokio::runtime::Runtime, url: &str) -> anyhow::Result<()> {
     let begun = Instant::now();
     loop {
@@ -177,9 +170,9 @@ fn wait_for_sums(runtime: &tokio::runtime::Runtime, url: &str) -> anyhow::Result
             row.try_get::<i64, _>(0)
         })?;
         if missing <= 0 {
-            return say(&format!("the sums were there after {:.0} s\n", begun.elapsed().as_secs_f64()));
+            return say(&format!("the sums were complete after {:.0} s\n", begun.elapsed().as_secs_f64()));
         }
-        ensure!(begun.elapsed() < Duration::from_secs(900), "the sums are not made");
+        ensure!(begun.elapsed() < Duration::from_secs(900), "the sums are not completed");
         std::thread::sleep(Duration::from_secs(1));
     }
 }
@@ -189,7 +182,7 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
     sorted.get(rank.max(1) - 1).copied().unwrap_or(f64::NAN)
 }
 
-/// Milliseconds of so many requests, sorted.
+/// Durations of `rounds` requests in milliseconds, sorted.
 fn times(connection: &mut Connection, path: &str, rounds: usize) -> anyhow::Result<Vec<f64>> {
     let mut times = Vec::with_capacity(rounds);
     for round in 0..WARM_UP + rounds {
@@ -211,12 +204,12 @@ fn aggregates(
     say("uncached                                                 days  p50 ms  p95 ms   raw ms  raw / p95")?;
     for aggregate in &AGGREGATES {
         for (days, wanted) in WANTED {
-            // They compare the last days with four weeks before, whatever days are asked for.
+            // They cover five weeks, whatever period is requested.
             if aggregate.path.starts_with("/api/regressions") && days != WANTED[0].0 {
                 continue;
             }
             let path = format!("{}days={days}", aggregate.path);
-            // The one before was closed while the executions were counted.
+            // The server has closed the previous connection while the statement ran.
             let times = times(&mut Connection::open(address)?, &path, rounds)?;
             let (p50, p95) = (quantile(&times, 0.5), quantile(&times, 0.95));
             let raw = raw(&aggregate.statement(days))?;
@@ -232,7 +225,7 @@ fn aggregates(
     Ok(missed)
 }
 
-/// The faster one of two tries; one that takes long is not tried again.
+/// The faster of two runs of a statement. A slow one runs only once.
 fn measure_raw(runtime: &tokio::runtime::Runtime, url: &str, statement: &str) -> anyhow::Result<f64> {
     runtime.block_on(async {
         let mut connection = PgConnection::connect(url).await?;
@@ -250,7 +243,7 @@ fn measure_raw(runtime: &tokio::runtime::Runtime, url: &str, statement: &str) ->
     })
 }
 
-/// The first page of records, and the one behind 999 cursors.
+/// The first page of records and the one after 999 cursors.
 fn pages(address: &str, rounds: usize) -> anyhow::Result<usize> {
     let (mut connection, mut missed) = (Connection::open(address)?, 0);
     let first = "/api/records?limit=50".to_owned();
@@ -268,7 +261,7 @@ fn pages(address: &str, rounds: usize) -> anyhow::Result<usize> {
     let docker = "/api/records?limit=50&app=docker&os=debian".to_owned();
     for (name, times) in [
         ("records, page 1", times(&mut connection, &first, rounds)?),
-        ("records, behind 999 cursors", times(&mut connection, &path, rounds)?),
+        ("records, after 999 cursors", times(&mut connection, &path, rounds)?),
         ("records, all pages on the way there", followed),
         ("records of a script and an operating system, page 1", times(&mut connection, &docker, rounds)?),
     ] {
@@ -295,7 +288,7 @@ fn cached(address: &str) -> anyhow::Result<usize> {
     Ok(missed)
 }
 
-/// Reports at an even pace, calm and while [`READERS`] ask for years without a pause.
+/// Reports at an even pace: alone, and while [`READERS`] readers request years without a pause.
 fn storm(address: &str) -> anyhow::Result<usize> {
     let mut missed = 0;
     report(address, Duration::from_secs(3))?;
@@ -310,7 +303,7 @@ fn storm(address: &str) -> anyhow::Result<usize> {
                     if over.load(Ordering::Relaxed) {
                         break;
                     }
-                    // One that is refused is asked again: a storm does not end by that.
+                    // A refused reader goes on, over a new connection.
                     if connection.get(&format!("{}days=365", aggregate.path)).is_err() {
                         connection = Connection::open(address)?;
                     }
@@ -336,8 +329,8 @@ fn storm(address: &str) -> anyhow::Result<usize> {
     Ok(missed)
 }
 
-/// Milliseconds of each report, sorted. What waits for the answer before it counts as well: each is timed from
-/// when it was due.
+/// Durations of all reports in milliseconds, sorted. Each is measured from the time it was due, so that waiting
+/// for the report before counts as well.
 fn report(address: &str, lasts: Duration) -> anyhow::Result<Vec<f64>> {
     let pace = Duration::from_secs(1) * REPORTERS as u32 / REPORTS_PER_SECOND as u32;
     let mut times = std::thread::scope(|scope| {
@@ -378,7 +371,7 @@ fn export(server: &Server) -> anyhow::Result<usize> {
     let mut missed = 0;
     for format in ["ndjson", "csv"] {
         let path = format!("/api/records?days=0&repo=all&format={format}");
-        // What the first pages take stays with the process.
+        // The process keeps the memory that the first pages take.
         Connection::open(&server.address)?.lines(&path, 20_000, || Ok(()))?;
         let before = server.memory_mb("VmRSS:")?;
         let (mut most, begun) = (before, Instant::now());

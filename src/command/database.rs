@@ -1,0 +1,62 @@
+//! The database that a command works on.
+
+use anyhow::Context;
+use sqlx::postgres::PgConnectOptions;
+
+use crate::config::Database;
+use crate::store::database::connect::embedded_options;
+use crate::store::database::embedded::{Cluster, Embedded, Settings, start_or_attach};
+
+/// An available database. If it is an embedded cluster that this process runs, [`OpenDatabase::close`]
+/// stops it.
+pub struct OpenDatabase {
+    /// Connection options.
+    pub options: PgConnectOptions,
+    cluster: Option<Embedded>,
+}
+
+impl OpenDatabase {
+    /// The database of a server: the configured one, or an embedded cluster that no other process runs.
+    ///
+    /// # Errors
+    /// Any error that keeps the embedded cluster from starting.
+    pub fn of_server(database: &Database) -> anyhow::Result<Self> {
+        Self::open(database, |settings| Ok(Cluster::Own(Embedded::start(settings)?)))
+    }
+
+    /// The database of any other command. Unlike a server, it also uses an embedded cluster that a server
+    /// runs.
+    ///
+    /// # Errors
+    /// Any error that keeps the embedded cluster from starting.
+    pub fn of_command(database: &Database) -> anyhow::Result<Self> {
+        Self::open(database, |settings| Ok(start_or_attach(settings)?))
+    }
+
+    fn open(
+        database: &Database,
+        start: impl FnOnce(&Settings) -> anyhow::Result<Cluster>,
+    ) -> anyhow::Result<Self> {
+        let (data_dir, pg_bin) = match database {
+            Database::External(login) => {
+                return Ok(Self { options: login.options().clone(), cluster: None });
+            }
+            Database::Embedded { data_dir, pg_bin } => (data_dir.clone(), pg_bin.clone()),
+        };
+        Ok(match start(&Settings { data_dir, pg_bin })? {
+            Cluster::Own(own) => Self { options: embedded_options(own.endpoint()), cluster: Some(own) },
+            Cluster::Running(endpoint) => Self { options: embedded_options(&endpoint), cluster: None },
+        })
+    }
+
+    /// Stops the embedded cluster, if this process runs one.
+    ///
+    /// # Errors
+    /// If it does not stop.
+    pub fn close(self) -> anyhow::Result<()> {
+        match self.cluster {
+            Some(cluster) => cluster.stop().context("cannot stop the embedded PostgreSQL"),
+            None => Ok(()),
+        }
+    }
+}
