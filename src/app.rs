@@ -16,17 +16,18 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::cache::{Answers, Kept};
+use crate::cache::{Answers, CachedValue};
 use crate::config::Config;
 use crate::config::login::Login;
-use crate::connections::{Connections, Patience, affordable};
+use crate::connections::{Connections, Timeouts, affordable};
 use crate::http::error::ApiError;
-use crate::http::guard::unasked;
-use crate::http::observe::measure;
+use crate::http::request::guard::rejections;
+use crate::http::request::observe::observe;
 use crate::http::routes::routes;
 use crate::ingest::identity::IdKey;
 use crate::limit::limits::Limits;
 use crate::metrics::Metrics;
+use crate::scrape::Scrape;
 use crate::state::AppState;
 use crate::store::database::connect::connect_to_primary;
 use crate::store::database::migrate::migrate;
@@ -35,12 +36,9 @@ use crate::store::database::{exit_codes, pools, settings};
 use crate::store::keep::retention::Retention;
 use crate::store::keep::{recount, sessions, sums};
 use crate::store::model::rollup;
-use crate::store::read::domain::DomainText;
-use crate::store::read::readers::Readers;
 use crate::store::write::drain::Drainer;
 use crate::store::write::spool::Spool;
 use crate::store::write::writer::{Destination, WRITERS, writers};
-use crate::watch::Watch;
 
 /// Seconds that requests in flight have to end when the server stops.
 const DRAIN_SECONDS: u64 = 2;
@@ -52,12 +50,12 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
 const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
 /// How long connections to the database, and then the spool, have to be closed when the server stops.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
-/// Bodies of many events that are worked on at once; each takes up to 32 MB.
-const BATCHES_AT_ONCE: usize = 2;
-/// Lists that are streamed at once; each has a connection of the read side from time to time.
+/// Bodies of many events that are processed at the same time; each takes up to 32 MB.
+const BULK_BODIES: usize = 2;
+/// Exports at the same time.
 const EXPORTS: usize = 3;
-/// How long it is known which models of hardware are common, whatever is done with answers.
-const MODELS_LAST: Duration = Duration::from_secs(60);
+/// Lifetime of the list of common models of hardware.
+const MODELS_LIFETIME: Duration = Duration::from_secs(60);
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
 /// Setting that names what the rollups were made with.
@@ -106,7 +104,6 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let outage = Arc::new(Outage::default());
     let patience = pools::Patience { has_spool: spool.is_some(), outage: Arc::clone(&outage) };
     let read_pool = read_pool(config, options);
-    let readers = Readers::new(read_pool.clone(), config.read_timeout);
     let (delete_pool, probe_pool) = (pools::delete_pool(options, &patience), pools::probe_pool(options));
     let retention =
         Retention { options: options.clone(), days: config.retention_days, metrics: Arc::clone(&metrics) };
@@ -118,24 +115,23 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     drop(destination);
     let protection = &config.protection;
     let limits = Arc::new(Limits::new(protection.run_limit, protection.address_limit, &metrics));
-    let patience = Patience { part: protection.request_timeout / 2, keep_alive: protection.keep_alive };
-    let connections = Connections::new(affordable(protection.max_connections), patience, unasked(), &metrics);
-    // Without a replica what is read for the metrics says it all.
-    let probed = config.read_database.is_some().then(|| probe_pool.clone());
+    let timeouts =
+        Timeouts { request_part: protection.request_timeout / 2, keep_alive: protection.keep_alive };
+    let connections =
+        Connections::new(affordable(protection.max_connections), timeouts, rejections(), &metrics);
+    let has_replica = config.read_database.is_some();
     let state = AppState {
         ids,
         queue,
         spool,
         outage,
-        readers: readers.clone(),
         read_pool: read_pool.clone(),
         write_pool: write_pool.clone(),
         delete_pool: delete_pool.clone(),
         probe_pool: probe_pool.clone(),
-        domain: Arc::new(DomainText::new(&read_pool, probed, &metrics)),
-        watch: Arc::new(Watch::new(readers)),
+        scrape: Arc::new(Scrape::new(&read_pool, &probe_pool, has_replica, &metrics)),
         folders: config.folders().into(),
-        github: config.outgoing.github.clone().map(Arc::new),
+        issue_repository: config.outgoing.issue_repository.as_str().into(),
         metrics,
         limits: Arc::clone(&limits),
         connections: Arc::clone(&connections),
@@ -143,11 +139,11 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         started_at: Utc::now(),
         unfinished_after: config.unfinished_after,
         answers: Answers::default(),
-        models: Kept::new(MODELS_LAST),
+        models: CachedValue::new(MODELS_LIFETIME),
         cache_for: config.cache_for,
         exports: Arc::new(Semaphore::new(EXPORTS)),
         max_body_bytes: config.max_body_bytes,
-        batches: Arc::new(Semaphore::new(BATCHES_AT_ONCE)),
+        bulk_bodies: Arc::new(Semaphore::new(BULK_BODIES)),
     };
     let max_body_bytes = config.max_body_bytes;
     let has_admin = protection.admin_token.is_some();
@@ -158,17 +154,17 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
             .app_data(web::PayloadConfig::new(max_body_bytes))
             .app_data(web::QueryConfig::default().error_handler(|_, _| ApiError::UnreadableQuery.into()))
             .app_data(web::PathConfig::default().error_handler(|_, _| ApiError::NoSuchPath.into()))
-            .wrap(from_fn(measure))
+            .wrap(from_fn(observe))
             .configure(|service| routes(service, has_admin))
     })
     .on_connect(move |stream, data| {
         if let Some(stream) = stream.downcast_ref::<TcpStream>() {
-            data.insert(open.admit(stream));
+            data.insert(open.register(stream));
         }
     })
-    // `connections` times it, with an answer that says why.
+    // `connections` has this time limit, with an error response.
     .client_request_timeout(Duration::ZERO)
-    .keep_alive(patience.keep_alive)
+    .keep_alive(timeouts.keep_alive)
     .backlog(BACKLOG)
     .shutdown_timeout(DRAIN_SECONDS)
     .disable_signals()
@@ -185,7 +181,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
             let (stopping, told) = watch::channel(false);
             Spooling { drainer: tokio::spawn(drainer.run(told)), thread, stopping }
         }),
-        watchers: [tokio::spawn(limits.keep_small()), tokio::spawn(connections.cut_overdue())],
+        watchers: [tokio::spawn(limits.keep_small()), tokio::spawn(connections.close_overdue())],
         retention: tokio::spawn(retention.run()),
         sessions: tokio::spawn(sessions::keep_counting(options.clone())),
         spans: tokio::spawn(sums::keep_sealing(options.clone())),

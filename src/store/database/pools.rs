@@ -1,13 +1,13 @@
 //! The pools of connections, one for each kind of work, and how long each of them may take.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::store::database::outage::Outage;
-use crate::store::database::priority::lower_backend;
 
 /// Longest time in which the database must show that it is well.
 const PROBE_TIMEOUT: &str = "5s";
@@ -25,10 +25,10 @@ const LONG_PATIENCE: Duration = Duration::from_secs(30);
 const SHORT_PATIENCE: Duration = Duration::from_secs(3);
 /// Longest wait for a connection of the writer: with a spool, and without.
 const WRITE_ACQUIRE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
-/// Longest wait for a connection of the read side.
-const READ_ACQUIRE: Duration = Duration::from_secs(3);
-/// Connections of the read side; small, so that reads never starve ingest.
-const READ_CONNECTIONS: u32 = 6;
+/// Longest wait for a connection for erasing or for a probe.
+const ACQUIRE: Duration = Duration::from_secs(3);
+/// Connections for reading from a database on another machine.
+const REMOTE_READ_CONNECTIONS: u32 = 6;
 /// Connections for erasing; apart from the writers', so that nobody can hold these up by erasing.
 const DELETE_CONNECTIONS: u32 = 2;
 
@@ -74,14 +74,14 @@ fn without_outdated(pool: PgPoolOptions, patience: &Patience) -> PgPoolOptions {
 #[must_use]
 pub fn delete_pool(options: &PgConnectOptions, patience: &Patience) -> PgPool {
     let options = named(for_changes(options), DELETE_TIMEOUT, "telemetry delete");
-    without_outdated(pool(DELETE_CONNECTIONS, READ_ACQUIRE), patience).connect_lazy_with(options)
+    without_outdated(pool(DELETE_CONNECTIONS, ACQUIRE), patience).connect_lazy_with(options)
 }
 
 /// The connection on which the health of the database is tried: slow reads do not hold it up.
 #[must_use]
 pub fn probe_pool(options: &PgConnectOptions) -> PgPool {
     let options = named(options.clone(), PROBE_TIMEOUT, "telemetry probe");
-    pool(1, READ_ACQUIRE).connect_lazy_with(options)
+    pool(1, ACQUIRE).connect_lazy_with(options)
 }
 
 fn for_changes(options: &PgConnectOptions) -> PgConnectOptions {
@@ -96,28 +96,31 @@ fn for_changes(options: &PgConnectOptions) -> PgConnectOptions {
     ])
 }
 
-/// Connections for everything that only reads, each query for at most `timeout`. Where the database is on this
-/// machine, their processes give way to those of the writers.
+/// Connections for everything that only reads, each query for at most `timeout`.
+///
+/// The size of this pool is the limit on concurrent readers. Where the database runs on this machine (a Unix
+/// socket), it is one less than the number of processors, so that readers always leave one to the writers.
 #[must_use]
 pub fn read_pool(options: &PgConnectOptions, timeout: Duration) -> PgPool {
-    let is_here = options.get_socket().is_some();
-    // One statement serves every filter: it is planned for the one that is asked for.
+    let connections = if options.get_socket().is_some() {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        u32::try_from(processors - 1).unwrap_or(REMOTE_READ_CONNECTIONS).max(1)
+    } else {
+        REMOTE_READ_CONNECTIONS
+    };
     let options = options.clone().options([
+        // One statement serves every filter, so each execution needs a plan for its own parameters.
         ("plan_cache_mode", "force_custom_plan"),
         ("jit", "off"),
         ("work_mem", "64MB"),
-        // What is read is in memory, most of it: in the order of an index it comes as cheaply as in any other.
+        // Most of the data is in memory, so index order costs little more than any other order.
         ("random_page_cost", "1.1"),
-        // Readers share the machine with the writers; and to start a worker takes as long as most queries.
+        // Starting a worker takes as long as most queries, and its processor belongs to the writers.
         ("max_parallel_workers_per_gather", "0"),
         ("default_transaction_read_only", "on"),
     ]);
     let options = named(options, &format!("{}ms", timeout.as_millis()), "telemetry read");
-    let mut pool = pool(READ_CONNECTIONS, READ_ACQUIRE);
-    if is_here {
-        pool = pool.after_connect(|connection, _| Box::pin(lower_backend(connection)));
-    }
-    pool.connect_lazy_with(options)
+    pool(connections, timeout).connect_lazy_with(options)
 }
 
 fn named(options: PgConnectOptions, statement_timeout: &str, name: &str) -> PgConnectOptions {

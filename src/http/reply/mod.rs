@@ -1,0 +1,5 @@
+//! Successful answers: cached JSON and tables, and streamed exports.
+
+pub mod described;
+pub mod answer;
+pub mod export;
