@@ -1,4 +1,4 @@
-//! A running server: everything wired together, started and stopped in order.
+//! Wires the parts of a server together, and starts and stops them in order.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,33 +40,33 @@ use crate::store::write::drain::Drainer;
 use crate::store::write::spool::Spool;
 use crate::store::write::writer::{Destination, WRITERS, writers};
 
-/// Seconds that requests in flight have to end when the server stops.
+/// Seconds that a stop waits for requests in flight.
 const DRAIN_SECONDS: u64 = 2;
-/// How long accepted connections have to reach a worker when the server stops.
+/// Time that a stop gives accepted connections to reach a worker.
 const SETTLE: Duration = Duration::from_millis(150);
-/// How long the writers have to commit what is queued when the server stops.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
-/// How long the spool may be drained when the server stops.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
-/// How long connections to the database, and then the spool, have to be closed when the server stops.
-const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
+/// Longest time that a stop waits for the writers to commit the queue.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest time that a stop drains the spool.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// Longest time that a stop waits for the connections to the database, and again for the spool, to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Bodies of many events that are processed at the same time; each takes up to 32 MB.
 const BULK_BODIES: usize = 2;
 /// Exports at the same time.
 const EXPORTS: usize = 3;
 /// Lifetime of the list of common models of hardware.
 const MODELS_LIFETIME: Duration = Duration::from_secs(60);
-/// Connections that wait to be accepted.
+/// Longest queue of connections that are not accepted yet.
 const BACKLOG: u32 = 4096;
-/// Setting that names what the rollups were made with.
+/// Setting that stores the definition with which the rollups were built.
 const DEFINITION: &str = "rollup_definition";
-/// Setting that holds the secret behind run keys.
+/// Setting that stores the key of the hash of run ids.
 const ID_KEY: &str = "id_key";
 
-/// A server that takes requests.
+/// A running server.
 #[derive(Debug)]
 pub struct Running {
-    /// Where it listens.
+    /// Address on which it listens.
     pub address: SocketAddr,
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
@@ -79,12 +79,12 @@ pub struct Running {
     pools: [PgPool; 4],
 }
 
-/// Connections for reading: to a replica, if there is one.
+/// Connections for reading, to the replica if there is one.
 fn read_pool(config: &Config, options: &PgConnectOptions) -> PgPool {
     pools::read_pool(config.read_database.as_ref().map_or(options, Login::options), config.read_timeout)
 }
 
-/// The spool and who empties it.
+/// The threads and tasks of the spool.
 #[derive(Debug)]
 struct Spooling {
     drainer: JoinHandle<()>,
@@ -92,10 +92,10 @@ struct Spooling {
     stopping: watch::Sender<bool>,
 }
 
-/// Prepares the database, then listens.
+/// Prepares the database and starts to listen.
 ///
 /// # Errors
-/// Everything that keeps a server from starting, in words for the operator.
+/// Any error that prevents the start, in a form for the operator.
 pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Result<Running> {
     let metrics = Arc::new(Metrics::new().context("cannot register the metrics")?);
     let ids = prepare(config, options).await?;
@@ -178,8 +178,8 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         server: tokio::spawn(server),
         writers: writers.into_iter().map(|writer| tokio::spawn(writer.run())).collect(),
         spool: drainer.zip(spool_thread).map(|(drainer, thread)| {
-            let (stopping, told) = watch::channel(false);
-            Spooling { drainer: tokio::spawn(drainer.run(told)), thread, stopping }
+            let (stopping, stopped) = watch::channel(false);
+            Spooling { drainer: tokio::spawn(drainer.run(stopped)), thread, stopping }
         }),
         watchers: [tokio::spawn(limits.keep_small()), tokio::spawn(connections.close_overdue())],
         retention: tokio::spawn(retention.run()),
@@ -190,41 +190,40 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
 }
 
 impl Running {
-    /// Takes no new connections, answers what is in flight, commits what is queued, and closes
-    /// the connections to the database.
+    /// Stops: accepts no more connections, answers requests in flight, commits the queue, and closes the connections to
+    /// the database.
     ///
     /// # Errors
-    /// If something queued could not be committed in time: then its request was not answered.
+    /// Events in the queue could not be committed in time. Their requests were not answered.
     pub async fn stop(self) -> anyhow::Result<()> {
-        // It can be cut off anywhere.
+        // These tasks can be aborted at any point.
         self.retention.abort();
         self.sessions.abort();
         self.spans.abort();
-        // What the workers have accepted but not begun would be dropped by a stop.
+        // A stop drops connections that are accepted but have not reached a worker yet.
         self.handle.pause().await;
         tokio::time::sleep(SETTLE).await;
         self.handle.stop(true).await;
         self.server.await.context("the server panicked")??;
         self.watchers.iter().for_each(JoinHandle::abort);
-        let written = tokio::time::timeout(COMMIT_PATIENCE, futures_util::future::try_join_all(self.writers));
+        let written = tokio::time::timeout(COMMIT_TIMEOUT, futures_util::future::try_join_all(self.writers));
         let written = written.await;
         if let Some(spool) = self.spool {
             spool.stop().await;
         }
         let closed = futures_util::future::join_all(self.pools.iter().map(PgPool::close));
         // A query that is still running ends with its connection.
-        let _ = tokio::time::timeout(CLOSE_PATIENCE, closed).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
         written.context("the writers did not finish in time")?.context("a writer panicked")?;
         Ok(())
     }
 
-    /// Returns when the server, a writer or the deletion of old executions ends by itself, which they do
-    /// only in trouble.
+    /// Returns when the server, a writer or the retention task ends unexpectedly.
     pub async fn ended(&mut self) -> anyhow::Error {
         let writers = futures_util::future::select_all(self.writers.iter_mut());
         let server = tokio::select! {
             _ = writers => return anyhow::anyhow!("a writer ended"),
-            _ = &mut self.retention => return anyhow::anyhow!("the deletion of old executions ended"),
+            _ = &mut self.retention => return anyhow::anyhow!("the deletion of expired executions ended"),
             server = &mut self.server => server,
         };
         match server {
@@ -236,22 +235,21 @@ impl Running {
 }
 
 impl Spooling {
-    /// Drains what can be drained in time; the rest is there at the next start.
+    /// Drains the spool as far as the time allows; the rest stays for the next start.
     async fn stop(self) {
         let Self { mut drainer, thread, stopping } = self;
         let _ = stopping.send(true);
-        if tokio::time::timeout(DRAIN_PATIENCE, &mut drainer).await.is_err() {
+        if tokio::time::timeout(DRAIN_TIMEOUT, &mut drainer).await.is_err() {
             drainer.abort();
             let _ = drainer.await;
         }
-        // It ends as nobody can ask it any more, and closes the file in good order.
+        // The thread ends when its last handle is dropped, and closes the file.
         let closed = tokio::task::spawn_blocking(|| thread.join());
-        let _ = tokio::time::timeout(CLOSE_PATIENCE, closed).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
     }
 }
 
-/// Connects, migrates, learns the secret of the run ids, and remakes rollups that were made by
-/// another definition.
+/// Connects, migrates, reads or creates the key of the run ids, and rebuilds rollups of another definition.
 async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<IdKey> {
     let mut connection = connect_to_primary(options, config.connect_patience).await?;
     migrate(&mut connection).await?;
@@ -264,21 +262,21 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
     };
     renew_rollups(&mut connection).await?;
     sessions::begin(&mut connection).await?;
-    let told = exit_codes::tell(&mut connection, config.unfinished_after).await;
-    told.context("cannot tell the views what exit codes mean")?;
+    let written = exit_codes::tell(&mut connection, config.unfinished_after).await;
+    written.context("cannot write the exit codes for the views")?;
     connection.close().await?;
     Ok(ids)
 }
 
 async fn renew_rollups(connection: &mut PgConnection) -> anyhow::Result<()> {
     let definition = rollup::definition();
-    let made_with = settings::remember(connection, DEFINITION, definition.as_bytes()).await?;
-    if made_with != definition.as_bytes() {
-        tracing::info!("the rollups were made by another version; making them anew");
+    let built_with = settings::remember(connection, DEFINITION, definition.as_bytes()).await?;
+    if built_with != definition.as_bytes() {
+        tracing::info!("another version built the rollups; rebuilding them");
         let rebuilt = recount::rebuild(connection).await.context("cannot rebuild the rollups")?;
         settings::overwrite(connection, DEFINITION, definition.as_bytes()).await?;
         let left_out = rebuilt.days_left_out.len();
-        tracing::info!(days = rebuilt.days, left_out, "the rollups are made anew");
+        tracing::info!(days = rebuilt.days, left_out, "rebuilt the rollups");
     }
     Ok(())
 }

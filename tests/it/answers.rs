@@ -1,5 +1,4 @@
-//! Whole answers, as other programs read them: any change of one shows as a change of its
-//! snapshot. Times are left out.
+//! Snapshots of whole answers, without times: other programs rely on their shapes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +8,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use telemetry_protocol::wire::FIELDS;
 
-/// Puts a word in the place of every time and date, and of the version.
+/// Replaces every time, date and version by a placeholder.
 fn timeless(mut answer: Value) -> Value {
     match &mut answer {
         Value::Object(fields) => {
@@ -84,8 +83,8 @@ async fn a_failed_run_of_the_newest_generation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_knows_the_id_is_shown_every_fact_that_was_told() {
-    // Ids are never shown, the version of the payload as the generation; the others are second names.
+async fn a_run_is_shown_with_every_reported_fact() {
+    // Ids are never shown, the payload version is shown as the generation, and the others are aliases.
     const ELSEWHERE: [&str; 12] = [
         "random_id",
         "execution_id",
@@ -159,10 +158,10 @@ async fn the_dashboard_of_a_few_runs() {
     let app = spawn_app().await;
     report_a_few_runs(&app).await;
     let mut dashboard = app.get_json("/api/dashboard?days=0").await;
-    // Midnight may have passed since: then there is a day without runs behind that of the runs.
+    // Midnight may have passed since the reports, which adds a day without runs.
     let days = dashboard["daily_stats"].as_array_mut().expect("a list");
     days.retain(|day| day["success"] != 0 || day["failed"] != 0);
-    // The records are those of the runs themselves; which ones is enough here.
+    // Records have their own snapshot; here the selection is enough.
     let records = dashboard["recent_records"].as_array_mut().expect("a list");
     let mut newest = app.get_json("/api/runs/k").await["executions"][0].clone();
     newest["created"] = newest["first_seen"].clone();
@@ -195,7 +194,7 @@ async fn the_other_aggregates_and_lists_of_a_few_runs() {
         ("data_errors", "/data/errors"),
     ] {
         let mut answer = app.get_json(path).await;
-        // Only the days on which something was reported: midnight may pass meanwhile.
+        // Only days with reports: midnight may have passed meanwhile.
         if let Some(days) = answer.get_mut("error_timeline").and_then(Value::as_array_mut) {
             days.retain(|day| day["failed"] != 0 || day["aborted"] != 0);
         }

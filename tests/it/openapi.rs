@@ -1,5 +1,5 @@
-//! Whatever the description of the API allows, and much that it does not, is asked of a real server by
-//! schemathesis: nothing may be answered that is not described, and nothing with an error of the server.
+//! schemathesis sends valid and invalid requests generated from the description of the API to a server. Every response
+//! must be described, and none may be a server error.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,15 +9,15 @@ use crate::common::history::History;
 use telemetry_server::config::Variables;
 use telemetry_server::seed::{Plan, seed};
 
-/// Tries for each path and method.
+/// Number of examples for each path and method.
 const EXAMPLES: &str = "12";
-/// Longest time in seconds; what is left out then is tried another time.
+/// Longest run time in seconds.
 const SECONDS: &str = "100";
-/// What is looked at: not that what makes no sense is refused, for unknown parameters are ignored.
+/// The checks. Invalid requests need not be refused, because unknown parameters are ignored.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
     response_headers_conformance,response_schema_conformance";
 
-/// Where `scripts/setup test` put it.
+/// Path at which `scripts/setup test` installs it.
 fn program() -> PathBuf {
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     target.parent().expect("the target folder").join("tools/schemathesis/bin/schemathesis")
@@ -27,7 +27,7 @@ fn program() -> PathBuf {
 async fn every_answer_is_described() {
     let program = program();
     assert!(program.exists(), "{} is missing: run `scripts/setup test`", program.display());
-    // On a busy machine nothing is refused for its slowness.
+    // A high time limit, so that nothing is refused on a busy machine.
     let slow =
         Variables { read_seconds: Some("60".to_owned()), protection: unlimited(), ..Variables::default() };
     let app = spawn_app_set(slow).await;

@@ -1,5 +1,4 @@
-//! How answers are given: again, not at all, as tables, in time, from a replica; and that everything
-//! that is given is described.
+//! Read answers: caching, tables and exports, time limits, the replica, and the description of the API.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -26,7 +25,7 @@ fn start(id: &str, app: &str) -> Value {
     json!({"random_id": id, "nsapp": app, "type": "lxc", "status": "success"})
 }
 
-/// A server that keeps answers for a minute.
+/// A server that caches answers for a minute.
 async fn spawn_caching_app() -> (TestApp, std::sync::Arc<Cluster>) {
     let cluster = tokio::task::block_in_place(Cluster::shared);
     let options = cluster.database().await;
@@ -35,7 +34,7 @@ async fn spawn_caching_app() -> (TestApp, std::sync::Arc<Cluster>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_is_given_again_with_the_time_for_which_it_is_true() {
+async fn an_answer_is_cached_with_its_time() {
     let (app, _cluster) = spawn_caching_app().await;
     app.report("/telemetry", &start("a", "x")).await;
     let first = get(&app, "/api/dashboard?days=7").await;
@@ -47,7 +46,7 @@ async fn an_answer_is_given_again_with_the_time_for_which_it_is_true() {
     let first: Value = first.json().await.expect("JSON");
 
     app.report("/telemetry", &start("b", "x")).await;
-    // The same question, though it is put in other words.
+    // The same filter in other words.
     let again = app.get_json("/api/dashboard?repo=ProxmoxVE&days=7&slug=&unknown=1").await;
     assert_eq!(again, first);
     assert_eq!(app.get_json("/api/dashboard?days=8").await["total_installs"], 2);
@@ -58,7 +57,7 @@ async fn an_answer_is_given_again_with_the_time_for_which_it_is_true() {
         assert_eq!((response.status().as_u16(), header(&response, "etag")), (status, etag.as_str()));
         assert_eq!(response.bytes().await.expect("a body").is_empty(), status == 304);
     }
-    // The past changes seldom.
+    // Answers about the past last longer.
     let past = get(&app, "/api/dashboard?from=2026-01-01&to=2026-01-02").await;
     let seconds = header(&past, "cache-control").rsplit('=').next().and_then(|text| text.parse::<u64>().ok());
     assert!(seconds.is_some_and(|seconds| seconds > 3000), "{seconds:?}");
@@ -66,7 +65,7 @@ async fn an_answer_is_given_again_with_the_time_for_which_it_is_true() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_are_tables_that_no_spreadsheet_runs() {
+async fn lists_are_available_as_tables_without_formulas() {
     let app = spawn_app().await;
     let mut event = start("a", "x");
     event["status"] = json!("failed");
@@ -103,7 +102,7 @@ async fn lists_are_tables_that_no_spreadsheet_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_answers_behind_the_totals_are_tables_and_tagged_as_well() {
+async fn every_aggregate_has_tables_and_an_entity_tag() {
     let (app, _cluster) = spawn_caching_app().await;
     let mut event = start("a", "x");
     (event["status"], event["exit_code"], event["error"]) =
@@ -145,7 +144,7 @@ async fn the_answers_behind_the_totals_are_tables_and_tagged_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_has_all_pages_and_one_line_of_names() {
+async fn an_export_has_all_pages_and_one_header() {
     let app = spawn_app().await;
     let history = History::write(&mut app.connection().await, 2500).await;
     let expected = history.runs.iter().filter(|run| run.facts.app.get().is_some()).count();
@@ -157,7 +156,7 @@ async fn an_export_has_all_pages_and_one_line_of_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn parameters_of_lists_that_have_no_meaning_are_named() {
+async fn parameters_of_lists_that_are_not_valid_are_named() {
     let app = spawn_app().await;
     for (path, field) in [
         ("/api/records?page=0", "page"),
@@ -189,7 +188,7 @@ async fn parameters_of_lists_that_have_no_meaning_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_query_that_takes_too_long_is_given_up() {
+async fn a_query_that_takes_too_long_is_cancelled() {
     let cluster = tokio::task::block_in_place(Cluster::shared);
     let options = cluster.database().await;
     let variables = Variables { read_seconds: Some("1".to_owned()), ..Variables::default() };
@@ -201,12 +200,12 @@ async fn a_query_that_takes_too_long_is_given_up() {
     assert_eq!((response.status(), header(&response, "retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "2"));
     assert_eq!(response.json::<Value>().await.expect("JSON")["error"], "query_timeout");
     lock.rollback().await.expect("it runs");
-    assert_eq!(get(&app, "/api/scripts").await.status(), StatusCode::OK, "an error is not kept");
+    assert_eq!(get(&app, "/api/scripts").await.status(), StatusCode::OK, "errors are not cached");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_are_sent_to_the_replica_and_cannot_write() {
+async fn reads_go_to_the_replica() {
     let cluster = tokio::task::block_in_place(Cluster::shared);
     let (main, replica) = (cluster.database().await, cluster.database().await);
     let other = spawn_unlimited(replica.clone(), Variables::default()).await;
@@ -236,17 +235,17 @@ async fn readers_are_sent_to_the_replica_and_cannot_write() {
     let begun = Instant::now();
     loop {
         let [primary, replica] = up().await;
-        assert_eq!(primary, one(), "the replica alone is away");
+        assert_eq!(primary, one(), "only the replica is unavailable");
         if replica.as_deref() == Some("0") {
             break;
         }
-        assert!(begun.elapsed() < PATIENCE, "waited too long until it is noticed");
+        assert!(begun.elapsed() < PATIENCE, "the outage was not noticed in time");
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_path_is_described_with_what_it_answers() {
+async fn every_path_is_described_with_its_responses() {
     let app = spawn_app().await;
     app.report("/telemetry", &start("a", "x")).await;
     let api = app.get_json("/openapi.json").await;

@@ -72,7 +72,7 @@ pub async fn accept(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     // A body of many events takes more memory than any other request.
-    let permit = state.bulk_bodies.try_acquire().map_err(|_| WriteError::QueueFull.into());
+    let permit = state.bulk_bodies.try_acquire().map_err(|_| ApiError::from(WriteError::QueueFull));
     let _permit = permit.inspect_err(|error| count_rejection(*error, &state))?;
     let body = receive_decompressed(&request, payload, &state).await;
     let body = body.inspect_err(|error| count_rejection(*error, &state))?;
