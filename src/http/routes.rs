@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ALLOW,
 };
-use actix_web::{HttpRequest, HttpResponse, Resource, Responder, web};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 use serde_json::json;
 
 use crate::http::aggregates::{
@@ -24,8 +24,8 @@ use crate::state::AppState;
 pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
     if has_admin {
         service
-            .service(private("/admin/status").route(web::get().to(admin::status)))
-            .service(private("/admin/issues/{signature}").route(web::get().to(issues::show)));
+            .service(private("/admin/status", admin::status))
+            .service(private("/admin/issues/{signature}", issues::show));
     }
     service
         .service(events("/telemetry", Route::Telemetry))
@@ -37,43 +37,42 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
             web::resource("/api/v1/events")
                 .app_data(web::PayloadConfig::new(MAX_BATCH_BYTES))
                 .route(web::post().to(bulk::accept))
-                .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "POST" } })),
+                .default_service(method_not_allowed("POST")),
         )
         .service(
-            get("/api/runs/{id}")
-                .route(web::get().to(one::show))
+            get("/api/runs/{id}", one::show)
                 .route(web::delete().to(one::erase))
-                .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "GET, DELETE" } })),
+                .default_service(method_not_allowed("GET, DELETE")),
         )
-        .service(get("/api/dashboard").route(web::get().to(dashboard::show)))
-        .service(get("/api/records").route(web::get().to(list::list)))
-        .service(get("/api/errors").route(web::get().to(failures::list)))
-        .service(get("/api/scripts").route(web::get().to(scripts::list)))
-        .service(get("/api/repo-slugs").route(web::get().to(repositories::list)))
-        .service(get("/data/summary").route(web::get().to(legacy::counts)))
-        .service(get("/data/paginated").route(web::get().to(legacy::paginated)))
-        .service(get("/data/json").route(web::get().to(legacy::all)))
-        .service(get("/data/nsapp").route(web::get().to(legacy::of_app)))
-        .service(get("/data/status").route(web::get().to(legacy::of_status)))
-        .service(get("/data/os").route(web::get().to(legacy::of_os)))
-        .service(get("/data/date").route(web::get().to(legacy::of_days)))
-        .service(get("/data/errors").route(web::get().to(legacy::errors)))
-        .service(get("/api/exit-codes").route(web::get().to(exit_codes::list)))
-        .service(get("/api/exit-codes/{code}").route(web::get().to(exit_codes::show)))
-        .service(get("/api/regressions").route(web::get().to(regressions::list)))
-        .service(get("/api/signatures").route(web::get().to(signatures::list)))
-        .service(get("/api/signatures/{id}").route(web::get().to(signatures::show)))
-        .service(get("/api/scripts/{app}").route(web::get().to(script::show)))
-        .service(get("/api/timeseries").route(web::get().to(timeseries::show)))
-        .service(get("/api/sessions").route(web::get().to(sessions::list)))
-        .service(get("/api/runtime").route(web::get().to(runtime::list)))
-        .service(get("/openapi.json").route(web::get().to(openapi::description)))
-        .service(get("/docs").route(web::get().to(docs::page)))
-        .service(get("/docs/{file}").route(web::get().to(docs::file)))
-        .service(get("/healthz").route(web::get().to(health::healthy)))
-        .service(get("/readyz").route(web::get().to(health::ready)))
-        .service(get("/metrics").route(web::get().to(metrics_endpoint::show)))
-        .service(get("/").route(web::get().to(index)))
+        .service(get("/api/dashboard", dashboard::show))
+        .service(get("/api/records", list::list))
+        .service(get("/api/errors", failures::list))
+        .service(get("/api/scripts", scripts::list))
+        .service(get("/api/repo-slugs", repositories::list))
+        .service(get("/data/summary", legacy::counts))
+        .service(get("/data/paginated", legacy::paginated))
+        .service(get("/data/json", legacy::all))
+        .service(get("/data/nsapp", legacy::of_app))
+        .service(get("/data/status", legacy::of_status))
+        .service(get("/data/os", legacy::of_os))
+        .service(get("/data/date", legacy::of_days))
+        .service(get("/data/errors", legacy::errors))
+        .service(get("/api/exit-codes", exit_codes::list))
+        .service(get("/api/exit-codes/{code}", exit_codes::show))
+        .service(get("/api/regressions", regressions::list))
+        .service(get("/api/signatures", signatures::list))
+        .service(get("/api/signatures/{id}", signatures::show))
+        .service(get("/api/scripts/{app}", script::show))
+        .service(get("/api/timeseries", timeseries::show))
+        .service(get("/api/sessions", sessions::list))
+        .service(get("/api/runtime", runtime::list))
+        .service(get("/openapi.json", openapi::description))
+        .service(get("/docs", docs::page))
+        .service(get("/docs/{file}", docs::file))
+        .service(get("/healthz", health::healthy))
+        .service(get("/readyz", health::ready))
+        .service(get("/metrics", metrics_endpoint::show))
+        .service(get("/", index))
         .default_service(web::to(|| async { ApiError::NoSuchPath }));
 }
 
@@ -85,19 +84,33 @@ fn events(path: &'static str, route: Route) -> Resource {
     web::resource(path)
         .route(web::post().to(accept))
         .route(web::head().to(single::head))
-        .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "POST, HEAD" } }))
+        .default_service(method_not_allowed("POST, HEAD"))
 }
 
 /// A path that supports only GET, also from pages of other origins.
-fn get(path: &'static str) -> Resource {
+fn get<F, A>(path: &'static str, handler: F) -> Resource
+where
+    F: Handler<A, Output: Responder + 'static>,
+    A: FromRequest + 'static,
+{
     web::resource(path)
+        .route(web::get().to(handler))
         .route(web::method(Method::OPTIONS).to(preflight))
-        .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "GET, OPTIONS" } }))
+        .default_service(method_not_allowed("GET, OPTIONS"))
 }
 
 /// A path that supports only GET, for the operator.
-fn private(path: &'static str) -> Resource {
-    web::resource(path).default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "GET" } }))
+fn private<F, A>(path: &'static str, handler: F) -> Resource
+where
+    F: Handler<A, Output: Responder + 'static>,
+    A: FromRequest + 'static,
+{
+    web::resource(path).route(web::get().to(handler)).default_service(method_not_allowed("GET"))
+}
+
+/// The response to a method that a path does not support.
+fn method_not_allowed(allowed: &'static str) -> actix_web::Route {
+    web::to(move || async move { ApiError::MethodNotAllowed { allowed } })
 }
 
 /// Answers the preflight request that a browser sends for a page of another origin.
