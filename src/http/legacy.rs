@@ -4,17 +4,18 @@
 
 use std::sync::Arc;
 
+use actix_web::HttpResponse;
 use actix_web::http::header::HeaderValue;
-use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::cache::Answer;
 use crate::expose::legacy::{Entry, ErrorCounts, Summary, summary};
 use crate::http::error::ApiError;
-use crate::http::reply::answer::{ReadRequest, json, lifetime, query};
+use crate::http::reply::answer::{json, lifetime};
 use crate::http::reply::described::CachedResponses;
 use crate::http::reply::export::{Selection, stream};
+use crate::http::reply::read_request::ReadRequest;
 use crate::http::request::parameters::{FilterParameters, ListParameters, date, set, text};
 use crate::http::runs::list::{Page, RecordParameters, page};
 use crate::ingest::execution::Execution;
@@ -94,8 +95,8 @@ macro_rules! entries {
                 CachedResponses,
             )
         )]
-        pub async fn $name(request: ReadRequest, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-            answer_entries(&request, &query(&http)?, $default_limit, $required).await
+        pub async fn $name(request: ReadRequest) -> Result<HttpResponse, ApiError> {
+            answer_entries(&request, &request.parameters()?, $default_limit, $required).await
         }
     };
 }

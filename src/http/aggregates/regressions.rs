@@ -2,15 +2,15 @@
 
 #![allow(unused_qualifications, reason = "utoipa generates the paths")]
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
 use chrono::{Days, NaiveDate};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::expose::regression::{Regressions, regressions};
 use crate::http::error::ApiError;
-use crate::http::reply::answer::{ReadRequest, query};
 use crate::http::reply::described::CachedResponses;
+use crate::http::reply::read_request::ReadRequest;
 use crate::http::request::parameters::{FilterParameters, ListParameters, set};
 use crate::regression::series::series;
 use crate::regression::{HISTORY_DAYS, Window, find};
@@ -47,8 +47,8 @@ impl RegressionParameters {
     params(FilterParameters, ListParameters, RegressionParameters),
     responses((status = 200, description = "Regressions, clearest first", body = Regressions), CachedResponses)
 )]
-pub async fn list(request: ReadRequest, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let windows = query::<RegressionParameters>(&http)?.windows()?;
+pub async fn list(request: ReadRequest) -> Result<HttpResponse, ApiError> {
+    let windows = request.parameters::<RegressionParameters>()?.windows()?;
     let today = request.today;
     let dates = (Some(today - Days::new(HISTORY_DAYS)), Some(today));
     let filter = Filter { from: dates.0, to: dates.1, ..request.filter()? };

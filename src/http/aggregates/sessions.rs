@@ -4,8 +4,8 @@ use actix_web::HttpResponse;
 
 use crate::expose::session::{Sessions, sessions};
 use crate::http::error::ApiError;
-use crate::http::reply::answer::ReadRequest;
 use crate::http::reply::described::CachedResponses;
+use crate::http::reply::read_request::ReadRequest;
 use crate::http::request::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
 use crate::store::read::snapshot::Snapshot;

@@ -2,7 +2,7 @@
 
 #![allow(unused_qualifications, reason = "utoipa generates the paths")]
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -11,8 +11,8 @@ use super::RECENT;
 use crate::expose::execution::ExecutionView;
 use crate::expose::signature::{OneSignature, Signatures, read_id, signature, signatures};
 use crate::http::error::{ApiError, ErrorBody};
-use crate::http::reply::answer::{ReadRequest, query};
 use crate::http::reply::described::CachedResponses;
+use crate::http::reply::read_request::ReadRequest;
 use crate::http::request::parameters::{FilterParameters, ListParameters, date, set};
 use crate::state::AppState;
 use crate::store::read::causes::FAILED;
@@ -56,8 +56,8 @@ impl SignatureParameters {
     params(FilterParameters, ListParameters, SignatureParameters),
     responses((status = 200, description = "Signatures, most frequent first", body = Signatures), CachedResponses)
 )]
-pub async fn list(request: ReadRequest, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let (new_since, limit) = query::<SignatureParameters>(&http)?.check()?;
+pub async fn list(request: ReadRequest) -> Result<HttpResponse, ApiError> {
+    let (new_since, limit) = request.parameters::<SignatureParameters>()?.check()?;
     let today = request.today;
     let read = async |_: &_, snapshot: &mut Snapshot<'_>| {
         let as_of = snapshot.as_of().await?;

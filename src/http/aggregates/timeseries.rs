@@ -2,7 +2,7 @@
 
 #![allow(unused_qualifications, reason = "utoipa generates the paths")]
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -11,8 +11,8 @@ use crate::expose::timeseries::{
     Bucket, GROUPS, HOURLY_GROUPS, METRICS, Metric, Question, Timeseries, timeseries,
 };
 use crate::http::error::ApiError;
-use crate::http::reply::answer::{ReadRequest, query};
 use crate::http::reply::described::CachedResponses;
+use crate::http::reply::read_request::ReadRequest;
 use crate::http::request::parameters::{FilterParameters, ListParameters};
 use crate::store::read::insight::Source;
 use crate::store::read::snapshot::Snapshot;
@@ -104,8 +104,8 @@ fn one_of<T: Copy>(
     params(FilterParameters, ListParameters, SeriesParameters),
     responses((status = 200, description = "The series", body = Timeseries), CachedResponses)
 )]
-pub async fn show(request: ReadRequest, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let choice = query::<SeriesParameters>(&http)?.check()?;
+pub async fn show(request: ReadRequest) -> Result<HttpResponse, ApiError> {
+    let choice = request.parameters::<SeriesParameters>()?.check()?;
     request.answer(&request.filter()?, choice, async |_, snapshot| read(snapshot, choice).await).await
 }
 

@@ -2,4 +2,5 @@
 
 pub mod described;
 pub mod answer;
+pub mod read_request;
 pub mod export;

@@ -2,7 +2,7 @@
 
 #![allow(unused_qualifications, reason = "utoipa generates the paths")]
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use crate::expose::records::{Record, Records};
 use crate::http::error::ApiError;
-use crate::http::reply::answer::{ReadRequest, json, lifetime, query};
+use crate::http::reply::answer::{json, lifetime};
 use crate::http::reply::described::CachedResponses;
 use crate::http::reply::export::{Selection, stream};
+use crate::http::reply::read_request::ReadRequest;
 use crate::http::request::parameters::{FilterParameters, ListParameters, set, text};
 use crate::ingest::execution::Execution;
 use crate::state::AppState;
@@ -66,9 +67,9 @@ pub struct RecordParameters {
     params(FilterParameters, RecordParameters, ListParameters),
     responses((status = 200, description = "A page of executions, or an export", body = Records), CachedResponses)
 )]
-pub async fn list(request: ReadRequest, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list(request: ReadRequest) -> Result<HttpResponse, ApiError> {
     let filter = request.filter_of_all_time()?;
-    let parameters: RecordParameters = query(&http)?;
+    let parameters: RecordParameters = request.parameters()?;
     let paging = parameters.paging(DEFAULT_LIMIT, MAX_LIMIT)?;
     let choice = parameters.choice(&request.state)?;
     let search = text("search", parameters.search)?;
