@@ -36,24 +36,24 @@ const MAX_FOUND: i64 = 1_000;
 #[into_params(parameter_in = Query)]
 pub struct RecordParameters {
     /// Number of the page, from 1 (default).
-    pub(super) page: Option<String>,
+    pub(in crate::http) page: Option<String>,
     /// Length of the page, 1 to 100; default 50.
-    pub(super) limit: Option<String>,
+    pub(in crate::http) limit: Option<String>,
     /// Outcome of the run: `success`, `failed`, `blocked`, `aborted`, `installing` (still running, at any step) or
     /// `unfinished` (it never reported an outcome).
-    pub(super) status: Option<String>,
+    pub(in crate::http) status: Option<String>,
     /// Application, exact name.
-    pub(super) app: Option<String>,
+    pub(in crate::http) app: Option<String>,
     /// Applications whose name contains this text.
-    pub(super) search: Option<String>,
+    pub(in crate::http) search: Option<String>,
     /// Operating system of the guest.
-    pub(super) os: Option<String>,
+    pub(in crate::http) os: Option<String>,
     /// Its version.
-    pub(super) os_version: Option<String>,
+    pub(in crate::http) os_version: Option<String>,
     /// `created`, `-created` (default), `app` or `-app`.
-    pub(super) sort: Option<String>,
+    pub(in crate::http) sort: Option<String>,
     /// `next_cursor` of the previous page, instead of `page`.
-    pub(super) cursor: Option<String>,
+    pub(in crate::http) cursor: Option<String>,
 }
 
 /// Executions, newest first
