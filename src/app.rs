@@ -1,4 +1,4 @@
-//! A running server: everything wired together, started and stopped in order.
+//! Wires the parts of a server together, and starts and stops them in order.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,17 +16,18 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::cache::{Answers, Kept};
+use crate::cache::{Answers, CachedValue};
 use crate::config::Config;
 use crate::config::login::Login;
-use crate::connections::{Connections, Patience, affordable};
+use crate::connections::{Connections, Timeouts, affordable};
 use crate::http::error::ApiError;
-use crate::http::guard::unasked;
-use crate::http::observe::measure;
+use crate::http::request::guard::rejections;
+use crate::http::request::observe::observe;
 use crate::http::routes::routes;
 use crate::ingest::identity::IdKey;
 use crate::limit::limits::Limits;
 use crate::metrics::Metrics;
+use crate::scrape::Scrape;
 use crate::state::AppState;
 use crate::store::database::connect::connect_to_primary;
 use crate::store::database::migrate::migrate;
@@ -36,43 +37,40 @@ use crate::store::database::{exit_codes, pools, settings};
 use crate::store::keep::retention::Retention;
 use crate::store::keep::{recount, sessions, sums};
 use crate::store::model::rollup;
-use crate::store::read::domain::DomainText;
-use crate::store::read::readers::Readers;
 use crate::store::write::drain::Drainer;
 use crate::store::write::queue::queue;
 use crate::store::write::spool::Spool;
 use crate::store::write::writer::{Destination, Writer};
-use crate::watch::Watch;
 
-/// Seconds that requests in flight have to end when the server stops.
+/// Seconds that a stop waits for requests in flight.
 const DRAIN_SECONDS: u64 = 2;
-/// How long accepted connections have to reach a worker when the server stops.
+/// Time that a stop gives accepted connections to reach a worker.
 const SETTLE: Duration = Duration::from_millis(150);
-/// How long the writer has to commit what is queued when the server stops.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
-/// How long the spool may be drained when the server stops.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
-/// How long connections to the database, and then the spool, have to be closed when the server stops.
-const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
+/// Longest time that a stop waits for the writer to commit the queue.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest time that a stop drains the spool.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// Longest time that a stop waits for the connections to the database, and again for the spool, to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Connections for writing: one for the writer, one for the drainer.
 const WRITE_CONNECTIONS: u32 = 2;
-/// Bodies of many events that are worked on at once; each takes up to 32 MB.
-const BATCHES_AT_ONCE: usize = 2;
-/// Lists that are streamed at once; each has a connection of the read side from time to time.
+/// Bodies of many events that are processed at the same time; each takes up to 32 MB.
+const BULK_BODIES: usize = 2;
+/// Exports at the same time.
 const EXPORTS: usize = 3;
-/// How long it is known which models of hardware are common, whatever is done with answers.
-const MODELS_LAST: Duration = Duration::from_secs(60);
-/// Connections that wait to be accepted.
+/// Lifetime of the list of common models of hardware.
+const MODELS_LIFETIME: Duration = Duration::from_secs(60);
+/// Longest queue of connections that are not accepted yet.
 const BACKLOG: u32 = 4096;
-/// Setting that names what the rollups were made with.
+/// Setting that stores the definition with which the rollups were built.
 const DEFINITION: &str = "rollup_definition";
-/// Setting that holds the secret behind run keys.
+/// Setting that stores the key of the hash of run ids.
 const ID_KEY: &str = "id_key";
 
-/// A server that takes requests.
+/// A running server.
 #[derive(Debug)]
 pub struct Running {
-    /// Where it listens.
+    /// Address on which it listens.
     pub address: SocketAddr,
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
@@ -85,12 +83,12 @@ pub struct Running {
     pools: [PgPool; 4],
 }
 
-/// Connections for reading: to a replica, if there is one.
+/// Connections for reading, to the replica if there is one.
 fn read_pool(config: &Config, options: &PgConnectOptions) -> PgPool {
     pools::read_pool(config.read_database.as_ref().map_or(options, Login::options), config.read_timeout)
 }
 
-/// The spool and who empties it.
+/// The threads and tasks of the spool.
 #[derive(Debug)]
 struct Spooling {
     drainer: JoinHandle<()>,
@@ -98,10 +96,10 @@ struct Spooling {
     stopping: watch::Sender<bool>,
 }
 
-/// Prepares the database, then listens.
+/// Prepares the database and starts to listen.
 ///
 /// # Errors
-/// Everything that keeps a server from starting, in words for the operator.
+/// Any error that prevents the start, in a form for the operator.
 pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Result<Running> {
     let metrics = Arc::new(Metrics::new().context("cannot register the metrics")?);
     let ids = prepare(config, options).await?;
@@ -110,7 +108,6 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let outage = Arc::new(Outage::default());
     let timeouts = if spool.is_some() { WriteTimeouts::WITH_SPOOL } else { WriteTimeouts::WITHOUT_SPOOL };
     let read_pool = read_pool(config, options);
-    let readers = Readers::new(read_pool.clone(), config.read_timeout);
     let (delete_pool, probe_pool) = (pools::delete_pool(options, &outage), pools::probe_pool(options));
     let retention =
         Retention { options: options.clone(), days: config.retention_days, metrics: Arc::clone(&metrics) };
@@ -126,24 +123,23 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let writer = Writer::new(batches, destination, &metrics);
     let protection = &config.protection;
     let limits = Arc::new(Limits::new(protection.run_limit, protection.address_limit, &metrics));
-    let patience = Patience { part: protection.request_timeout / 2, keep_alive: protection.keep_alive };
-    let connections = Connections::new(affordable(protection.max_connections), patience, unasked(), &metrics);
-    // Without a replica what is read for the metrics says it all.
-    let probed = config.read_database.is_some().then(|| probe_pool.clone());
+    let timeouts =
+        Timeouts { request_part: protection.request_timeout / 2, keep_alive: protection.keep_alive };
+    let connections =
+        Connections::new(affordable(protection.max_connections), timeouts, rejections(), &metrics);
+    let has_replica = config.read_database.is_some();
     let state = AppState {
         ids,
         queue,
         spool,
         outage,
-        readers: readers.clone(),
         read_pool: read_pool.clone(),
         write_pool: write_pool.clone(),
         delete_pool: delete_pool.clone(),
         probe_pool: probe_pool.clone(),
-        domain: Arc::new(DomainText::new(&read_pool, probed, &metrics)),
-        watch: Arc::new(Watch::new(readers)),
+        scrape: Arc::new(Scrape::new(&read_pool, &probe_pool, has_replica, &metrics)),
         folders: config.folders().into(),
-        github: config.outgoing.github.clone().map(Arc::new),
+        issue_repository: config.outgoing.issue_repository.as_str().into(),
         metrics,
         limits: Arc::clone(&limits),
         connections: Arc::clone(&connections),
@@ -151,11 +147,11 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         started_at: Utc::now(),
         unfinished_after: config.unfinished_after,
         answers: Answers::default(),
-        models: Kept::new(MODELS_LAST),
+        models: CachedValue::new(MODELS_LIFETIME),
         cache_for: config.cache_for,
         exports: Arc::new(Semaphore::new(EXPORTS)),
         max_body_bytes: config.max_body_bytes,
-        batches: Arc::new(Semaphore::new(BATCHES_AT_ONCE)),
+        bulk_bodies: Arc::new(Semaphore::new(BULK_BODIES)),
     };
     let max_body_bytes = config.max_body_bytes;
     let has_admin = protection.admin_token.is_some();
@@ -166,17 +162,17 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
             .app_data(web::PayloadConfig::new(max_body_bytes))
             .app_data(web::QueryConfig::default().error_handler(|_, _| ApiError::UnreadableQuery.into()))
             .app_data(web::PathConfig::default().error_handler(|_, _| ApiError::NoSuchPath.into()))
-            .wrap(from_fn(measure))
+            .wrap(from_fn(observe))
             .configure(|service| routes(service, has_admin))
     })
     .on_connect(move |stream, data| {
         if let Some(stream) = stream.downcast_ref::<TcpStream>() {
-            data.insert(open.admit(stream));
+            data.insert(open.register(stream));
         }
     })
-    // `connections` times it, with an answer that says why.
+    // `connections` has this time limit, with an error response.
     .client_request_timeout(Duration::ZERO)
-    .keep_alive(patience.keep_alive)
+    .keep_alive(timeouts.keep_alive)
     .backlog(BACKLOG)
     .shutdown_timeout(DRAIN_SECONDS)
     .disable_signals()
@@ -190,10 +186,10 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         server: tokio::spawn(server),
         writer: tokio::spawn(writer.run()),
         spool: drainer.zip(spool_thread).map(|(drainer, thread)| {
-            let (stopping, told) = watch::channel(false);
-            Spooling { drainer: tokio::spawn(drainer.run(told)), thread, stopping }
+            let (stopping, stopped) = watch::channel(false);
+            Spooling { drainer: tokio::spawn(drainer.run(stopped)), thread, stopping }
         }),
-        watchers: [tokio::spawn(limits.keep_small()), tokio::spawn(connections.cut_overdue())],
+        watchers: [tokio::spawn(limits.keep_small()), tokio::spawn(connections.close_overdue())],
         retention: tokio::spawn(retention.run()),
         sessions: tokio::spawn(sessions::keep_counting(options.clone())),
         spans: tokio::spawn(sums::keep_sealing(options.clone())),
@@ -202,39 +198,38 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
 }
 
 impl Running {
-    /// Takes no new connections, answers what is in flight, commits what is queued, and closes
-    /// the connections to the database.
+    /// Stops: accepts no more connections, answers requests in flight, commits the queue, and closes the connections to
+    /// the database.
     ///
     /// # Errors
-    /// If something queued could not be committed in time: then its request was not answered.
+    /// Events in the queue could not be committed in time. Their requests were not answered.
     pub async fn stop(self) -> anyhow::Result<()> {
-        // It can be cut off anywhere.
+        // These tasks can be aborted at any point.
         self.retention.abort();
         self.sessions.abort();
         self.spans.abort();
-        // What the workers have accepted but not begun would be dropped by a stop.
+        // A stop drops connections that are accepted but have not reached a worker yet.
         self.handle.pause().await;
         tokio::time::sleep(SETTLE).await;
         self.handle.stop(true).await;
         self.server.await.context("the server panicked")??;
         self.watchers.iter().for_each(JoinHandle::abort);
-        let written = tokio::time::timeout(COMMIT_PATIENCE, self.writer).await;
+        let written = tokio::time::timeout(COMMIT_TIMEOUT, self.writer).await;
         if let Some(spool) = self.spool {
             spool.stop().await;
         }
         let closed = futures_util::future::join_all(self.pools.iter().map(PgPool::close));
         // A query that is still running ends with its connection.
-        let _ = tokio::time::timeout(CLOSE_PATIENCE, closed).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
         written.context("the writer did not finish in time")?.context("the writer panicked")?;
         Ok(())
     }
 
-    /// Returns when the server, the writer or the deletion of old executions ends by itself, which they do
-    /// only in trouble.
+    /// Returns when the server, the writer or the retention task ends unexpectedly.
     pub async fn ended(&mut self) -> anyhow::Error {
         let server = tokio::select! {
             _ = &mut self.writer => return anyhow::anyhow!("the writer ended"),
-            _ = &mut self.retention => return anyhow::anyhow!("the deletion of old executions ended"),
+            _ = &mut self.retention => return anyhow::anyhow!("the deletion of expired executions ended"),
             server = &mut self.server => server,
         };
         match server {
@@ -246,22 +241,21 @@ impl Running {
 }
 
 impl Spooling {
-    /// Drains what can be drained in time; the rest is there at the next start.
+    /// Drains the spool as far as the time allows; the rest stays for the next start.
     async fn stop(self) {
         let Self { mut drainer, thread, stopping } = self;
         let _ = stopping.send(true);
-        if tokio::time::timeout(DRAIN_PATIENCE, &mut drainer).await.is_err() {
+        if tokio::time::timeout(DRAIN_TIMEOUT, &mut drainer).await.is_err() {
             drainer.abort();
             let _ = drainer.await;
         }
-        // It ends as nobody can ask it any more, and closes the file in good order.
+        // The thread ends when its last handle is dropped, and closes the file.
         let closed = tokio::task::spawn_blocking(|| thread.join());
-        let _ = tokio::time::timeout(CLOSE_PATIENCE, closed).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
     }
 }
 
-/// Connects, migrates, learns the secret of the run ids, and remakes rollups that were made by
-/// another definition.
+/// Connects, migrates, reads or creates the key of the run ids, and rebuilds rollups of another definition.
 async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<IdKey> {
     let mut connection = connect_to_primary(options, config.connect_patience).await?;
     migrate(&mut connection).await?;
@@ -274,21 +268,21 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
     };
     renew_rollups(&mut connection).await?;
     sessions::begin(&mut connection).await?;
-    let told = exit_codes::tell(&mut connection, config.unfinished_after).await;
-    told.context("cannot tell the views what exit codes mean")?;
+    let written = exit_codes::tell(&mut connection, config.unfinished_after).await;
+    written.context("cannot write the exit codes for the views")?;
     connection.close().await?;
     Ok(ids)
 }
 
 async fn renew_rollups(connection: &mut PgConnection) -> anyhow::Result<()> {
     let definition = rollup::definition();
-    let made_with = settings::remember(connection, DEFINITION, definition.as_bytes()).await?;
-    if made_with != definition.as_bytes() {
-        tracing::info!("the rollups were made by another version; making them anew");
+    let built_with = settings::remember(connection, DEFINITION, definition.as_bytes()).await?;
+    if built_with != definition.as_bytes() {
+        tracing::info!("another version built the rollups; rebuilding them");
         let rebuilt = recount::rebuild(connection).await.context("cannot rebuild the rollups")?;
         settings::overwrite(connection, DEFINITION, definition.as_bytes()).await?;
         let left_out = rebuilt.days_left_out.len();
-        tracing::info!(days = rebuilt.days, left_out, "the rollups are made anew");
+        tracing::info!(days = rebuilt.days, left_out, "rebuilt the rollups");
     }
     Ok(())
 }

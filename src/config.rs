@@ -334,13 +334,11 @@ mod tests {
         variables.outgoing.smtp_url = "smtp://user:hunter2@mail".parse().ok();
         variables.outgoing.report_from = Some("a@example.org".to_owned());
         variables.outgoing.report_to = Some("b@example.org".to_owned());
-        variables.outgoing.github_token = "hunter2".parse().ok();
-        variables.outgoing.github_repository = Some("a/b".to_owned());
         variables.protection.admin_token = "hunter2-hunter2-hunter2".parse().ok();
         let printed = format!("{variables:?}");
         assert!(!printed.contains("hunter2"), "{printed}");
         let config = variables.check().expect("right");
-        assert!(config.outgoing.mail.is_some() && config.outgoing.github.is_some());
+        assert!(config.outgoing.mail.is_some());
         assert!(config.read_database.is_some() && config.id_key.is_some());
         assert!(
             matches!(&config.database, Database::External(login) if login.options().get_username() == "writer")

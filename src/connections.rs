@@ -1,10 +1,9 @@
-//! The open connections: how many there may be, and how long each may keep us waiting.
+//! Open connections: their maximum number, and a deadline for each.
 //!
-//! actix times the head of the first request of a connection, with an answer that says nothing, and
-//! idleness after an answer. A client that sends one byte a minute of a second request, or of a body
-//! that nobody reads, or that does not read its answer, is timed by nobody. So every connection has a
-//! deadline here, which a request that is being served does not have, and one task shuts down what is
-//! overdue. Who has not asked anything by then is told why.
+//! actix-web has no time limit for a client that does not read its response, nor for the second request head of a
+//! connection, and it leaves excess connections without an answer. So every connection has a deadline here, except
+//! while a request is being handled. One task closes overdue connections; a connection without a request gets an
+//! error response first.
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -17,37 +16,37 @@ use nix::sys::socket::{MsgFlags, Shutdown, send, shutdown};
 
 use crate::metrics::Metrics;
 
-/// Connections past the most that still get a proper answer to their first request. Past these
-/// the answer is sent unasked, and the connection closed at once.
+/// Connections beyond the maximum that still get a 503 to their first request. Any further connection gets it at once
+/// and is closed.
 const REFUSED_ROOM: usize = 512;
-/// How long such a connection may take to ask.
-const REFUSED_PATIENCE: Duration = Duration::from_secs(2);
-/// Files that are not connections of clients: the database, the log, the listener.
+/// Time that a connection beyond the maximum has for its request.
+const REFUSED_TIMEOUT: Duration = Duration::from_secs(2);
+/// Open files besides connections of clients: the database, the log, the listener.
 const OTHER_FILES: usize = 256;
-/// How often overdue connections are looked for.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// A client that reads slower than so many bytes a second is cut.
+/// Interval between two checks for overdue connections.
+const CHECK_EVERY: Duration = Duration::from_millis(250);
+/// Slowest rate in bytes per second at which a client may read a response.
 const SLOWEST_READER: u64 = 16 << 10;
-/// The longest time for an answer whose length is not known before.
+/// Longest time for a response of unknown length.
 const LONGEST_STREAM: Duration = Duration::from_secs(600);
-/// No deadline: a request is being served.
+/// No deadline: a request is being handled.
 const NEVER: u64 = u64::MAX;
 
-/// Whole answers to those who have not asked.
+/// Complete responses for connections without a request.
 #[derive(Clone, Debug)]
-pub struct Unasked {
+pub struct Rejections {
     /// There are too many connections.
     pub too_many: Vec<u8>,
     /// The head of a request took too long.
     pub too_slow: Vec<u8>,
 }
 
-/// How long a client may keep us waiting.
+/// How long the server waits for a client.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct Timeouts {
     /// For the head of a request, and again for its body.
-    pub part: Duration,
-    /// From an answer to the next request.
+    pub request_part: Duration,
+    /// From a response to the next request.
     pub keep_alive: Duration,
 }
 
@@ -55,25 +54,24 @@ pub struct Patience {
 #[derive(Debug)]
 pub struct Connections {
     open: Mutex<HashMap<RawFd, Arc<Slot>, foldhash::fast::RandomState>>,
-    most: usize,
-    patience: Patience,
-    unasked: Unasked,
-    begun: Instant,
+    max: usize,
+    timeouts: Timeouts,
+    rejections: Rejections,
+    started: Instant,
     metrics: Arc<Metrics>,
 }
 
-/// What the watching task sees of a connection.
+/// The state of a connection that the closing task sees.
 #[derive(Debug)]
 struct Slot {
-    /// Milliseconds since the server began.
+    /// In milliseconds since the server started.
     deadline: AtomicU64,
-    /// Nothing was asked yet, and this is what to say when it is too late.
-    has_asked: AtomicBool,
+    has_request: AtomicBool,
     is_refused: bool,
 }
 
-/// One open connection. It is dropped before its socket is closed, so that its number in the list
-/// is never that of another one.
+/// One open connection. It is dropped before its socket is closed, so that its file descriptor is never that of
+/// another connection in the list.
 #[derive(Debug)]
 pub struct Connection {
     all: Arc<Connections>,
@@ -82,51 +80,52 @@ pub struct Connection {
 }
 
 impl Connections {
-    /// None are open. At most `most` will be served at a time.
+    /// An empty list. At most `max` connections will be served at a time.
     #[must_use]
-    pub fn new(most: usize, patience: Patience, unasked: Unasked, metrics: &Arc<Metrics>) -> Arc<Self> {
+    pub fn new(max: usize, timeouts: Timeouts, rejections: Rejections, metrics: &Arc<Metrics>) -> Arc<Self> {
         let metrics = Arc::clone(metrics);
-        Arc::new(Self { open: Mutex::default(), most, patience, unasked, begun: Instant::now(), metrics })
+        let (open, started) = (Mutex::default(), Instant::now());
+        Arc::new(Self { open, max, timeouts, rejections, started, metrics })
     }
 
-    /// Takes a new connection, or refuses it.
-    pub fn admit(self: &Arc<Self>, stream: &impl AsFd) -> Connection {
+    /// Registers a new connection. Beyond the maximum it is marked as refused.
+    pub fn register(self: &Arc<Self>, stream: &impl AsFd) -> Connection {
         let file = stream.as_fd().as_raw_fd();
         let mut open = self.open();
         let others = open.len();
-        let is_refused = others >= self.most;
-        let patience = if is_refused { REFUSED_PATIENCE } else { self.patience.part };
-        let deadline = AtomicU64::new(self.after(patience));
-        let slot = Arc::new(Slot { deadline, has_asked: AtomicBool::new(false), is_refused });
+        let is_refused = others >= self.max;
+        let timeout = if is_refused { REFUSED_TIMEOUT } else { self.timeouts.request_part };
+        let deadline = AtomicU64::new(self.after(timeout));
+        let slot = Arc::new(Slot { deadline, has_request: AtomicBool::new(false), is_refused });
         open.insert(file, Arc::clone(&slot));
         drop(open);
         self.metrics.connections.inc();
         if is_refused {
             self.metrics.connections_refused.inc();
         }
-        if others >= self.most + REFUSED_ROOM {
+        if others >= self.max + REFUSED_ROOM {
             slot.deadline.store(NEVER, Ordering::Relaxed);
-            tell(file, &self.unasked.too_many);
+            send_response(file, &self.rejections.too_many);
             let _ = shutdown(file, Shutdown::Both);
         }
         Connection { all: Arc::clone(self), file, slot }
     }
 
-    /// Connections that may be open.
+    /// Largest number of connections that are served at a time.
     #[must_use]
-    pub const fn most(&self) -> usize {
-        self.most
+    pub const fn max(&self) -> usize {
+        self.max
     }
 
-    /// Connections that are open now.
+    /// Number of open connections.
     #[must_use]
     pub fn count(&self) -> usize {
         self.open().len()
     }
 
-    /// Cuts overdue connections again and again. Never ends by itself.
-    pub async fn cut_overdue(self: Arc<Self>) {
-        let mut every = tokio::time::interval(LOOK_EVERY);
+    /// Closes overdue connections periodically; never returns.
+    pub async fn close_overdue(self: Arc<Self>) {
+        let mut every = tokio::time::interval(CHECK_EVERY);
         loop {
             every.tick().await;
             let now = self.after(Duration::ZERO);
@@ -134,11 +133,11 @@ impl Connections {
                 if slot.deadline.load(Ordering::Relaxed) <= now {
                     slot.deadline.store(NEVER, Ordering::Relaxed);
                     self.metrics.connections_cut.inc();
-                    if !slot.has_asked.load(Ordering::Relaxed) {
-                        let Unasked { too_many, too_slow } = &self.unasked;
-                        tell(*file, if slot.is_refused { too_many } else { too_slow });
+                    if !slot.has_request.load(Ordering::Relaxed) {
+                        let Rejections { too_many, too_slow } = &self.rejections;
+                        send_response(*file, if slot.is_refused { too_many } else { too_slow });
                     }
-                    // Its worker sees the end and closes it. An error: the client was faster.
+                    // The worker sees the end of the stream and closes the socket. On an error it is closed already.
                     let _ = shutdown(*file, Shutdown::Both);
                 }
             }
@@ -146,40 +145,39 @@ impl Connections {
     }
 
     fn after(&self, wait: Duration) -> u64 {
-        u64::try_from((self.begun.elapsed() + wait).as_millis()).unwrap_or(NEVER)
+        u64::try_from((self.started.elapsed() + wait).as_millis()).unwrap_or(NEVER)
     }
 
-    /// The list is right between any two statements, so a panic elsewhere does not spoil it.
+    /// The list is consistent between any two statements, so a poisoned lock can be ignored.
     fn open(&self) -> MutexGuard<'_, HashMap<RawFd, Arc<Slot>, foldhash::fast::RandomState>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// If the client does not get it, it gets at least the end of the connection.
-fn tell(file: RawFd, answer: &[u8]) {
-    let _ = send(file, answer, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL);
+/// Sends a response without waiting. If that fails, the client sees the end of the connection only.
+fn send_response(file: RawFd, response: &[u8]) {
+    let _ = send(file, response, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL);
 }
 
 impl Connection {
-    /// There were too many when it came: all it gets is a 503.
+    /// Whether the maximum was exceeded: every request gets a 503.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.slot.is_refused
     }
 
-    /// A request is being served: it is not for the client to hurry.
-    pub fn serve(&self) {
-        self.slot.has_asked.store(true, Ordering::Relaxed);
+    /// Suspends the deadline while a request is handled.
+    pub fn request_started(&self) {
+        self.slot.has_request.store(true, Ordering::Relaxed);
         self.slot.deadline.store(NEVER, Ordering::Relaxed);
     }
 
-    /// An answer of so many bytes goes out (`None`: it is not known): the client shall read it, and
-    /// send its next request or go.
-    pub fn answer(&self, bytes: Option<u64>) {
-        let Patience { part, keep_alive } = self.all.patience;
+    /// Sets the deadline for reading a response of this length (`None`: unknown) and sending the next request.
+    pub fn response_started(&self, bytes: Option<u64>) {
+        let Timeouts { request_part, keep_alive } = self.all.timeouts;
         let reading =
             bytes.map_or(LONGEST_STREAM, |bytes| Duration::from_secs(bytes.div_ceil(SLOWEST_READER)));
-        self.slot.deadline.store(self.all.after(reading + keep_alive + part), Ordering::Relaxed);
+        self.slot.deadline.store(self.all.after(reading + keep_alive + request_part), Ordering::Relaxed);
     }
 }
 
@@ -194,8 +192,8 @@ impl Drop for Connection {
     }
 }
 
-/// The number of connections for which there are files: `wanted`, or fewer if the system does not
-/// allow as many. Raises the limit of the process as far as is needed.
+/// The number of connections that the limit on open files allows, at most `wanted`. Raises the limit of this process
+/// as far as necessary.
 #[must_use]
 pub fn affordable(wanted: usize) -> usize {
     let needed = (wanted + REFUSED_ROOM + OTHER_FILES) as u64;

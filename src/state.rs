@@ -1,4 +1,4 @@
-//! What every request can reach.
+//! The state that all requests share.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,93 +8,82 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 
-use crate::cache::{Answers, Kept};
-use crate::config::outgoing::GitHub;
+use crate::cache::{Answers, CachedValue};
 use crate::config::protection::Protection;
 use crate::connections::Connections;
 use crate::ingest::execution::full_hour;
 use crate::ingest::identity::IdKey;
 use crate::limit::limits::Limits;
 use crate::metrics::Metrics;
+use crate::scrape::Scrape;
 use crate::store::database::outage::Outage;
-use crate::store::read::domain::DomainText;
 use crate::store::read::models::CommonModels;
-use crate::store::read::readers::Readers;
-use crate::store::read::snapshot::{Filter, Snapshot};
+use crate::store::read::snapshot::Snapshot;
 use crate::store::write::queue::Queue;
 use crate::store::write::spool::Spool;
-use crate::watch::Watch;
 
-/// Shared by all workers of a server.
+/// Shared by all workers of a server; clones are cheap.
 #[derive(Clone, Debug)]
 pub struct AppState {
-    /// The secret behind run keys.
+    /// Key of the hash that turns ids into run keys.
     pub ids: IdKey,
-    /// The way to the writer.
+    /// Queue of the writer.
     pub queue: Queue,
-    /// Where events wait while the database is away; `None` if they do not.
+    /// Spool for events while the database is unavailable; `None` if it is switched off.
     pub spool: Option<Spool>,
-    /// Whether it is away.
+    /// Whether the database is unavailable.
     pub outage: Arc<Outage>,
-    /// Connections for reading.
+    /// Connections for reading. A request must not hold two of them: the pool may have only one.
     pub read_pool: PgPool,
-    /// Who reads much with them.
-    pub readers: Readers,
-    /// The writer's connections, for the metrics only.
+    /// Connections of the writer; requests only count them.
     pub write_pool: PgPool,
     /// Connections for erasing.
     pub delete_pool: PgPool,
-    /// The connection on which the health of the database is tried.
+    /// Connection for health checks.
     pub probe_pool: PgPool,
-    /// What the metrics say of the domain.
-    pub domain: Arc<DomainText>,
-    /// What they say of scripts that fail more than before.
-    pub watch: Arc<Watch>,
-    /// The folders that grow, by name.
+    /// The part of `/metrics` that is read from the database.
+    pub scrape: Arc<Scrape>,
+    /// Folders whose free space is measured, by name.
     pub folders: Arc<[(&'static str, PathBuf)]>,
-    /// Where issues are opened, if that is configured.
-    pub github: Option<Arc<GitHub>>,
+    /// Repository of links to new issues, as `owner/name`.
+    pub issue_repository: Arc<str>,
     /// All metrics.
     pub metrics: Arc<Metrics>,
-    /// How often somebody may come.
+    /// Rate limits.
     pub limits: Arc<Limits>,
-    /// Who is connected.
+    /// Open connections of clients.
     pub connections: Arc<Connections>,
-    /// Proxies, time-outs, the admin token.
+    /// Trusted proxies, time-outs and the admin token.
     pub protection: Arc<Protection>,
-    /// When the server began.
+    /// Start of the server.
     pub started_at: DateTime<Utc>,
-    /// Age of the last event from which a run without an end is unfinished.
+    /// Age of the last event at which a run without an end counts as unfinished.
     pub unfinished_after: Duration,
-    /// Answers that were made a moment ago.
+    /// Cached answers.
     pub answers: Answers,
     /// Models of hardware that may be published.
-    pub models: Kept<CommonModels>,
-    /// How long an answer about today may be given again.
+    pub models: CachedValue<CommonModels>,
+    /// Lifetime of an answer about today.
     pub cache_for: Duration,
-    /// Who may stream a list now.
+    /// Permits for exports.
     pub exports: Arc<Semaphore>,
-    /// Longest body of one event.
+    /// Longest body of one event in bytes.
     pub max_body_bytes: usize,
-    /// Places for bodies of many events.
-    pub batches: Arc<Semaphore>,
+    /// Permits for bodies of many events.
+    pub bulk_bodies: Arc<Semaphore>,
 }
 
 impl AppState {
-    /// Models of hardware that so many hosts have that they may be published.
+    /// Models of hardware that enough sessions have to be published, cached or read with `snapshot`.
     ///
     /// # Errors
-    /// That the database does not answer.
-    pub async fn common_models(&self) -> sqlx::Result<Arc<CommonModels>> {
-        let look_up = async {
-            let everything = Filter::default();
-            let mut snapshot = Snapshot::open(&self.readers, &everything).await?;
-            snapshot.common_models().await
-        };
-        self.models.get(look_up).await.map_err(|_| sqlx::Error::PoolTimedOut)
+    /// [`sqlx::Error::PoolTimedOut`] for any error from the database.
+    pub async fn common_models(&self, snapshot: &mut Snapshot<'_>) -> sqlx::Result<Arc<CommonModels>> {
+        let models = self.models.get_or_compute(snapshot.common_models()).await;
+        models.map_err(|_| sqlx::Error::PoolTimedOut)
     }
 
-    /// The full hour from which on an event makes a run without an end count as running.
+    /// The full hour since which an event makes a run without an end count as running.
     #[must_use]
     pub fn running_since(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let age = TimeDelta::from_std(self.unfinished_after).unwrap_or(TimeDelta::days(1));

@@ -5,7 +5,7 @@
 use actix_web::web::Query;
 use chrono::NaiveDate;
 use libfuzzer_sys::fuzz_target;
-use telemetry_server::http::parameters::FilterParameters;
+use telemetry_server::http::request::parameters::FilterParameters;
 
 fuzz_target!(|query: &str| {
     let today = NaiveDate::default();

@@ -1,4 +1,4 @@
-//! Outgoing connections: a mail server and GitHub. Both are optional.
+//! Mail for the weekly report, and the repository of issues. No setting is required.
 
 use clap::Args;
 
@@ -19,15 +19,9 @@ pub struct OutgoingVariables {
     /// Recipients of the weekly report, separated by commas
     #[arg(long, env = "REPORT_TO", hide_env_values = true, global = true, help_heading = MAIL)]
     pub report_to: Option<String>,
-    /// Token that may open issues in GITHUB_REPOSITORY; unset: issues are only prepared
-    #[arg(long, env = "GITHUB_TOKEN", hide_env_values = true, global = true, help_heading = ISSUES)]
-    pub github_token: Option<Secret>,
-    /// Repository in which issues are opened, as owner/name
+    /// Repository on GitHub for links to new issues, as owner/name [default: community-scripts/ProxmoxVE]
     #[arg(long, env = "GITHUB_REPOSITORY", hide_env_values = true, global = true, help_heading = ISSUES)]
     pub github_repository: Option<String>,
-    /// Address of the API of GitHub [default: that of github.com]
-    #[arg(long, env = "GITHUB_API_URL", hide_env_values = true, global = true, help_heading = ISSUES)]
-    pub github_api_url: Option<String>,
 }
 
 /// The checked values.
@@ -35,8 +29,8 @@ pub struct OutgoingVariables {
 pub struct Outgoing {
     /// `SMTP_URL`, `REPORT_FROM`, `REPORT_TO`: all or none.
     pub mail: Option<Mail>,
-    /// `GITHUB_TOKEN` and `GITHUB_REPOSITORY`: both or none.
-    pub github: Option<GitHub>,
+    /// `GITHUB_REPOSITORY`, as `owner/name`.
+    pub issue_repository: String,
 }
 
 /// The mail server and the addresses of a mail.
@@ -48,17 +42,6 @@ pub struct Mail {
     pub from: lettre::message::Mailbox,
     /// The recipients; at least one.
     pub to: Vec<lettre::message::Mailbox>,
-}
-
-/// How issues are opened.
-#[derive(Clone, Debug)]
-pub struct GitHub {
-    /// Who may.
-    pub token: Secret,
-    /// `owner/name`.
-    pub repository: String,
-    /// Where.
-    pub api_url: String,
 }
 
 impl OutgoingVariables {
@@ -84,20 +67,16 @@ impl OutgoingVariables {
                 None
             }
         };
-        let api_url = set(self.github_api_url).unwrap_or_else(|| "https://api.github.com".to_owned());
-        let token = self.github_token.filter(|token| !token.is_blank());
-        let github = token.zip(set(self.github_repository)).and_then(|(token, repository)| {
-            let is_name = |part: &str| {
-                let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-                !part.is_empty() && part.bytes().all(fits)
-            };
-            if repository.split_once('/').is_some_and(|(owner, name)| is_name(owner) && is_name(name)) {
-                return Some(GitHub { token, repository, api_url });
-            }
+        let issue_repository =
+            set(self.github_repository).unwrap_or_else(|| "community-scripts/ProxmoxVE".to_owned());
+        let is_name = |part: &str| {
+            let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            !part.is_empty() && part.bytes().all(is_allowed)
+        };
+        if !issue_repository.split_once('/').is_some_and(|(owner, name)| is_name(owner) && is_name(name)) {
             wrong.push("GITHUB_REPOSITORY must be like owner/name".to_owned());
-            None
-        });
-        Outgoing { mail, github }
+        }
+        Outgoing { mail, issue_repository }
     }
 }
 
@@ -116,13 +95,11 @@ mod tests {
             smtp_url: "http://user:hunter2@mail".parse().ok(),
             report_from: text("nobody"),
             report_to: text("a@example.org, b"),
-            github_token: "hunter2".parse().ok(),
             github_repository: text("a/b/../c"),
-            ..OutgoingVariables::default()
         };
         assert!(!format!("{variables:?}").contains("hunter2"));
         let outgoing = variables.check(&mut wrong);
-        assert!(outgoing.mail.is_none() && outgoing.github.is_none());
+        assert!(outgoing.mail.is_none());
         let names: Vec<_> = wrong.iter().map(|line| line.split(' ').next().unwrap_or_default()).collect();
         assert_eq!(names, ["REPORT_FROM", "REPORT_TO", "SMTP_URL", "GITHUB_REPOSITORY"]);
         assert!(!wrong.join(" ").contains("hunter2"));
@@ -132,6 +109,7 @@ mod tests {
     fn every_variable_is_optional() {
         let mut wrong = Vec::new();
         let outgoing = OutgoingVariables::default().check(&mut wrong);
-        assert!(outgoing.mail.is_none() && outgoing.github.is_none() && wrong.is_empty());
+        assert!(outgoing.mail.is_none() && wrong.is_empty());
+        assert_eq!(outgoing.issue_repository, "community-scripts/ProxmoxVE");
     }
 }

@@ -1,5 +1,4 @@
-//! Every answer that is not a success. Use [`ApiError`] in handlers; what the database or the
-//! client said never gets into one.
+//! Every error response. Handlers return [`ApiError`]; texts of the database or of the request never get into one.
 
 use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::http::{ConnectionType, StatusCode};
@@ -9,22 +8,22 @@ use utoipa::ToSchema;
 
 use crate::ingest::bulk::BulkError;
 use crate::ingest::rejection::Rejection;
-use crate::limit::limits::Kind;
+use crate::limit::limits::RateLimited;
 use crate::store::write::queue::WriteError;
 
-/// Seconds after which a client may try again.
+/// Seconds after which a client may try again after a 503.
 const RETRY_AFTER_SECONDS: u32 = 2;
 
-/// Why a request was not answered with what it asked for.
+/// Why a request failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
-    /// The body cannot become an event.
+    /// The body is not a valid event.
     #[error("{0}")]
     Rejected(#[from] Rejection),
-    /// A body of many events cannot be taken apart.
+    /// A body of many events cannot be split.
     #[error("{0}")]
     Batch(#[from] BulkError),
-    /// The event was not stored, now.
+    /// The event could not be stored now.
     #[error("{0}")]
     NotWritten(#[from] WriteError),
     /// The body is longer than one event may be.
@@ -33,30 +32,25 @@ pub enum ApiError {
         /// The limit.
         max_bytes: usize,
     },
-    /// The body broke off or was not framed as HTTP says.
+    /// The body was incomplete or not framed correctly.
     #[error("the body could not be received")]
     BodyBroken,
     /// The body came too slowly.
     #[error("the body did not arrive in time")]
     TooSlow,
-    /// One run, or one address, comes too often.
-    #[error("{}", .kind.reason())]
-    TooOften {
-        /// What comes too often.
-        kind: Kind,
-        /// When it may come again, for the `Retry-After` header.
-        retry_after_seconds: u32,
-    },
-    /// There is no room for this connection.
-    #[error("there are too many connections, now")]
+    /// One run or one address exceeds its rate limit.
+    #[error("{0}")]
+    RateLimited(#[from] RateLimited),
+    /// The maximum number of connections is open.
+    #[error("there are too many connections")]
     TooManyConnections,
     /// The token is missing or wrong.
-    #[error("this path needs `Authorization: Bearer` with the right token")]
+    #[error("this path requires `Authorization: Bearer` with a valid token")]
     Unauthorized,
-    /// The body is compressed or encoded in some other way.
-    #[error("this path does not take this content encoding")]
+    /// The body has a content encoding that the path does not accept.
+    #[error("this path does not accept this content encoding")]
     UnsupportedEncoding,
-    /// A parameter of the query or the path has no meaning.
+    /// A parameter of the query or the path is not valid.
     #[error("`{name}` {reason}")]
     BadParameter {
         /// Its name.
@@ -64,52 +58,46 @@ pub enum ApiError {
         /// What is wrong, as the end of a sentence.
         reason: &'static str,
     },
-    /// The query is not one, or has a parameter twice.
-    #[error("the query cannot be read, or has a parameter twice")]
+    /// The query cannot be parsed, or repeats a parameter.
+    #[error("the query cannot be parsed, or repeats a parameter")]
     UnreadableQuery,
-    /// Nothing is stored under this id.
-    #[error("nothing is known about this")]
+    /// Nothing is stored under this id or name.
+    #[error("nothing is stored under this id or name")]
     UnknownRun,
     /// Nothing is stored under this signature.
-    #[error("nothing is known about this signature")]
+    #[error("nothing is stored under this signature")]
     UnknownSignature,
-    /// Somebody else is opening the issue.
-    #[error("this issue is being opened; try again in five minutes")]
-    IssueInProgress,
-    /// GitHub did not do it.
-    #[error("GitHub did not open the issue")]
-    GitHub,
-    /// There is no such path.
+    /// The path does not exist.
     #[error("there is no such path; GET / lists all")]
     NoSuchPath,
-    /// The path exists, the method does not.
-    #[error("this path does not take this method")]
+    /// The path exists, but not with this method.
+    #[error("this path does not support this method")]
     MethodNotAllowed {
-        /// What it takes, for the `Allow` header.
+        /// The supported methods, for the `Allow` header.
         allowed: &'static str,
     },
     /// The database did not answer a query.
     #[error("the database is unavailable")]
     DatabaseUnavailable,
-    /// The database took longer for a query than a reader may make it.
-    #[error("the query takes too long; ask for fewer days")]
+    /// A query exceeded the time limit for readers.
+    #[error("the query takes too long; request fewer days")]
     QueryTimeout,
-    /// As many lists are streamed as may be at once.
-    #[error("too many lists are exported at the moment")]
+    /// The maximum number of exports is running.
+    #[error("too many exports are running")]
     TooManyExports,
-    /// A mistake of ours.
-    #[error("the answer could not be made")]
+    /// A bug in the server.
+    #[error("the server could not build the answer")]
     Internal,
 }
 
-/// The body of an error.
+/// The body of an error response.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ErrorBody {
     /// Stable code of the reason.
     error: &'static str,
-    /// The field or parameter that is wrong; `null` where none is.
+    /// The field or parameter at fault; `null` if there is none.
     field: Option<&'static str>,
-    /// A sentence for a person.
+    /// The reason as a sentence.
     message: String,
 }
 
@@ -124,14 +112,12 @@ impl ApiError {
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::BodyBroken => "body_broken",
             Self::TooSlow => "request_timeout",
-            Self::TooOften { .. } => "rate_limited",
+            Self::RateLimited(_) => "rate_limited",
             Self::TooManyConnections => "too_many_connections",
             Self::Unauthorized => "unauthorized",
             Self::UnsupportedEncoding => "unsupported_encoding",
             Self::BadParameter { .. } | Self::UnreadableQuery => "bad_parameter",
             Self::UnknownRun | Self::UnknownSignature | Self::NoSuchPath => "not_found",
-            Self::IssueInProgress => "in_progress",
-            Self::GitHub => "github",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::QueryTimeout => "query_timeout",
@@ -140,7 +126,7 @@ impl ApiError {
         }
     }
 
-    /// What is answered.
+    /// The body of the response.
     #[must_use]
     pub fn body(self) -> ErrorBody {
         let mut message = self.to_string();
@@ -162,7 +148,7 @@ impl ApiError {
 
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
-        // The kind only: a message can repeat what was asked for.
+        // Only the kind: a message can contain parameters of the request.
         let kind = match &error {
             sqlx::Error::Database(database) => database.code().unwrap_or_default().into_owned(),
             sqlx::Error::PoolTimedOut => "no connection".to_owned(),
@@ -170,7 +156,7 @@ impl From<sqlx::Error> for ApiError {
             _ => "other".to_owned(),
         };
         tracing::warn!(kind, "query failed");
-        // 57014: the statement was cancelled, which only its time limit does.
+        // 57014: the statement was cancelled, which only `statement_timeout` does.
         if kind == "57014" { Self::QueryTimeout } else { Self::DatabaseUnavailable }
     }
 }
@@ -185,11 +171,9 @@ impl ResponseError for ApiError {
             | Self::UnreadableQuery
             | Self::BodyBroken => StatusCode::BAD_REQUEST,
             Self::UnknownRun | Self::UnknownSignature | Self::NoSuchPath => StatusCode::NOT_FOUND,
-            Self::IssueInProgress => StatusCode::CONFLICT,
-            Self::GitHub => StatusCode::BAD_GATEWAY,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -211,8 +195,8 @@ impl ResponseError for ApiError {
             Self::MethodNotAllowed { allowed } => {
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
             }
-            Self::TooOften { retry_after_seconds, .. } => {
-                response.headers_mut().insert(RETRY_AFTER, (*retry_after_seconds).into());
+            Self::RateLimited(limited) => {
+                response.headers_mut().insert(RETRY_AFTER, limited.retry_after_seconds.into());
             }
             Self::Unauthorized => {
                 response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -1,6 +1,6 @@
-//! The catalogue of exit codes.
+//! `/api/exit-codes`: the meaning of exit codes.
 
-#![allow(unused_qualifications, reason = "utoipa names the parameters so")]
+#![allow(unused_qualifications, reason = "utoipa generates the paths")]
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
@@ -9,47 +9,52 @@ use utoipa::IntoParams;
 
 use crate::expose::exit_codes::{self, ExitCodeView};
 use crate::http::error::{ApiError, ErrorBody};
+use crate::http::request::parameters::set;
 
-/// Code to text, newest generation.
+/// The meaning of every exit code
+///
+/// In the newest generation of clients.
 #[utoipa::path(
     get,
     path = "/api/exit-codes",
     tag = "catalogue",
-    responses((status = 200, description = "An object of texts by code", body = std::collections::BTreeMap<String, String>))
+    responses((status = 200, description = "An object of texts by code", body = BTreeMap<String, String>))
 )]
 pub async fn list() -> HttpResponse {
     HttpResponse::Ok().json(exit_codes::all())
 }
 
-/// The query of [`show`].
+/// The parameters of [`show`].
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Parameters {
+pub struct GenerationParameters {
     /// Generation of the client, 0 to 3; default: the newest.
     generation: Option<String>,
 }
 
-/// What one code means, in the newest or the given generation.
+/// The meaning of one exit code
 ///
-/// # Errors
-/// [`ApiError::BadParameter`].
+/// In the newest generation of clients, or in the requested one.
 #[utoipa::path(
     get,
     path = "/api/exit-codes/{code}",
     tag = "catalogue",
-    params(("code" = u8, Path, description = "0 to 255"), Parameters),
+    params(("code" = u8, Path, description = "0 to 255"), GenerationParameters),
     responses(
-        (status = 200, description = "Its meaning, and those in other generations", body = ExitCodeView),
-        (status = 400, description = "A parameter has no meaning", body = ErrorBody),
-        (status = 404, description = "There is no code in the path", body = ErrorBody),
+        (status = 200, description = "The meaning, and those in other generations", body = ExitCodeView),
+        (status = 400, description = "A parameter is not valid", body = ErrorBody),
+        (status = 404, description = "The path has no code", body = ErrorBody),
     )
 )]
-pub async fn show(code: web::Path<String>, query: web::Query<Parameters>) -> Result<HttpResponse, ApiError> {
+pub async fn show(
+    code: web::Path<String>,
+    query: web::Query<GenerationParameters>,
+) -> Result<HttpResponse, ApiError> {
     let code = code.parse::<u8>().map_err(|_| ApiError::BadParameter {
         name: "code",
         reason: "must be a whole number from 0 to 255",
     })?;
-    let generation = match query.generation.as_deref().filter(|text| !text.is_empty()) {
+    let generation = match set(query.into_inner().generation) {
         None => Generation::NEWEST,
         Some(text) => text
             .parse::<u8>()

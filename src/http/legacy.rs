@@ -1,35 +1,37 @@
-//! The paths of the service of 2025, under `/data`.
+//! `/data`: the endpoints of the service of 2025, in its shapes.
 
-#![allow(unused_qualifications, reason = "utoipa names the parameters so")]
+#![allow(unused_qualifications, reason = "utoipa generates the paths")]
 
 use std::sync::Arc;
 
+use actix_web::HttpResponse;
 use actix_web::http::header::HeaderValue;
-use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::expose::legacy::{Entry, ErrorCounts, Summary, summary};
-use crate::http::answer::{give, json, lasts, today, whole_or_list};
-use crate::http::error::{ApiError, ErrorBody};
-use crate::http::export::{Wanted, stream};
-use crate::http::parameters::{FilterParameters, ListParameters, date, set, text};
-use crate::http::records::{Page, RecordParameters, page};
+use crate::http::error::ApiError;
+use crate::http::reply::answer::{json, lifetime};
+use crate::http::reply::described::CachedResponses;
+use crate::http::reply::export::{Selection, stream};
+use crate::http::reply::read_request::ReadRequest;
+use crate::http::request::parameters::{FilterParameters, ListParameters, date, set, text};
+use crate::http::runs::list::{Page, RecordParameters, page};
 use crate::ingest::execution::Execution;
 use crate::state::AppState;
 use crate::store::read::causes::FAILED_OR_BLOCKED;
 use crate::store::read::snapshot::{Filter, Snapshot};
 
-/// Entries of a page of `/data/paginated` without `limit`.
+/// Default length of a page of `/data/paginated`.
 const PAGE: i64 = 10;
-/// Most entries of an answer, and errors and applications in their lists.
-const MOST: i64 = 1_000;
+/// Largest length of any list.
+const MAX_LIMIT: i64 = 1_000;
 
-/// What is asked for besides the common filters.
+/// Filters of entries besides the common ones, and the page.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct EntryParameters {
-    /// An application, by its whole name.
+    /// Application, exact name.
     nsapp: Option<String>,
     /// `success`, `failed`, `blocked`, `aborted`, `installing` or `unfinished`.
     status: Option<String>,
@@ -43,9 +45,9 @@ pub struct EntryParameters {
     end_date: Option<String>,
     /// Number of the page, from 1 (default).
     page: Option<String>,
-    /// Entries of a page, 1 to 1000; default 10 for `/data/paginated`, 1000 for the others.
+    /// Length of the page, 1 to 1000; default 10 for `/data/paginated`, 1000 for the others.
     limit: Option<String>,
-    /// What the `Link` header leads on with, in place of `page`.
+    /// Cursor of the next page, from the `Link` header, instead of `page`.
     cursor: Option<String>,
 }
 
@@ -63,11 +65,10 @@ impl EntryParameters {
         }
     }
 
-    /// The common filters, and the dates of these.
-    fn filter(&self, common: FilterParameters) -> Result<Filter, ApiError> {
-        let filter = common.check_all(today())?;
-        for (name, asked) in [("nsapp", &self.nsapp), ("os_type", &self.os_type)] {
-            text(name, asked.clone())?;
+    /// The common filter with the dates of these parameters.
+    fn filter(&self, filter: Filter) -> Result<Filter, ApiError> {
+        for (name, value) in [("nsapp", &self.nsapp), ("os_type", &self.os_type)] {
+            text(name, value.clone())?;
         }
         let from = date("start_date", set(self.start_date.clone()))?.or(filter.from);
         let to = date("end_date", set(self.end_date.clone()))?.or(filter.to);
@@ -79,95 +80,92 @@ impl EntryParameters {
     }
 }
 
-/// Documents a path that is answered with entries.
+/// Defines an endpoint that answers with entries.
 macro_rules! entries {
-    ($(#[$doc:meta])* $name:ident, $path:literal, $default:expr, $required:expr) => {
+    ($(#[$doc:meta])* $name:ident, $path:literal, $default_limit:expr, $required:expr) => {
         $(#[$doc])*
-        ///
-        /// # Errors
-        /// [`ApiError::BadParameter`], [`ApiError::DatabaseUnavailable`].
         #[utoipa::path(
             get,
             path = $path,
             tag = "2025",
             params(FilterParameters, EntryParameters, ListParameters),
             responses(
-                (status = 200, description = "Entries; `Link: rel=\"next\"` leads on; all of them with format=csv or ndjson", body = Vec<Entry>),
-                (status = 304, description = "The answer is the one named by If-None-Match"),
-                (status = 400, description = "A parameter has no meaning, or one is missing", body = ErrorBody),
-                (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
+                (status = 200, description = "Entries, newest first, with a Link header to the next page; or an export with format=csv or ndjson", body = Vec<Entry>),
+                CachedResponses,
             )
         )]
-        pub async fn $name(
-            request: HttpRequest,
-            filter: web::Query<FilterParameters>,
-            entries: web::Query<EntryParameters>,
-            list: web::Query<ListParameters>,
-            state: web::Data<AppState>,
-        ) -> Result<HttpResponse, ApiError> {
-            let required: fn(&EntryParameters) -> Option<&'static str> = $required;
-            if let Some(name) = required(&entries) {
-                return Err(ApiError::BadParameter { name, reason: "must be given" });
-            }
-            let filter = entries.filter(filter.into_inner())?;
-            give_entries(&request, &state, filter, &entries.records(), &list, $default).await
+        pub async fn $name(request: ReadRequest) -> Result<HttpResponse, ApiError> {
+            answer_entries(&request, &request.parameters()?, $default_limit, $required).await
         }
     };
 }
 
 entries!(
-    /// Entries, newest first, page by page.
-    paginated, "/data/paginated", PAGE, |_| None);
+    /// Entries, page by page
+    paginated, "/data/paginated", PAGE, None);
 entries!(
-    /// Entries, newest first.
-    all, "/data/json", MOST, |_| None);
+    /// Entries
+    all, "/data/json", MAX_LIMIT, None);
 entries!(
-    /// Entries of an application, newest first.
-    of_app, "/data/nsapp", MOST, |asked| set(asked.nsapp.clone()).is_none().then_some("nsapp"));
+    /// Entries of an application
+    ///
+    /// Requires `nsapp`.
+    of_app, "/data/nsapp", MAX_LIMIT, Some("nsapp"));
 entries!(
-    /// Entries with an outcome, newest first.
-    of_status, "/data/status", MOST, |asked| set(asked.status.clone()).is_none().then_some("status"));
+    /// Entries with an outcome
+    ///
+    /// Requires `status`.
+    of_status, "/data/status", MAX_LIMIT, Some("status"));
 entries!(
-    /// Entries on an operating system, newest first.
-    of_os, "/data/os", MOST, |asked| set(asked.os_type.clone()).is_none().then_some("os_type"));
+    /// Entries of an operating system
+    ///
+    /// Requires `os_type`.
+    of_os, "/data/os", MAX_LIMIT, Some("os_type"));
 entries!(
-    /// Entries of a period, newest first.
-    of_days, "/data/date", MOST, |_| None);
+    /// Entries of a period
+    of_days, "/data/date", MAX_LIMIT, None);
 
-async fn give_entries(
-    request: &HttpRequest,
-    state: &web::Data<AppState>,
-    filter: Filter,
-    records: &RecordParameters,
-    list: &ListParameters,
+async fn answer_entries(
+    request: &ReadRequest,
+    parameters: &EntryParameters,
     default_limit: i64,
+    required: Option<&'static str>,
 ) -> Result<HttpResponse, ApiError> {
-    let paging = records.paging(default_limit, MOST)?;
-    let choice = records.choice(state)?;
-    if let Some(format) = list.format()? {
-        let wanted = Wanted { filter, choice, order: paging.order, models: Arc::default() };
-        return stream(state, wanted, "entries", format, |state, run, _| entry(state, run)).await;
+    if let Some(name) = required {
+        let value = match name {
+            "nsapp" => &parameters.nsapp,
+            "status" => &parameters.status,
+            _ => &parameters.os_type,
+        };
+        set(value.clone()).ok_or(ApiError::BadParameter { name, reason: "is required" })?;
     }
-    // The link repeats the query.
-    let (path, query) = (request.path().to_owned(), request.query_string().to_owned());
-    let asked = (filter, paging, choice, query);
-    give(request, state, asked, async move |state, (filter, paging, choice, query)| {
-        let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
-        let Page { records, next, .. } = page(&mut snapshot, &choice, &paging).await?;
-        snapshot.close().await?;
-        let entries: Vec<_> = records.iter().map(|run| entry(&state, run)).collect();
-        let link = next.and_then(|cursor| link(&path, &query, &cursor));
-        Ok(json(&entries, lasts(&state, &filter))?.followed_by(link))
-    })
-    .await
+    let filter = parameters.filter(request.filter_of_all_time()?)?;
+    let records = parameters.records();
+    let paging = records.paging(default_limit, MAX_LIMIT)?;
+    let choice = records.choice(&request.state)?;
+    if let Some(format) = request.format()? {
+        let selection = Selection { filter, choice, order: paging.order, models: Arc::default() };
+        return stream(&request.state, selection, "entries", format, |state, run, _| entry(state, run)).await;
+    }
+    // The `Link` header repeats the query, so the query is part of the key.
+    let (path, query) = request.path_and_query();
+    let read = async |state: &AppState, snapshot: &mut Snapshot<'_>| {
+        let Page { records, next, .. } = page(snapshot, &choice, &paging).await?;
+        let entries: Vec<_> = records.iter().map(|run| entry(state, run)).collect();
+        let link = next.and_then(|cursor| link(path, query, &cursor));
+        let mut answer = json(&entries, lifetime(state, &filter))?;
+        answer.link = link;
+        Ok(answer)
+    };
+    request.cached(&filter, (&paging, &choice, query), read).await
 }
 
 fn entry(state: &AppState, run: &Execution) -> Entry {
-    // Hashed once more: what is published is not what is stored.
+    // Hashed again, so that the published id is not the stored key.
     Entry::of(run, state.ids.run_key(&run.key.0.simple().to_string()).0.simple().to_string())
 }
 
-/// The header that leads to the next page.
+/// The `Link` header to the next page.
 fn link(path: &str, query: &str, cursor: &str) -> Option<HeaderValue> {
     let kept = query.split('&').filter(|part| {
         let name = part.split('=').next().unwrap_or_default();
@@ -178,68 +176,37 @@ fn link(path: &str, query: &str, cursor: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("<{path}?{query}>; rel=\"next\"")).ok()
 }
 
-/// Runs by outcome and application.
-///
-/// # Errors
-/// [`ApiError::BadParameter`], [`ApiError::DatabaseUnavailable`].
+/// Runs by outcome and application
 #[utoipa::path(
     get,
     path = "/data/summary",
     tag = "2025",
     params(FilterParameters),
-    responses(
-        (status = 200, description = "Counts", body = Summary),
-        (status = 304, description = "The answer is the one named by If-None-Match"),
-        (status = 400, description = "A parameter has no meaning", body = ErrorBody),
-        (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
-    )
+    responses((status = 200, description = "Counts", body = Summary), CachedResponses)
 )]
-pub async fn counts(
-    request: HttpRequest,
-    filter: web::Query<FilterParameters>,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, ApiError> {
-    let filter = filter.into_inner().check_all(today())?;
-    give(&request, &state, filter, async |state, filter| {
-        let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
+pub async fn counts(request: ReadRequest) -> Result<HttpResponse, ApiError> {
+    let filter = request.filter_of_all_time()?;
+    let read = async |state: &AppState, snapshot: &mut Snapshot<'_>| {
         let as_of = snapshot.as_of().await?;
-        let scripts = snapshot.scripts(state.running_since(as_of), MOST).await?;
-        snapshot.close().await?;
-        json(&summary(as_of, &scripts), lasts(&state, &filter))
-    })
-    .await
+        let scripts = snapshot.scripts(state.running_since(as_of), MAX_LIMIT).await?;
+        json(&summary(as_of, &scripts), lifetime(state, &filter))
+    };
+    request.cached(&filter, (), read).await
 }
 
-/// Failed and blocked runs by what their failing line says.
-///
-/// # Errors
-/// [`ApiError::BadParameter`], [`ApiError::DatabaseUnavailable`].
+/// Failed and blocked runs by their failing line
 #[utoipa::path(
     get,
     path = "/data/errors",
     tag = "2025",
     params(FilterParameters, ListParameters),
-    responses(
-        (status = 200, description = "Errors, most frequent first", body = ErrorCounts),
-        (status = 304, description = "The answer is the one named by If-None-Match"),
-        (status = 400, description = "A parameter has no meaning", body = ErrorBody),
-        (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
-    )
+    responses((status = 200, description = "Errors, most frequent first", body = ErrorCounts), CachedResponses)
 )]
-pub async fn errors(
-    request: HttpRequest,
-    filter: web::Query<FilterParameters>,
-    list: web::Query<ListParameters>,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, ApiError> {
-    let filter = filter.into_inner().check_all(today())?;
-    let list = list.check::<ErrorCounts>()?;
-    give(&request, &state, (filter, list), async |state, (filter, list)| {
-        let mut snapshot = Snapshot::open(&state.readers, &filter).await?;
+pub async fn errors(request: ReadRequest) -> Result<HttpResponse, ApiError> {
+    let read = async |_: &_, snapshot: &mut Snapshot<'_>| {
         let as_of = snapshot.as_of().await?;
-        let signatures = snapshot.signatures(FAILED_OR_BLOCKED, None, MOST, i64::MIN, i64::MAX).await?;
-        snapshot.close().await?;
-        whole_or_list(&ErrorCounts::of(as_of, signatures), list, lasts(&state, &filter))
-    })
-    .await
+        let signatures = snapshot.signatures(FAILED_OR_BLOCKED, None, MAX_LIMIT, i64::MIN, i64::MAX).await?;
+        Ok::<ErrorCounts, ApiError>(ErrorCounts::of(as_of, signatures))
+    };
+    request.answer(&request.filter_of_all_time()?, (), read).await
 }

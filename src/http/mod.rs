@@ -1,25 +1,12 @@
-//! Both ends of the flow: the route table, the handlers, errors.
+//! The HTTP interface: what every request passes, the handlers, and the route table.
 
 pub mod error;
-pub mod client;
-pub mod guard;
-pub mod observe;
-pub mod parameters;
-pub mod answer;
-pub mod export;
-pub mod ingest;
-pub mod runs;
-pub mod dashboard;
-pub mod records;
+pub mod request;
+pub mod reply;
+pub mod events;
 pub mod aggregates;
+pub mod runs;
 pub mod legacy;
 pub mod exit_codes;
-pub mod regressions;
-pub mod signatures;
-pub mod insight;
-pub mod health;
-pub mod scrape;
-pub mod openapi;
-pub mod admin;
-pub mod issues;
+pub mod operate;
 pub mod routes;

@@ -4,33 +4,28 @@ use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ALLOW,
 };
-use actix_web::{HttpRequest, HttpResponse, Resource, Responder, web};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 use serde_json::json;
 
-use crate::http::error::ApiError;
-use crate::http::{
-    admin, aggregates, dashboard, exit_codes, health, ingest, insight, issues, legacy, openapi, records,
-    regressions, runs, scrape, signatures,
+use crate::http::aggregates::{
+    dashboard, failures, regressions, repositories, runtime, script, scripts, sessions, signatures,
+    timeseries,
 };
+use crate::http::error::ApiError;
+use crate::http::events::{bulk, single};
+use crate::http::operate::{admin, docs, health, issues, metrics_endpoint, openapi};
+use crate::http::runs::{list, one};
+use crate::http::{exit_codes, legacy};
 use crate::ingest::bulk::MAX_BATCH_BYTES;
 use crate::ingest::normalise::Route;
 use crate::state::AppState;
 
-/// Adds all routes; those of the operator only if there is a token for them.
+/// Adds all routes; those of the operator only if there is an admin token.
 pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
     if has_admin {
-        let wanted = ApiError::BadParameter { name: "signature", reason: "must stand in a JSON object" };
-        service.service(private("/admin/status").route(web::get().to(admin::status))).service(
-            web::resource("/admin/issues")
-                .app_data(
-                    web::JsonConfig::default()
-                        .content_type(|_| true)
-                        .content_type_required(false)
-                        .error_handler(move |_, _| wanted.into()),
-                )
-                .route(web::post().to(issues::create))
-                .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "POST" } })),
-        );
+        service
+            .service(private("/admin/status", admin::status))
+            .service(private("/admin/issues/{signature}", issues::show));
     }
     service
         .service(events("/telemetry", Route::Telemetry))
@@ -41,72 +36,84 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
         .service(
             web::resource("/api/v1/events")
                 .app_data(web::PayloadConfig::new(MAX_BATCH_BYTES))
-                .route(web::post().to(ingest::accept_batch))
-                .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "POST" } })),
+                .route(web::post().to(bulk::accept))
+                .default_service(method_not_allowed("POST")),
         )
         .service(
-            get("/api/runs/{id}")
-                .route(web::get().to(runs::show))
-                .route(web::delete().to(runs::erase))
-                .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "GET, DELETE" } })),
+            get("/api/runs/{id}", one::show)
+                .route(web::delete().to(one::erase))
+                .default_service(method_not_allowed("GET, DELETE")),
         )
-        .service(get("/api/dashboard").route(web::get().to(dashboard::show)))
-        .service(get("/api/records").route(web::get().to(records::list)))
-        .service(get("/api/errors").route(web::get().to(aggregates::errors_of)))
-        .service(get("/api/scripts").route(web::get().to(aggregates::scripts_of)))
-        .service(get("/api/repo-slugs").route(web::get().to(aggregates::repo_slugs)))
-        .service(get("/data/summary").route(web::get().to(legacy::counts)))
-        .service(get("/data/paginated").route(web::get().to(legacy::paginated)))
-        .service(get("/data/json").route(web::get().to(legacy::all)))
-        .service(get("/data/nsapp").route(web::get().to(legacy::of_app)))
-        .service(get("/data/status").route(web::get().to(legacy::of_status)))
-        .service(get("/data/os").route(web::get().to(legacy::of_os)))
-        .service(get("/data/date").route(web::get().to(legacy::of_days)))
-        .service(get("/data/errors").route(web::get().to(legacy::errors)))
-        .service(get("/api/exit-codes").route(web::get().to(exit_codes::list)))
-        .service(get("/api/exit-codes/{code}").route(web::get().to(exit_codes::show)))
-        .service(get("/api/regressions").route(web::get().to(regressions::show)))
-        .service(get("/api/signatures").route(web::get().to(signatures::list)))
-        .service(get("/api/signatures/{id}").route(web::get().to(signatures::show)))
-        .service(get("/api/scripts/{app}").route(web::get().to(insight::show_script)))
-        .service(get("/api/timeseries").route(web::get().to(insight::show_timeseries)))
-        .service(get("/api/sessions").route(web::get().to(insight::show_sessions)))
-        .service(get("/api/runtime").route(web::get().to(insight::show_runtimes)))
-        .service(get("/openapi.json").route(web::get().to(openapi::description)))
-        .service(get("/docs").route(web::get().to(openapi::page)))
-        .service(get("/docs/docs.js").route(web::get().to(openapi::script)))
-        .service(get("/docs/docs.css").route(web::get().to(openapi::style)))
-        .service(get("/healthz").route(web::get().to(health::healthy)))
-        .service(get("/readyz").route(web::get().to(health::ready)))
-        .service(get("/metrics").route(web::get().to(scrape::metrics)))
-        .service(get("/").route(web::get().to(index)))
+        .service(get("/api/dashboard", dashboard::show))
+        .service(get("/api/records", list::list))
+        .service(get("/api/errors", failures::list))
+        .service(get("/api/scripts", scripts::list))
+        .service(get("/api/repo-slugs", repositories::list))
+        .service(get("/data/summary", legacy::counts))
+        .service(get("/data/paginated", legacy::paginated))
+        .service(get("/data/json", legacy::all))
+        .service(get("/data/nsapp", legacy::of_app))
+        .service(get("/data/status", legacy::of_status))
+        .service(get("/data/os", legacy::of_os))
+        .service(get("/data/date", legacy::of_days))
+        .service(get("/data/errors", legacy::errors))
+        .service(get("/api/exit-codes", exit_codes::list))
+        .service(get("/api/exit-codes/{code}", exit_codes::show))
+        .service(get("/api/regressions", regressions::list))
+        .service(get("/api/signatures", signatures::list))
+        .service(get("/api/signatures/{id}", signatures::show))
+        .service(get("/api/scripts/{app}", script::show))
+        .service(get("/api/timeseries", timeseries::show))
+        .service(get("/api/sessions", sessions::list))
+        .service(get("/api/runtime", runtime::list))
+        .service(get("/openapi.json", openapi::description))
+        .service(get("/docs", docs::page))
+        .service(get("/docs/{file}", docs::file))
+        .service(get("/healthz", health::healthy))
+        .service(get("/readyz", health::ready))
+        .service(get("/metrics", metrics_endpoint::show))
+        .service(get("/", index))
         .default_service(web::to(|| async { ApiError::NoSuchPath }));
 }
 
-/// A path that takes events.
+/// A path that accepts events.
 fn events(path: &'static str, route: Route) -> Resource {
     let accept = move |request: HttpRequest, payload: web::Payload, state: web::Data<AppState>| {
-        ingest::accept(route, request, payload, state)
+        single::accept(route, request, payload, state)
     };
     web::resource(path)
         .route(web::post().to(accept))
-        .route(web::head().to(ingest::alive))
-        .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "POST, HEAD" } }))
+        .route(web::head().to(single::head))
+        .default_service(method_not_allowed("POST, HEAD"))
 }
 
-/// A path that only answers GET, also to pages of other origins.
-fn get(path: &'static str) -> Resource {
+/// A path that supports only GET, also from pages of other origins.
+fn get<F, A>(path: &'static str, handler: F) -> Resource
+where
+    F: Handler<A, Output: Responder + 'static>,
+    A: FromRequest + 'static,
+{
     web::resource(path)
+        .route(web::get().to(handler))
         .route(web::method(Method::OPTIONS).to(preflight))
-        .default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "GET, OPTIONS" } }))
+        .default_service(method_not_allowed("GET, OPTIONS"))
 }
 
-/// A path that only answers GET, and only to the operator.
-fn private(path: &'static str) -> Resource {
-    web::resource(path).default_service(web::to(|| async { ApiError::MethodNotAllowed { allowed: "GET" } }))
+/// A path that supports only GET, for the operator.
+fn private<F, A>(path: &'static str, handler: F) -> Resource
+where
+    F: Handler<A, Output: Responder + 'static>,
+    A: FromRequest + 'static,
+{
+    web::resource(path).route(web::get().to(handler)).default_service(method_not_allowed("GET"))
 }
 
-/// What a browser asks before it sends a GET of another origin's page.
+/// The response to a method that a path does not support.
+fn method_not_allowed(allowed: &'static str) -> actix_web::Route {
+    web::to(move || async move { ApiError::MethodNotAllowed { allowed } })
+}
+
+/// Answers the preflight request that a browser sends for a page of another origin.
 async fn preflight() -> HttpResponse {
     HttpResponse::NoContent()
         .insert_header((ALLOW, "GET, OPTIONS"))
@@ -116,37 +123,37 @@ async fn preflight() -> HttpResponse {
         .finish()
 }
 
-/// What there is, until there is a page.
+/// The index of all endpoints.
 async fn index() -> impl Responder {
     web::Json(json!({
         "name": "telemetry-server",
         "version": env!("CARGO_PKG_VERSION"),
         "endpoints": {
-            "POST /telemetry": "report an event (generations 2 and 3)",
-            "POST /upload": "report a start (generation 1); also under /dev",
-            "POST /upload/updatestatus": "report an end (generation 1); also under /dev",
-            "POST /api/v1/events": "report up to 10000 events: an array or one a line, gzip or zstd",
-            "GET /api/runs/{id}": "what is stored about a random_id or execution_id",
+            "POST /telemetry": "report an event (clients of 2026)",
+            "POST /upload": "report the start of a run (clients of 2025); also below /dev",
+            "POST /upload/updatestatus": "report the end of a run (clients of 2025); also below /dev",
+            "POST /api/v1/events": "report up to 10,000 events, as a JSON array or NDJSON, also with gzip or zstd",
+            "GET /api/runs/{id}": "everything stored about a random_id or execution_id",
             "DELETE /api/runs/{id}": "erase it",
-            "GET /api/dashboard": "counts, rates and lists; days, from, to, repo, slug, type, platform",
+            "GET /api/dashboard": "overview: counts, rates and lists; days, from, to, repo, slug, type, platform",
             "GET /api/records": "executions; page, limit, status, app, search, os, sort, cursor, format",
-            "GET /api/errors": "what fails and why",
-            "GET /api/scripts": "which scripts are run, and how they end",
+            "GET /api/errors": "failures by exit code, category, script and day",
+            "GET /api/scripts": "the most frequent scripts, by outcome",
+            "GET /api/scripts/{app}": "one script: totals, days, platforms, exit codes, signatures and durations",
             "GET /api/repo-slugs": "runs by repository",
-            "GET /data/...": "the shapes of 2025: summary, paginated, json, nsapp, status, os, date, errors",
-            "GET /api/exit-codes": "code to text",
-            "GET /api/exit-codes/{code}": "what a code means; generation",
-            "GET /api/regressions": "scripts that fail more than before, with the evidence; window",
-            "GET /api/signatures": "failures by what went wrong; new_since, limit",
-            "GET /api/signatures/{id}": "one of them",
-            "GET /api/scripts/{app}": "everything about one script",
-            "GET /api/timeseries": "series over time; metric, group, bucket",
-            "GET /api/sessions": "attempts per session, and how many were saved by a retry",
-            "GET /api/runtime": "where the scripts came from, and how many are old",
+            "GET /api/regressions": "scripts whose failure rate rose beyond chance; window",
+            "GET /api/signatures": "failures grouped by their failing line; new_since, limit",
+            "GET /api/signatures/{id}": "one signature: days, scripts and some recent runs",
+            "GET /api/timeseries": "a metric over time; metric, group, bucket",
+            "GET /api/sessions": "attempts per session, by day and by script",
+            "GET /api/runtime": "runs by the source and revision of the script",
+            "GET /api/exit-codes": "the meaning of every exit code",
+            "GET /api/exit-codes/{code}": "the meaning of one exit code; generation",
+            "GET /data/...": "the endpoints of 2025: summary, paginated, json, nsapp, status, os, date, errors",
             "GET /openapi.json": "the description of this API; as a page: /docs",
-            "GET /healthz": "whether the process answers",
-            "GET /readyz": "whether the database answers",
-            "GET /metrics": "Prometheus metrics",
+            "GET /healthz": "whether the process runs",
+            "GET /readyz": "whether the server accepts events: ready, degraded (they wait in the spool) or unready",
+            "GET /metrics": "metrics in the Prometheus text format",
         },
     }))
 }

@@ -275,8 +275,8 @@ impl Reader {
     fn integer(&mut self, value: Scalar<'_>, max: i32) -> Option<i32> {
         match &value {
             Scalar::Absent | Scalar::Bool(_) => return None,
-            Scalar::String(text) if text.trim().is_empty() => return None,
-            Scalar::String(_) => self.rescues.add(Rescue::NumberAsText),
+            Scalar::Text(text) if text.trim().is_empty() => return None,
+            Scalar::Text(_) => self.rescues.add(Rescue::NumberAsText),
             Scalar::Integer(_) | Scalar::Float(_) => {}
         }
         let number = value.to_integer().filter(|number| (0..=max).contains(number));

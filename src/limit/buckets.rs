@@ -1,8 +1,7 @@
-//! What the limiter remembers, in bounded memory.
+//! The state of a limit in bounded memory.
 //!
-//! Every key has a bucket of its own, 16 bytes, up to a number of keys. Past that a new key uses
-//! one of a fixed number of buckets together with other new keys: it is limited sooner than it
-//! should be, and everybody who is known already is served as before.
+//! Each key has its own bucket of 16 bytes, up to a maximum number of keys. Past that, new keys share a fixed number
+//! of buckets: they are limited sooner than they should be, and known keys are not affected.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,20 +10,19 @@ use governor::nanos::Nanos;
 use governor::state::keyed::ShrinkableKeyedStateStore;
 use governor::state::{InMemoryState, NotKeyed, StateStore};
 
-/// Parts with a lock each.
+/// Number of shards, each with its own lock.
 const SHARDS: usize = 64;
-/// Buckets that keys without one of their own share.
+/// Number of buckets that keys without their own share.
 const SHARED: usize = 4096;
-/// A part is made smaller when it has room for so many times what is in it.
+/// A shard shrinks when its capacity is this many times its length.
 const WASTE: usize = 4;
-/// Room that a part may keep.
+/// Capacity that a shard always keeps.
 const KEPT: usize = 64;
 
 /// Key to the theoretical arrival time of governor, in nanoseconds.
 type Shard = HashMap<u64, u64, foldhash::fast::RandomState>;
 
-/// The buckets of one limit; a clone is another hold on them. A key must be a hash already: its
-/// bits choose the places.
+/// The buckets of one limit; clones share them. A key must be a hash, because its bits choose the shard.
 #[derive(Clone, Debug)]
 pub struct Buckets {
     shards: Arc<[Mutex<Shard>]>,
@@ -33,7 +31,7 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// Room for at least so many keys; a little more, because they do not fall evenly.
+    /// Buckets for about `keys` keys, spread over the shards.
     #[must_use]
     pub fn with_room_for(keys: usize) -> Self {
         Self {
@@ -43,12 +41,12 @@ impl Buckets {
         }
     }
 
-    /// Forgets what a key has used up, as if it had never come.
-    pub fn forget(&self, key: u64) {
+    /// Removes the bucket of a key.
+    pub fn remove(&self, key: u64) {
         self.shard(key).remove(&key);
     }
 
-    /// Keys for which memory is held.
+    /// Number of keys for which memory is allocated.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).capacity()).sum()
@@ -59,7 +57,7 @@ impl Buckets {
     }
 }
 
-/// A shard is right between any two statements, so a panic elsewhere does not spoil it.
+/// A shard is consistent between any two statements, so a poisoned lock can be ignored.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }

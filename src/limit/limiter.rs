@@ -1,4 +1,4 @@
-//! One limit: a burst, and so many a minute, for each key.
+//! One rate limit: a burst and a rate per minute for each key.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -11,18 +11,11 @@ use governor::{Quota, RateLimiter};
 use super::buckets::Buckets;
 use crate::config::protection::Rate;
 
-/// Keys of one limit that have a bucket of their own: about 8 MB.
+/// Keys of one limit that have their own bucket: about 8 MB.
 pub const MAX_KEYS: usize = 200_000;
 
-/// It came too often.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limited {
-    /// In so many seconds it may come again; at least one.
-    pub retry_after_seconds: u32,
-}
-
-/// Counts by a hash of each key under a random salt that dies with the process: neither an
-/// address nor an id can be found in its memory, and nobody can choose keys that share a bucket.
+/// Counts by a hash of each key with a random salt of this process. So memory holds neither addresses nor ids, and
+/// an attacker cannot choose keys that share a bucket.
 pub struct Limiter<C: Clock = MonotonicClock> {
     governor: RateLimiter<u64, Buckets, C, NoOpMiddleware<C::Instant>>,
     buckets: Buckets,
@@ -36,7 +29,7 @@ impl<C: Clock> fmt::Debug for Limiter<C> {
 }
 
 impl Limiter {
-    /// A limit in real time.
+    /// A limit on the system clock.
     #[must_use]
     pub fn new(rate: Rate) -> Self {
         Self::with(rate, MAX_KEYS, MonotonicClock)
@@ -44,7 +37,7 @@ impl Limiter {
 }
 
 impl<C: Clock> Limiter<C> {
-    /// A limit with buckets for so many keys, on a clock.
+    /// A limit with buckets for `keys` keys, on `clock`.
     #[must_use]
     pub fn with(rate: Rate, keys: usize, clock: C) -> Self {
         let quota = Quota::per_minute(rate.per_minute).allow_burst(rate.burst);
@@ -56,27 +49,27 @@ impl<C: Clock> Limiter<C> {
     /// Takes one from the bucket of `key`.
     ///
     /// # Errors
-    /// [`Limited`] if it is empty; nothing is taken then.
-    pub fn check(&self, key: &impl Hash) -> Result<(), Limited> {
+    /// The seconds until the next attempt can succeed, at least one, if the bucket is empty.
+    pub fn check(&self, key: &impl Hash) -> Result<(), u32> {
         self.governor.check_key(&self.salt.hash_one(key)).map_err(|until| {
             let wait = until.wait_time_from(self.governor.clock().now());
             let seconds = wait.as_nanos().div_ceil(Duration::from_secs(1).as_nanos());
-            Limited { retry_after_seconds: u32::try_from(seconds).unwrap_or(u32::MAX).max(1) }
+            u32::try_from(seconds).unwrap_or(u32::MAX).max(1)
         })
     }
 
-    /// Fills the bucket of `key`, if it has one of its own.
-    pub fn forgive(&self, key: &impl Hash) {
-        self.buckets.forget(self.salt.hash_one(key));
+    /// Refills the bucket of `key`, if it has its own.
+    pub fn reset(&self, key: &impl Hash) {
+        self.buckets.remove(self.salt.hash_one(key));
     }
 
-    /// Drops the keys whose buckets are full again.
+    /// Drops keys whose buckets are full again.
     pub fn sweep(&self) {
         self.governor.retain_recent();
         self.governor.shrink_to_fit();
     }
 
-    /// Keys with a bucket of their own.
+    /// Number of keys with their own bucket.
     #[must_use]
     pub fn keys(&self) -> usize {
         self.governor.len()

@@ -1,17 +1,20 @@
-//! All limits of a server, and the task that keeps them small.
+//! All rate limits of a server, and the task that drops their idle keys.
 
 use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::limiter::{Limited, Limiter};
+use telemetry_protocol::Generation;
+
+use super::limiter::Limiter;
 use crate::config::protection::Rate;
+use crate::ingest::execution::Execution;
 use crate::metrics::Metrics;
 
 /// How often idle keys are dropped.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-/// Guesses of the admin token from one address.
+/// Wrong tokens from one address.
 const GUESSES: Rate = rate(5, 10);
 
 const fn rate(burst: u32, per_minute: u32) -> Rate {
@@ -26,9 +29,9 @@ const fn rate(burst: u32, per_minute: u32) -> Rate {
 pub enum Kind {
     /// Events of one run.
     Run,
-    /// Requests of one address.
+    /// Requests from one address.
     Address,
-    /// Guesses of the admin token from one address.
+    /// Wrong admin tokens from one address.
     Admin,
 }
 
@@ -36,7 +39,7 @@ impl Kind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Run, Self::Address, Self::Admin];
 
-    /// Name in the metrics.
+    /// Label in the metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -46,7 +49,7 @@ impl Kind {
         }
     }
 
-    /// Why it is refused, as the beginning of a sentence.
+    /// Why a request is refused, without the full stop.
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
@@ -55,6 +58,16 @@ impl Kind {
             Self::Admin => "too many wrong tokens come from this address",
         }
     }
+}
+
+/// A limit was exceeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .kind.reason())]
+pub struct RateLimited {
+    /// Which limit.
+    pub kind: Kind,
+    /// Seconds until the next request can succeed; at least one.
+    pub retry_after_seconds: u32,
 }
 
 /// The limits of one server.
@@ -67,13 +80,9 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// A rate that is `None` is no limit.
+    /// Creates the limits; a rate of `None` switches a limit off.
     #[must_use]
     pub fn new(run: Option<Rate>, address: Option<Rate>, metrics: &Arc<Metrics>) -> Self {
-        for kind in Kind::ALL {
-            // It is shown as 0 before the first one is refused.
-            metrics.limited.with_label_values(&[kind.as_str()]);
-        }
         Self {
             run: run.map(Limiter::new),
             address: address.map(Limiter::new),
@@ -82,29 +91,44 @@ impl Limits {
         }
     }
 
-    /// Counts one of `kind` by `key`.
+    /// Counts a request of `kind` by `key`.
     ///
     /// # Errors
-    /// [`Limited`] if it comes too often.
-    pub fn check(&self, kind: Kind, key: &impl Hash) -> Result<(), Limited> {
+    /// [`RateLimited`] if the limit is exceeded.
+    pub fn check(&self, kind: Kind, key: &impl Hash) -> Result<(), RateLimited> {
         let Some(limiter) = self.limiter(kind) else { return Ok(()) };
-        limiter.check(key).inspect_err(|_| self.metrics.limited.with_label_values(&[kind.as_str()]).inc())
+        limiter.check(key).map_err(|retry_after_seconds| {
+            self.metrics.limited.with_label_values(&[kind.as_str()]).inc();
+            RateLimited { kind, retry_after_seconds }
+        })
     }
 
-    /// Takes back all that was counted by `key`.
-    pub fn forgive(&self, kind: Kind, key: &impl Hash) {
-        if let Some(limiter) = self.limiter(kind) {
-            limiter.forgive(key);
+    /// Counts an event by its run. Events of generation 0 have no id, so each of them is a run of its own and never
+    /// exceeds the limit.
+    ///
+    /// # Errors
+    /// [`RateLimited`] if the run reports too often.
+    pub fn check_run(&self, event: &Execution) -> Result<(), RateLimited> {
+        match event.generation {
+            Generation::Zero => Ok(()),
+            _ => self.check(Kind::Run, &event.key),
         }
     }
 
-    /// Keys that are remembered.
+    /// Resets the count of `key`.
+    pub fn reset(&self, kind: Kind, key: &impl Hash) {
+        if let Some(limiter) = self.limiter(kind) {
+            limiter.reset(key);
+        }
+    }
+
+    /// Number of keys in memory.
     #[must_use]
     pub fn keys(&self, kind: Kind) -> usize {
         self.limiter(kind).map_or(0, Limiter::keys)
     }
 
-    /// Drops the keys that are idle.
+    /// Drops idle keys.
     pub fn sweep(&self) {
         for kind in Kind::ALL {
             if let Some(limiter) = self.limiter(kind) {
@@ -113,7 +137,7 @@ impl Limits {
         }
     }
 
-    /// Writes the number of keys into the metrics.
+    /// Sets the metrics of the number of keys.
     pub fn observe(&self) {
         for kind in Kind::ALL {
             let keys = i64::try_from(self.keys(kind)).unwrap_or(i64::MAX);
@@ -121,7 +145,7 @@ impl Limits {
         }
     }
 
-    /// Drops idle keys again and again. Never ends by itself.
+    /// Drops idle keys periodically; never returns.
     pub async fn keep_small(self: Arc<Self>) {
         let mut every = tokio::time::interval(SWEEP_EVERY);
         loop {

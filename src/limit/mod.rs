@@ -1,5 +1,5 @@
-//! How often one run, one address and one guesser may come. The rule is governor's; what it
-//! remembers is bounded here ([`buckets`]), however many names somebody makes up.
+//! Rate limits for runs, addresses and wrong admin tokens. The algorithm is governor's; [`buckets`] bounds its
+//! memory, whatever keys clients invent.
 
 pub mod buckets;
 pub mod limiter;

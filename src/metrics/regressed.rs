@@ -1,17 +1,16 @@
-//! Which scripts fail more than before, as metrics: the same findings as `/api/regressions` has, of the same
-//! moment for all.
+//! The regressions as metrics: the findings of `/api/regressions`, the same on every instance.
 //!
-//! At most 3 repositories × [`SHOWN`] scripts × 5 series, and 4.
+//! At most 3 repositories × [`MAX_SCRIPTS`] scripts × 5 series, and 4.
 
 use chrono::{DateTime, Utc};
 use prometheus::{Registry, TextEncoder};
 
-use super::domain::{family, single};
+use super::{gauge, gauges};
 
-/// Scripts of a repository that are named, clearest first. `telemetry_scripts_regressed` counts all.
-pub const SHOWN: usize = 20;
+/// Scripts of a repository with series, clearest first. `telemetry_scripts_regressed` counts all.
+pub const MAX_SCRIPTS: usize = 20;
 
-/// All findings of one moment.
+/// All regressions of one moment.
 #[derive(Debug)]
 pub struct Regressed {
     /// The moment.
@@ -20,16 +19,16 @@ pub struct Regressed {
     pub repositories: Vec<(&'static str, Vec<RegressedScript>)>,
 }
 
-/// A script that fails more than before, with its clearest evidence.
+/// A regression with its clearest evidence.
 #[derive(Clone, Debug)]
 pub struct RegressedScript {
-    /// Its name.
+    /// Name of the script.
     pub script: String,
-    /// Which of its runs: `all`, `os debian`, `pve 9.0`.
+    /// The affected runs: `all`, `os debian`, `pve 9.0`.
     pub part: String,
-    /// When the first bad day begins.
+    /// Start of the first bad day.
     pub since: DateTime<Utc>,
-    /// Failed among ended first attempts, before and after.
+    /// Failed and all ended first attempts, before and after that day.
     pub failed: [(i64, i64); 2],
 }
 
@@ -37,41 +36,42 @@ impl Regressed {
     /// The Prometheus text format.
     ///
     /// # Errors
-    /// A name or label that is not valid, or stands twice: a mistake in this file.
+    /// A name or label that is not valid or not unique: a bug in this file.
     pub fn render(&self) -> prometheus::Result<String> {
         let registry = Registry::new();
-        let help = "When the scripts that fail more than before were looked for, as Unix time in seconds.";
-        single(&registry, "telemetry_regressions_timestamp_seconds", help, self.as_of.timestamp())?;
-        let all = family(
+        let help = "Unix time in seconds at which regressions were searched for.";
+        gauge(&registry, "telemetry_regressions_timestamp_seconds", help)?.set(self.as_of.timestamp());
+        let all = gauges(
             &registry,
             "telemetry_scripts_regressed",
-            "Scripts whose failure rate rose beyond chance, as /api/regressions has them, by repository.",
+            "Scripts whose failure rate rose beyond chance, as in /api/regressions, by repository.",
             &["repository"],
         )?;
-        let failed = family(
+        let failed = gauges(
             &registry,
             "telemetry_script_regressed_failures",
-            "Failed first attempts of a script that fails more than before, by repository, part (all, or an operating \
-             system or version of Proxmox VE) and period: the window with the clearest evidence, and the 28 days \
-             before it; the 20 clearest scripts of a repository.",
+            "Failed first attempts of a script with a regression, by repository, part (all, or an operating system or \
+             version of Proxmox VE) and period: the window with the clearest evidence, and the 28 days before it. The \
+             20 clearest scripts of a repository.",
             &["script", "repository", "part", "period"],
         )?;
-        let ended = family(
+        let ended = gauges(
             &registry,
             "telemetry_script_regressed_runs",
-            "Failed and succeeded first attempts in the same periods: the denominator.",
+            "Failed and successful first attempts of the same periods, the denominator.",
             &["script", "repository", "part", "period"],
         )?;
-        let since = family(
+        let since = gauges(
             &registry,
             "telemetry_script_regressed_since_timestamp_seconds",
-            "Beginning of the UTC day from which on the failure rate is best explained as higher, as Unix time in \
-             seconds.",
+            "Unix time in seconds at which the UTC day starts since which the failure rate has most likely been higher.",
             &["script", "repository", "part"],
         )?;
         for (repository, scripts) in &self.repositories {
             all.with_label_values(&[*repository]).set(i64::try_from(scripts.len()).unwrap_or(i64::MAX));
-            for RegressedScript { script, part, since: day, failed: counts } in scripts.iter().take(SHOWN) {
+            for RegressedScript { script, part, since: day, failed: counts } in
+                scripts.iter().take(MAX_SCRIPTS)
+            {
                 since.with_label_values(&[script.as_str(), repository, part]).set(day.timestamp());
                 for (period, (bad, runs)) in ["before", "after"].into_iter().zip(counts) {
                     let labels = [script.as_str(), repository, part, period];
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_are_counted_and_the_clearest_are_named() {
+    fn all_regressions_are_counted_and_the_clearest_are_named() {
         let script = |number: usize| RegressedScript {
             script: format!("s{number:02}"),
             part: "all".to_owned(),

@@ -1,29 +1,29 @@
-//! How long the stages of ingest take. Not every event is timed: one of each thread's in two
-//! milliseconds, so that all are while little comes, and at full load the clock costs nothing.
+//! Durations of the ingest stages. Each thread times at most one event in two milliseconds: every event at light load,
+//! and at full load the clock costs nothing.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use prometheus::{Histogram, HistogramOpts, HistogramVec, exponential_buckets};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, Registry, exponential_buckets};
 
+use super::register;
 use crate::ingest::pipeline::Stage;
 
-/// Time between two events that one thread times.
+/// Shortest time between two events that one thread times.
 const SAMPLE_EVERY: Duration = Duration::from_millis(2);
 
 /// A histogram for each stage.
 #[derive(Debug)]
 pub struct Stages {
-    all: HistogramVec,
     decode: Histogram,
     scrub: Histogram,
-    /// Seconds that an event waits for a writer.
+    /// Seconds that an event waits in the queue.
     pub queue: Histogram,
-    /// Seconds that a writer needs to join and commit a batch; every batch is timed.
+    /// Seconds that a writer takes to join and commit a batch; every batch is timed.
     pub commit: Histogram,
 }
 
-/// Times the stages of one event.
+/// Measures the stages of one event.
 #[derive(Debug)]
 pub struct Stopwatch<'a> {
     stages: &'a Stages,
@@ -31,27 +31,29 @@ pub struct Stopwatch<'a> {
 }
 
 impl Stages {
+    /// Creates and registers the histograms.
+    ///
     /// # Errors
-    /// A name or label that is not valid: a mistake in this file.
-    pub fn new() -> prometheus::Result<Self> {
+    /// A name or label that is not valid or not unique: a bug in this file.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
         let options = HistogramOpts::new(
             "telemetry_stage_duration_seconds",
-            "Time in a stage of ingest in seconds: decode (with repair and folding) and scrub of an event, queue \
-             (its wait for a writer), commit (of a batch, with the join). All but commit are samples.",
+            "Time in an ingest stage in seconds: decode and scrub of an event, its wait in the queue, and commit of a \
+             batch. All but commit are sampled.",
         );
-        // 2 µs to 8 s: a decode and a commit on a busy disk.
-        let all = HistogramVec::new(options.buckets(exponential_buckets(2e-6, 3.0, 15)?), &["stage"])?;
-        let of = |stage| all.get_metric_with_label_values(&[stage]);
-        let (decode, scrub, queue, commit) = (of("decode")?, of("scrub")?, of("queue")?, of("commit")?);
-        Ok(Self { all, decode, scrub, queue, commit })
+        // From 2 µs, a decode, to 8 s, a commit on a busy disk.
+        let options = options.buckets(exponential_buckets(2e-6, 3.0, 15)?);
+        let all = register(registry, HistogramVec::new(options, &["stage"])?)?;
+        let stage = |stage| all.get_metric_with_label_values(&[stage]);
+        Ok(Self {
+            decode: stage("decode")?,
+            scrub: stage("scrub")?,
+            queue: stage("queue")?,
+            commit: stage("commit")?,
+        })
     }
 
-    /// For the registry.
-    pub(super) fn family(&self) -> HistogramVec {
-        self.all.clone()
-    }
-
-    /// A running watch, if this event is one to time.
+    /// A running stopwatch, if the event is to be timed.
     #[must_use]
     pub fn stopwatch(&self) -> Option<Stopwatch<'_>> {
         thread_local!(static LAST: Cell<Option<Instant>> = const { Cell::new(None) });
@@ -65,7 +67,7 @@ impl Stages {
 }
 
 impl Stopwatch<'_> {
-    /// A stage has ended.
+    /// Records the end of a stage.
     pub fn lap(&mut self, stage: Stage) {
         let now = Instant::now();
         let histogram = match stage {

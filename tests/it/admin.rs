@@ -1,4 +1,4 @@
-//! `/admin`: nothing without a token, and no guessing.
+//! `/admin`: hidden without a configured token, and protected against guessing.
 
 use crate::common::app::{TestApp, spawn_app, spawn_app_with, unlimited};
 use crate::common::server::{Server, run};
@@ -21,7 +21,7 @@ async fn status(app: &TestApp, authorization: Option<&str>) -> Response {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_token_there_is_no_admin() {
+async fn without_a_configured_token_the_paths_do_not_exist() {
     let app = spawn_app().await;
     let answer = async |method: Method, path: &str| {
         let request = app.request(method, path).header("authorization", format!("Bearer {TOKEN}"));
@@ -65,11 +65,11 @@ async fn the_token_opens_the_status() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guesses_are_limited_and_then_even_the_right_one_is_refused() {
+async fn guesses_are_limited_and_beyond_the_limit_the_token_is_refused() {
     let app = spawn_app_with_token().await;
     let right = format!("Bearer {TOKEN}");
     let guess = format!("Bearer {TOKEN}X");
-    // The right token does not use up what guesses may.
+    // Requests with the token do not count as guesses.
     for _ in 0..20 {
         assert_eq!(status(&app, Some(&right)).await.status(), StatusCode::OK);
     }

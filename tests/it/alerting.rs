@@ -1,5 +1,5 @@
-//! The configuration of Prometheus and Alertmanager is right: each alert fires when it should and is silent
-//! when it should be, and the metrics of a server are well-formed. By their own tools.
+//! The configuration of Prometheus and Alertmanager, checked by promtool and amtool: each alert fires when it should and
+//! only then, and the metrics are well-formed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,7 +15,7 @@ fn deploy(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(path)
 }
 
-/// Runs a tool with this input; panics with what it says if it is not content.
+/// Runs a tool with this input and returns its output; panics if the tool fails.
 fn content(program: &str, arguments: &[&str], files: &[PathBuf], input: &str) -> String {
     let mut command = Command::new(program);
     command.args(arguments).args(files).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -36,7 +36,7 @@ fn tests_of_rules() -> Vec<PathBuf> {
     files
 }
 
-/// What stands behind `key` in the lines of these files.
+/// The values of `key` in the lines of these files.
 fn values(files: &[PathBuf], key: &str) -> Vec<String> {
     let lines = files.iter().flat_map(|file| {
         let text = fs::read_to_string(file).expect("it is there");
@@ -48,7 +48,7 @@ fn values(files: &[PathBuf], key: &str) -> Vec<String> {
 }
 
 #[test]
-fn prometheus_takes_the_configuration_and_the_rules() {
+fn the_configuration_and_the_rules_are_valid() {
     content("promtool", &["check", "config"], &[deploy("prometheus/prometheus.yml")], "");
     content(
         "promtool",
@@ -60,12 +60,12 @@ fn prometheus_takes_the_configuration_and_the_rules() {
 }
 
 #[test]
-fn each_alert_fires_and_is_silent_when_it_should() {
+fn the_tests_of_the_rules_pass() {
     content("promtool", &["test", "rules"], &tests_of_rules(), "");
 }
 
 #[test]
-fn each_alert_is_tested_both_ways_and_leads_to_a_dashboard() {
+fn each_alert_has_tests_for_firing_and_silence_and_a_dashboard() {
     let alerts = values(&[deploy("prometheus/alerts.yml")], "alert:");
     assert!(alerts.len() > 10);
     let names = values(&tests_of_rules(), "alertname:");

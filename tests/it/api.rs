@@ -1,5 +1,4 @@
-//! The HTTP contract from outside: what every kind of bad input is answered, what good input
-//! becomes, and that a database that is gone is said so and waited for.
+//! The HTTP contract: responses to invalid input, the result of valid input, and an unavailable database.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use telemetry_server::store::database::embedded::Embedded;
 const INGEST_PATHS: [&str; 5] =
     ["/telemetry", "/upload", "/upload/updatestatus", "/dev/upload", "/dev/upload/updatestatus"];
 
-/// Asserts that an answer is an error of exactly the contract's form, and returns its field.
+/// Asserts that a response is an error of the documented shape, and returns its field.
 async fn field_of(response: Response, status: u16, code: &str, case: &str) -> Value {
     assert_eq!(response.status(), status, "{case}");
     assert_eq!(response.headers()["content-type"], "application/json", "{case}");
@@ -36,7 +35,7 @@ async fn execution(app: &TestApp, id: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_can_never_be_stored_is_refused_with_the_reason() {
+async fn invalid_bodies_are_refused_with_a_reason() {
     let app = spawn_app().await;
     let deep = "[".repeat(100_000);
     let deep_field = format!(r#"{{"a":{}"#, r#"{"a":"#.repeat(50_000));
@@ -81,7 +80,7 @@ async fn what_can_never_be_stored_is_refused_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_makes_no_sense_is_dropped_without_its_event() {
+async fn invalid_fields_are_dropped_and_their_event_is_stored() {
     let app = spawn_app().await;
     let text = |body: &str| body.as_bytes().to_vec();
     let deep =
@@ -143,7 +142,7 @@ async fn a_start_without_an_id_is_an_execution_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_over_the_limit_is_refused_however_it_is_sent() {
+async fn a_body_over_the_limit_is_refused_with_any_framing() {
     let app = spawn_app().await;
     let body = format!(r#"{{"random_id":"a-1","nsapp":"x","error":"{}"}}"#, "e".repeat(1 << 20));
     let response = app.post("/telemetry", body.clone()).await;
@@ -167,7 +166,7 @@ async fn a_body_over_the_limit_is_refused_however_it_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_content_type_does_not_matter_and_the_encoding_does() {
+async fn any_content_type_is_accepted_and_no_content_encoding() {
     let app = spawn_app().await;
     let body = |id: &str| json!({"random_id": id, "nsapp": "x"}).to_string();
     for (id, content_type) in [
@@ -195,7 +194,7 @@ async fn the_content_type_does_not_matter_and_the_encoding_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn methods_and_paths_that_do_not_exist_are_said_so() {
+async fn unknown_paths_get_404_and_unsupported_methods_405() {
     let app = spawn_app().await;
     let send = async |method: Method, path: &str| app.request(method, path).send().await.expect("an answer");
     for path in INGEST_PATHS {
@@ -268,7 +267,7 @@ async fn a_run_that_recovered_is_a_success_in_any_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_development_paths_name_their_repository_unless_the_body_does() {
+async fn development_paths_set_the_repository_unless_the_body_does() {
     let app = spawn_app().await;
     app.report("/dev/upload", &json!({"random_id": "dev", "nsapp": "x"})).await;
     app.report("/dev/upload/updatestatus", &json!({"random_id": "end", "status": "done"})).await;
@@ -306,7 +305,7 @@ async fn a_session_lists_its_attempts_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_database_is_gone_events_are_kept_and_queries_refused() {
+async fn while_the_database_is_unavailable_events_are_spooled_and_queries_refused() {
     let folder = DataDir::new();
     let start = || tokio::task::block_in_place(|| Embedded::start(&folder.settings()).expect("it starts"));
     let embedded = start();
@@ -346,7 +345,7 @@ async fn while_the_database_is_gone_events_are_kept_and_queries_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_spool_a_database_that_is_gone_is_said_so_and_found_again() {
+async fn without_a_spool_an_unavailable_database_is_reported_until_it_is_back() {
     let folder = DataDir::new();
     let start = || tokio::task::block_in_place(|| Embedded::start(&folder.settings()).expect("it starts"));
     let embedded = start();

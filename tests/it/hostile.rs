@@ -1,5 +1,5 @@
-//! Clients that mean no good: too slow, too many, too long, or not quite HTTP. Each is cut or gets a
-//! clear answer, and the others are served meanwhile.
+//! Hostile clients: too slow, too many, too long, or not quite HTTP. Each gets a clear error or is disconnected, and
+//! other clients are not affected.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use telemetry_server::config::protection::ProtectionVariables;
 use telemetry_server::connections::affordable;
 
-/// What the server is set to, so that no test takes long.
+/// A short time-out, so that the tests are fast.
 const REQUEST_SECONDS: &str = "1";
-/// Files that a test needs, with both ends of each connection in this process.
+/// Open files that a test needs: both ends of each connection are in this process.
 const MANY: usize = 4000;
-/// Far more than it takes, far less than a test that hangs.
+/// Longest wait before a test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn spawn_impatient_app() -> TestApp {
@@ -30,8 +30,7 @@ async fn spawn_impatient_app() -> TestApp {
     spawn_app_with(protection).await
 }
 
-/// Sends bytes and then, if it is to, one more again and again, until the server ends the connection;
-/// returns all that it said.
+/// Sends bytes and then, with `goes_on`, single bytes until the server closes the connection; returns its response.
 fn drip(address: SocketAddr, first: &[u8], goes_on: bool) -> String {
     let mut connection = http::open(address).expect("it listens");
     connection.write_all(first).expect("it listens");
@@ -44,7 +43,7 @@ fn drip(address: SocketAddr, first: &[u8], goes_on: bool) -> String {
             Ok(0) => break,
             Ok(length) => answer.extend_from_slice(&buffer[..length]),
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                // The next read tells whether it has ended.
+                // The next read shows whether the connection is closed.
                 let _ = connection.write_all(if goes_on { b"a" } else { b"" });
             }
             Err(_) => break,
@@ -54,7 +53,7 @@ fn drip(address: SocketAddr, first: &[u8], goes_on: bool) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// Runs something that blocks, beside the server.
+/// Runs blocking work beside the server.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.expect("no panic")
 }
@@ -64,12 +63,12 @@ async fn assert_serving(app: &TestApp, id: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_sender_is_cut_wherever_it_is_slow() {
+async fn a_slow_sender_is_disconnected_at_any_point_of_a_request() {
     let app = spawn_impatient_app().await;
     let address = app.address();
     let post = "POST /telemetry HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{";
     let chunked = "POST /telemetry HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n{";
-    // A body that nobody reads is drained, but not for ever.
+    // A body that no handler reads is drained, but only for a limited time.
     let unread = "POST /nothing HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n{";
     let second = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nX-Slow: ";
     let cases = [
@@ -106,9 +105,9 @@ async fn a_slow_sender_is_cut_wherever_it_is_slow() {
     app.stop().await;
 }
 
-/// The answers of this connection fill all buffers, and nobody reads them.
+/// The responses fill all buffers, and the client does not read them.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_does_not_read_is_cut() {
+async fn a_client_that_does_not_read_is_disconnected() {
     let app = spawn_impatient_app().await;
     let address = app.address();
     let ended = aside(move || {
@@ -116,7 +115,7 @@ async fn a_client_that_does_not_read_is_cut() {
         connection.set_write_timeout(Some(PATIENCE)).expect("a time");
         let request = "GET /api/exit-codes HTTP/1.1\r\nHost: x\r\n\r\n".repeat(64);
         let begun = Instant::now();
-        // Its buffers and ours are full long before this ends.
+        // All buffers are full long before this ends.
         while begun.elapsed() < PATIENCE {
             if let Err(error) = connection.write_all(request.as_bytes()) {
                 return error.kind() != std::io::ErrorKind::WouldBlock;
@@ -132,7 +131,7 @@ async fn a_client_that_does_not_read_is_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn idle_connections_leave_the_server_serving() {
+async fn idle_connections_do_not_block_other_clients() {
     let _ = affordable(MANY);
     let app = spawn_app_with(unlimited()).await;
     let address = app.address();
@@ -156,14 +155,14 @@ async fn open_connections(app: &TestApp) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_too_many_gets_a_clear_503_and_the_others_stay() {
+async fn excess_connections_receive_a_503_and_the_others_stay() {
     let _ = affordable(MANY);
     let few = ProtectionVariables { max_connections: Some("3".to_owned()), ..unlimited() };
     let app = spawn_app_with(few).await;
     let address = app.address();
     let said = aside(move || {
         let mut served: Vec<TcpStream> = (0..3).map(|_| http::open(address).expect("it listens")).collect();
-        // An answer to each proves that all are taken.
+        // A response to each shows that all are accepted.
         let ping = |connection: &mut TcpStream| {
             connection.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").expect("it listens");
             let mut status = [0; 12];
@@ -179,7 +178,7 @@ async fn a_connection_too_many_gets_a_clear_503_and_the_others_stay() {
         for line in ["retry-after: 2", "connection: close"] {
             assert!(refused.head.contains(line), "{}", refused.head);
         }
-        // Past the room for proper answers it comes unasked. Some of the others may be cut meanwhile.
+        // Further connections get the 503 without a request. Some of the others may be closed meanwhile.
         let waiting: Vec<_> = (0..1000).map(|_| http::open(address).expect("it listens")).collect();
         let unasked = waiting.iter().rev().find_map(|mut connection| {
             let mut said = String::new();
@@ -209,7 +208,7 @@ async fn a_connection_too_many_gets_a_clear_503_and_the_others_stay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_is_said_to_be_too_long_is_refused_before_it_comes() {
+async fn a_body_with_too_great_a_declared_length_is_refused_unread() {
     let app = spawn_app_with(unlimited()).await;
     let address = app.address();
     let answer = aside(move || {
@@ -223,11 +222,11 @@ async fn a_body_that_is_said_to_be_too_long_is_refused_before_it_comes() {
     app.stop().await;
 }
 
-/// 1 GB of zeros in 1 MB is not unpacked: nobody looks into it.
+/// A decompression bomb has no effect, because the body is not read.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_compressed_body_is_refused_and_not_unpacked() {
+async fn a_compressed_event_is_refused_without_decompression() {
     let app = spawn_app_with(unlimited()).await;
-    // An empty gzip member, then what does not matter.
+    // An empty gzip member and arbitrary bytes.
     let body = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &[0; 1000]].concat();
     for encoding in ["gzip", "GZIP", "deflate", "gzip, gzip", "identity, gzip"] {
         let request = app.request(reqwest::Method::POST, "/telemetry").header("content-encoding", encoding);
@@ -237,11 +236,11 @@ async fn a_compressed_body_is_refused_and_not_unpacked() {
     app.stop().await;
 }
 
-/// A request line with what follows, answered; `None` if the connection ended without an answer.
+/// The response to a raw request; `None` if the server closed the connection without one.
 fn ask(address: SocketAddr, request: &str) -> Option<Answer> {
     let mut connection = http::open(address).expect("it listens");
     connection.write_all(request.as_bytes()).expect("it listens");
-    // What is not complete will not become so.
+    // An incomplete request will not be completed.
     let _ = connection.shutdown(Shutdown::Write);
     http::answer(connection).ok()
 }
@@ -296,7 +295,7 @@ async fn odd_methods_and_paths_get_a_clean_404_or_405() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_quite_http_is_refused_without_a_500_and_without_waiting() {
+async fn malformed_http_is_refused_at_once_and_without_a_500() {
     let app = spawn_impatient_app().await;
     let address = app.address();
     aside(move || {
@@ -333,7 +332,7 @@ async fn what_is_not_quite_http_is_refused_without_a_500_and_without_waiting() {
                     let text = String::from_utf8_lossy(&answer.body);
                     assert!(!text.contains("HTTP/1.1 200"), "{shown:?} is two requests: {text}");
                 }
-                // It closed before all was sent, so the answer may be lost.
+                // The server closed before the whole request was sent, so the response may be lost.
                 None => assert!(request.len() > 100_000, "{shown:?}"),
             }
         }
@@ -345,19 +344,19 @@ async fn what_is_not_quite_http_is_refused_without_a_500_and_without_waiting() {
 }
 
 #[test]
-fn what_is_not_http_leaves_no_line_in_the_log() {
+fn malformed_http_is_not_logged() {
     let data = DataDir::new();
     let server = Server::start(&data);
     for _ in 0..20 {
         assert_eq!(ask(server.address, "no HTTP\r\n\r\n").map(|answer| answer.status), Some(400));
     }
-    // Lines of the start may still come.
+    // The start may still be logging.
     let log = server.stderr();
     assert!(!log.contains("ERROR") && !log.contains("actix_http"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_tells_browsers_what_not_to_do_and_get_is_for_all_origins() {
+async fn every_response_has_security_headers_and_get_is_open_to_all_origins() {
     let app = spawn_app_with(unlimited()).await;
     let send = async |method: &str, path: &str| {
         let method = method.parse().expect("a method");

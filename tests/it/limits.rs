@@ -1,4 +1,4 @@
-//! Who comes too often: one run, one address, and who claims to be another.
+//! Rate limits of runs and addresses, and clients that forge their address.
 
 use crate::common::app::{TestApp, spawn_app_with, unlimited};
 use reqwest::{Method, Response, StatusCode};
@@ -9,7 +9,7 @@ fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// Three at once from one address, and one in 20 minutes.
+/// A burst of three requests from one address, then one per minute.
 fn few_from_an_address() -> ProtectionVariables {
     ProtectionVariables {
         address_limit_burst: text("3"),
@@ -24,7 +24,7 @@ async fn get_as(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> StatusCo
     request.send().await.expect("an answer").status()
 }
 
-/// Asserts the contract's form of a 429, and returns the seconds to wait.
+/// Asserts that a response is a complete 429, and returns the seconds to wait.
 async fn assert_limited(response: Response, said: &str) -> u64 {
     assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(response.headers()["content-type"], "application/json");
@@ -41,7 +41,7 @@ async fn metric(app: &TestApp, line: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replayed_id_is_limited_and_the_others_are_served() {
+async fn events_of_one_run_are_limited_and_other_runs_are_not() {
     let app = spawn_app_with(ProtectionVariables {
         run_limit_burst: text("30"),
         run_limit_per_minute: text("1"),
@@ -56,7 +56,7 @@ async fn a_replayed_id_is_limited_and_the_others_are_served() {
     assert!((1..=60).contains(&wait), "{wait}");
     let other = json!({"random_id": "session", "execution_id": "another", "nsapp": "x", "status": "failed"});
     app.report("/telemetry", &other).await;
-    // Each of these is a run of its own.
+    // Each event without an id is a run of its own.
     for _ in 0..40 {
         app.report("/telemetry", &json!({"nsapp": "x", "ct_type": 1})).await;
     }
@@ -69,7 +69,7 @@ async fn a_replayed_id_is_limited_and_the_others_are_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_is_limited_on_every_path_before_its_body_is_read_but_not_for_probes() {
+async fn an_address_is_limited_on_every_path_before_the_body_is_read() {
     let app = spawn_app_with(few_from_an_address()).await;
     for path in ["/", "/nothing", "/api/exit-codes"] {
         assert_ne!(get_as(&app, path, &[]).await, StatusCode::TOO_MANY_REQUESTS, "{path}");
@@ -79,7 +79,7 @@ async fn an_address_is_limited_on_every_path_before_its_body_is_read_but_not_for
         assert!((1..=60).contains(&wait), "{wait}");
     }
     assert_eq!(get_as(&app, "/api/dashboard", &[]).await, StatusCode::TOO_MANY_REQUESTS);
-    // The body is 1 GB, they say; nobody waits for it.
+    // The declared body of 1 GB is not awaited.
     let huge = app.request(Method::POST, "/telemetry").header("content-length", "1000000000").body("{");
     let status = tokio::time::timeout(std::time::Duration::from_secs(20), huge.send()).await;
     assert!(status.expect("at once").is_ok_and(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS));
@@ -91,12 +91,12 @@ async fn an_address_is_limited_on_every_path_before_its_body_is_read_but_not_for
     assert!(metric(&app, r#"telemetry_limited_total{kind="address"} 4"#).await);
     let head = app.request(Method::HEAD, "/telemetry").send().await.expect("an answer");
     assert_eq!(head.status(), StatusCode::OK);
-    assert_eq!(get_as(&app, "/readyz", &[]).await, StatusCode::TOO_MANY_REQUESTS, "probes are counted, too");
+    assert_eq!(get_as(&app, "/readyz", &[]).await, StatusCode::TOO_MANY_REQUESTS, "probes are limited, too");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_not_trusted_cannot_claim_to_be_another() {
+async fn an_untrusted_peer_cannot_forge_its_address() {
     let app = spawn_app_with(few_from_an_address()).await;
     for address in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
         let headers = [("x-forwarded-for", address), ("forwarded", "for=192.0.2.9")];
@@ -108,7 +108,7 @@ async fn who_is_not_trusted_cannot_claim_to_be_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn behind_a_trusted_proxy_each_client_is_limited_by_itself() {
+async fn behind_a_trusted_proxy_each_client_has_its_own_limit() {
     let proxies = ProtectionVariables { trusted_proxies: text("127.0.0.0/8"), ..few_from_an_address() };
     let app = spawn_app_with(proxies).await;
     for (name, client, claim) in [
@@ -117,20 +117,20 @@ async fn behind_a_trusted_proxy_each_client_is_limited_by_itself() {
         ("x-forwarded-for", "2001:db8:1:2::1", "2001:db8:1:2:9::1"),
     ] {
         for number in 0..3 {
-            // What the client claims stands to the left.
+            // The forged address is to the left of the one that the proxy adds.
             let spoofed = format!("{number}.1.1.1, {client}");
             assert_eq!(get_as(&app, "/", &[(name, &spoofed)]).await, StatusCode::OK, "{client}");
         }
         assert_eq!(get_as(&app, "/", &[(name, claim)]).await, StatusCode::TOO_MANY_REQUESTS, "{client}");
     }
-    assert_eq!(get_as(&app, "/", &[]).await, StatusCode::OK, "the proxy itself is another");
+    assert_eq!(get_as(&app, "/", &[]).await, StatusCode::OK, "the proxy has its own limit");
     let both = [("x-forwarded-for", "192.0.2.7"), ("forwarded", "for=192.0.2.8")];
     assert_eq!(get_as(&app, "/", &both).await, StatusCode::OK);
     assert_eq!(get_as(&app, "/", &both).await, StatusCode::OK);
     assert_eq!(
         get_as(&app, "/", &both).await,
         StatusCode::TOO_MANY_REQUESTS,
-        "a contradiction is the proxy's"
+        "contradicting headers count for the proxy"
     );
     app.stop().await;
 }

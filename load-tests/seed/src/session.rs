@@ -7,8 +7,8 @@ use rand_distr::Distribution;
 use telemetry_protocol::exit_code::explain;
 use telemetry_protocol::{Generation, Status};
 use telemetry_server::ingest::execution::Execution;
-use telemetry_server::ingest::reported::{Facts, Reported};
 use telemetry_server::ingest::identity::RunKey;
+use telemetry_server::ingest::reported::{Facts, Reported};
 use telemetry_server::ingest::scrub::scrub_facts;
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! The limiter on a clock that the test turns: what it lets through, what it remembers.
+//! The limiter on a fake clock: which requests pass, and which keys stay in memory.
 
 use std::num::NonZeroU32;
 
@@ -20,22 +20,22 @@ fn limiter(burst: u32, per_minute: u32, keys: usize) -> (Limiter<FakeRelativeClo
 }
 
 #[test]
-fn a_burst_passes_and_then_one_a_second() {
+fn a_burst_passes_and_then_one_per_second() {
     let (limiter, clock) = limiter(30, 60, 100);
     for _ in 0..30 {
         assert_eq!(limiter.check(&"run"), Ok(()));
     }
-    assert_eq!(limiter.check(&"run"), Err(Limited { retry_after_seconds: 1 }));
-    assert_eq!(limiter.check(&"another"), Ok(()), "others are served");
+    assert_eq!(limiter.check(&"run"), Err(1));
+    assert_eq!(limiter.check(&"another"), Ok(()), "other keys have their own bucket");
     clock.advance(Duration::from_secs(1));
     assert_eq!(limiter.check(&"run"), Ok(()));
     assert!(limiter.check(&"run").is_err());
-    limiter.forgive(&"run");
+    limiter.reset(&"run");
     assert_eq!(limiter.check(&"run"), Ok(()));
 }
 
 #[test]
-fn a_key_is_dropped_when_its_bucket_is_full_again_and_the_memory_with_it() {
+fn a_key_and_its_memory_are_dropped_when_its_bucket_is_full_again() {
     let (limiter, clock) = limiter(600, 1200, 200_000);
     for key in 0..100_000 {
         limiter.check(&key).expect("it is the first");
@@ -48,12 +48,12 @@ fn a_key_is_dropped_when_its_bucket_is_full_again_and_the_memory_with_it() {
 }
 
 #[test]
-fn keys_past_the_cap_share_buckets_and_the_known_ones_keep_theirs() {
+fn keys_past_the_maximum_share_buckets_and_known_keys_keep_theirs() {
     let (limiter, _) = limiter(30, 60, 6_400);
     assert_eq!(limiter.check(&"known"), Ok(()));
     let refused = (0..1_000_000).filter(|key| limiter.check(key).is_err()).count();
     assert!(limiter.keys() <= 6_400, "{}", limiter.keys());
-    // 6,400 of their own, and 4,096 shared buckets of 30 each.
+    // 6,400 buckets of single keys and 4,096 shared buckets, 30 requests each.
     assert!((850_000..880_000).contains(&refused), "{refused}");
     for _ in 1..30 {
         assert_eq!(limiter.check(&"known"), Ok(()));
@@ -62,7 +62,7 @@ fn keys_past_the_cap_share_buckets_and_the_known_ones_keep_theirs() {
 }
 
 #[test]
-fn neither_the_key_nor_the_same_hash_twice_is_remembered() {
+fn each_limiter_hashes_keys_with_its_own_salt() {
     let (one, _) = limiter(1, 1, 100);
     let (other, _) = limiter(1, 1, 100);
     assert_ne!(one.salt.hash_one("192.0.2.1"), other.salt.hash_one("192.0.2.1"));
@@ -70,10 +70,10 @@ fn neither_the_key_nor_the_same_hash_twice_is_remembered() {
 }
 
 proptest! {
-    /// Whatever the times: never more than the burst and what has flown in since, and who waits
-    /// as long as he was told passes.
+    /// At any timing, no more requests pass than the burst plus the refill, and a request after the returned wait
+    /// passes.
     #[test]
-    fn it_never_lets_more_through_and_the_wait_is_true(
+    fn no_more_than_the_limit_passes_and_the_wait_is_sufficient(
         burst in 1_u32..50,
         per_minute in 1_u32..5_000,
         pauses in prop::collection::vec(0_u64..3_000, 1..200),
@@ -85,7 +85,7 @@ proptest! {
             elapsed += pause;
             match limiter.check(&"key") {
                 Ok(()) => passed += 1,
-                Err(Limited { retry_after_seconds }) => {
+                Err(retry_after_seconds) => {
                     prop_assert!(retry_after_seconds >= 1);
                     clock.advance(Duration::from_secs(u64::from(retry_after_seconds)));
                     elapsed += u64::from(retry_after_seconds) * 1000;
@@ -97,9 +97,9 @@ proptest! {
         }
     }
 
-    /// Dropping idle keys at any time changes no answer.
+    /// Dropping idle keys at any time changes no result.
     #[test]
-    fn a_sweep_changes_no_answer(
+    fn a_sweep_changes_no_result(
         steps in prop::collection::vec((0_u64..2_000, 0_u8..4, any::<bool>()), 1..300),
     ) {
         let (swept, clock) = limiter(3, 60, 100);

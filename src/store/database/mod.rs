@@ -2,7 +2,6 @@
 
 pub mod embedded;
 pub mod outage;
-pub(crate) mod priority;
 pub mod connect;
 pub mod migrate;
 pub mod settings;

@@ -1,13 +1,13 @@
 //! The connection pools, one for each kind of work, with their timeouts.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::store::database::outage::Outage;
-use crate::store::database::priority::lower_backend;
 
 /// Longest time that the health check may take.
 const PROBE_TIMEOUT: &str = "5s";
@@ -19,10 +19,10 @@ const STATEMENT_TIMEOUT_FACTOR: u32 = 3;
 /// that ends the connection. The defaults keep the locks of a lost connection for hours.
 const KEEPALIVE: [(&str, &str); 3] =
     [("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3")];
-/// Longest wait for a connection for reading or erasing.
+/// Longest wait for a connection for erasing or for a probe.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Connections for reading; few, so that reads never starve ingest.
-const READ_CONNECTIONS: u32 = 6;
+/// Connections for reading from a database on another machine.
+const REMOTE_READ_CONNECTIONS: u32 = 6;
 /// Connections for erasing; separate, so that erasing cannot block the writer.
 const DELETE_CONNECTIONS: u32 = 2;
 
@@ -97,13 +97,20 @@ fn for_changes(options: &PgConnectOptions) -> PgConnectOptions {
     ])
 }
 
-/// Connections for reading; a query may take at most `timeout`. If the database runs on this machine, their
-/// backends get a lower priority than those of the writers.
+/// Connections for everything that only reads, each query for at most `timeout`.
+///
+/// The size of this pool is the limit on concurrent readers. Where the database runs on this machine (a Unix
+/// socket), it is one less than the number of processors, so that readers always leave one to the writer.
 #[must_use]
 pub fn read_pool(options: &PgConnectOptions, timeout: Duration) -> PgPool {
-    let is_local = options.get_socket().is_some();
-    // One statement serves all filters, so it is planned for the values of each query.
+    let connections = if options.get_socket().is_some() {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        u32::try_from(processors - 1).unwrap_or(REMOTE_READ_CONNECTIONS).max(1)
+    } else {
+        REMOTE_READ_CONNECTIONS
+    };
     let options = options.clone().options([
+        // One statement serves every filter, so each execution needs a plan for its own parameters.
         ("plan_cache_mode", "force_custom_plan"),
         ("jit", "off"),
         ("work_mem", "64MB"),
@@ -114,11 +121,7 @@ pub fn read_pool(options: &PgConnectOptions, timeout: Duration) -> PgPool {
         ("default_transaction_read_only", "on"),
     ]);
     let options = named(options, &format!("{}ms", timeout.as_millis()), "telemetry read");
-    let mut pool = pool(READ_CONNECTIONS, ACQUIRE_TIMEOUT);
-    if is_local {
-        pool = pool.after_connect(|connection, _| Box::pin(lower_backend(connection)));
-    }
-    pool.connect_lazy_with(options)
+    pool(connections, timeout).connect_lazy_with(options)
 }
 
 fn named(options: PgConnectOptions, statement_timeout: &str, name: &str) -> PgConnectOptions {

@@ -8,7 +8,6 @@ use telemetry_protocol::Outcome;
 use telemetry_protocol::exit_code::{Category, classification_fingerprint};
 
 use crate::ingest::execution::Execution;
-
 use crate::ingest::reported::Reported;
 
 mod size;

@@ -9,7 +9,6 @@ use telemetry_protocol::{Generation, Status};
 use uuid::Uuid;
 
 use crate::ingest::execution::Execution;
-
 use crate::ingest::identity::RunKey;
 use crate::ingest::reported::{Facts, Reported, with_facts};
 

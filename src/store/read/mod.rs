@@ -1,6 +1,5 @@
 //! The read side: rollups for every number, rows only for lists.
 
-pub mod readers;
 pub mod snapshot;
 pub mod counts;
 pub mod causes;
@@ -8,5 +7,5 @@ pub mod models;
 pub mod records;
 pub mod insight;
 pub mod years;
-pub mod domain;
+pub mod scrape_counts;
 pub mod report;

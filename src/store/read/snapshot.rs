@@ -1,13 +1,12 @@
 //! The read side: rollups for every number, rows only for lists.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
+use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::ingest::execution::Execution;
 use crate::ingest::identity::RunKey;
 use crate::store::keep::sums::{Cover, SHORTEST, Sealed, bounds, cover, ready};
 use crate::store::model::row::Stored;
-use crate::store::read::readers::{Readers, Turn};
 
 /// Counts that are made from the sums over spans of days and from the rollups of the other days: their
 /// queries have the same first parameters, of which the cover and the filter are made.
@@ -41,6 +40,8 @@ macro_rules! over_sums {
 }
 pub(crate) use over_sums;
 
+/// Statement that starts a snapshot.
+pub(crate) const BEGIN_SNAPSHOT: &str = "begin transaction isolation level repeatable read read only";
 /// Most attempts of one session that are returned.
 const MAX_ATTEMPTS: i64 = 100;
 
@@ -96,53 +97,16 @@ pub struct Snapshot<'a> {
     pub(crate) filter: &'a Filter,
     /// The spans that are added up, and the first and the last day of all.
     known: Option<(Vec<Sealed>, Option<Bounds>)>,
-    /// The second half of an answer has none.
-    turn: Option<Turn>,
 }
 
 impl<'a> Snapshot<'a> {
-    /// Opens a snapshot of what `filter` means, when it is its turn.
+    /// Opens a snapshot of the executions that `filter` selects. Waits while all connections are in use.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn open(readers: &Readers, filter: &'a Filter) -> sqlx::Result<Self> {
-        let turn = readers.turn().await?;
-        Ok(Self { transaction: turn.begin().await?, filter, known: None, turn: Some(turn) })
-    }
-
-    /// Reads two parts of an answer, at once if nobody else reads. Both describe the same moment.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn both<A, B>(
-        &mut self,
-        one: impl AsyncFnOnce(&mut Self) -> sqlx::Result<A>,
-        other: impl AsyncFnOnce(&mut Self) -> sqlx::Result<B>,
-    ) -> sqlx::Result<(A, B)> {
-        let Some(mut twin) = self.twin().await else {
-            return Ok((one(self).await?, other(self).await?));
-        };
-        // Both to their end: a connection whose query is given up goes on with it.
-        let (one, other) = futures_util::future::join(one(self), other(&mut twin)).await;
-        let read = (one?, other?);
-        twin.close().await?;
-        Ok(read)
-    }
-
-    /// The same moment on another connection; `None` if others read, or if it leads to another server.
-    async fn twin(&mut self) -> Option<Self> {
-        let turn = self.turn.as_ref().filter(|turn| turn.is_alone())?;
-        let mut transaction = turn.begin().await.ok()?;
-        let exported = sqlx::query_scalar!("select pg_export_snapshot() as \"name!\"");
-        let Ok(name) = exported.fetch_one(&mut *self.transaction).await else {
-            // It takes a file on the disk of the database. The snapshot has failed with it.
-            self.transaction = turn.begin().await.ok()?;
-            self.known = None;
-            return None;
-        };
-        let import = AssertSqlSafe(format!("set transaction snapshot '{name}'"));
-        sqlx::raw_sql(import).execute(&mut *transaction).await.ok()?;
-        Some(Self { transaction, filter: self.filter, known: self.known.clone(), turn: None })
+    /// Any error from the database, or that no connection was free in time.
+    pub async fn open(pool: &PgPool, filter: &'a Filter) -> sqlx::Result<Self> {
+        let transaction = pool.begin_with(BEGIN_SNAPSHOT).await?;
+        Ok(Self { transaction, filter, known: None })
     }
 
     /// Of what the days of the filter consist, but for spans that `leaves_out` and those of more than

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ingest::execution::Execution;
-
 use crate::ingest::reported::Reported;
 use crate::ingest::validate::CleanEvent;
 use crate::metrics::Metrics;

@@ -10,7 +10,6 @@ use telemetry_protocol::Status;
 use telemetry_server::ingest::execution::Execution;
 use telemetry_server::ingest::identity::RunKey;
 use telemetry_server::ingest::reported::{Facts, Reported};
-use telemetry_server::ingest::reported::{Facts, Reported};
 use telemetry_server::metrics::Metrics;
 use telemetry_server::store::database::pools::delete_pool;
 use telemetry_server::store::keep::erase::erase;

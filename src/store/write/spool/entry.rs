@@ -10,9 +10,7 @@ use telemetry_protocol::{Generation, Status};
 use uuid::Uuid;
 
 use crate::ingest::execution::Execution;
-
 use crate::ingest::identity::RunKey;
-use crate::ingest::reported::{Facts, Reported, with_facts};
 use crate::ingest::reported::{Facts, Reported, with_facts};
 use crate::ingest::scrub::scrub_facts;
 

@@ -1,0 +1,61 @@
+//! `/api/dashboard`: everything that an overview shows, of one moment.
+
+use actix_web::HttpResponse;
+
+use super::{TOP, days_shown, newest};
+use crate::expose::dashboard::{Dashboard, DashboardCounts, dashboard};
+use crate::expose::execution_view::Record;
+use crate::expose::numbers::RunCounts;
+use crate::http::error::ApiError;
+use crate::http::reply::described::CachedResponses;
+use crate::http::reply::read_request::ReadRequest;
+use crate::http::request::parameters::{FilterParameters, ListParameters};
+use crate::state::AppState;
+use crate::store::read::causes::FAILED_OR_BLOCKED;
+use crate::store::read::records::Choice;
+use crate::store::read::snapshot::Snapshot;
+
+/// Scripts named with an error.
+const SCRIPTS_OF_ERROR: i32 = 10;
+/// Facets with a list.
+const FACETS: [&str; 4] = ["os", "method", "pve_version", "gpu"];
+
+/// Overview of all runs
+///
+/// Counts, rates and lists of one moment.
+#[utoipa::path(
+    get,
+    path = "/api/dashboard",
+    tag = "aggregates",
+    params(FilterParameters, ListParameters),
+    responses((status = 200, description = "Counts, rates and lists", body = Dashboard), CachedResponses)
+)]
+pub async fn show(request: ReadRequest) -> Result<HttpResponse, ApiError> {
+    request.answer(&request.filter()?, (), read).await
+}
+
+async fn read(state: &AppState, snapshot: &mut Snapshot<'_>) -> Result<Dashboard, ApiError> {
+    let as_of = snapshot.as_of().await?;
+    let running_since = state.running_since(as_of);
+    let models = state.common_models(snapshot).await?;
+    let signatures = snapshot.signatures(FAILED_OR_BLOCKED, None, TOP, i64::MIN, i64::MAX).await?;
+    let ids: Vec<_> = signatures.iter().map(|row| row.signature).collect();
+    let history = snapshot.history().await?;
+    let recent = newest(snapshot, &Choice::all(running_since)).await?;
+    Ok(dashboard(DashboardCounts {
+        runs: RunCounts {
+            as_of,
+            days_shown: days_shown(snapshot.filter, as_of, history.first_day),
+            scripts: snapshot.scripts(running_since, TOP).await?,
+            days: snapshot.days().await?,
+            exit_codes: snapshot.exit_codes().await?,
+        },
+        signature_scripts: snapshot.signature_scripts(FAILED_OR_BLOCKED, &ids, SCRIPTS_OF_ERROR).await?,
+        signatures,
+        facets: snapshot.facets(&FACETS, TOP).await?,
+        slugs: snapshot.slugs(TOP).await?,
+        durations: snapshot.durations().await?,
+        recent: recent.iter().map(|run| Record::of(run, running_since, &models)).collect(),
+        total_all_time: history.runs,
+    }))
+}

@@ -1,0 +1,64 @@
+//! `/api/scripts/{app}`: everything about one script.
+
+use actix_web::{HttpResponse, web};
+
+use super::{RECENT, days_shown};
+use crate::expose::execution_view::ExecutionView;
+use crate::expose::one_script::{ScriptCounts, ScriptView, script};
+use crate::expose::sessions::SessionTotals;
+use crate::http::error::{ApiError, ErrorBody};
+use crate::http::reply::described::CachedResponses;
+use crate::http::reply::read_request::ReadRequest;
+use crate::http::request::parameters::{FilterParameters, ListParameters};
+use crate::state::AppState;
+use crate::store::read::snapshot::Snapshot;
+
+/// Signatures named with a script.
+const SIGNATURES: i64 = 20;
+
+/// One script: totals, days, platforms, exit codes, signatures and durations
+#[utoipa::path(
+    get,
+    path = "/api/scripts/{app}",
+    tag = "aggregates",
+    params(("app" = String, Path, description = "Name of the script"), FilterParameters, ListParameters),
+    responses(
+        (status = 200, description = "The script", body = ScriptView),
+        (status = 404, description = "No run of this script is known", body = ErrorBody),
+        CachedResponses,
+    )
+)]
+pub async fn show(app: web::Path<String>, request: ReadRequest) -> Result<HttpResponse, ApiError> {
+    let (app, filter) = (app.to_lowercase(), request.filter()?);
+    if app.is_empty() || app.contains('\0') {
+        return Err(ApiError::UnknownRun);
+    }
+    request.answer(&filter, &app, async |state, snapshot| read(state, snapshot, &app).await).await
+}
+
+async fn read(state: &AppState, snapshot: &mut Snapshot<'_>, app: &str) -> Result<ScriptView, ApiError> {
+    let as_of = snapshot.as_of().await?;
+    if !snapshot.knows_script(app).await? {
+        return Err(ApiError::UnknownRun);
+    }
+    let running_since = state.running_since(as_of);
+    let models = state.common_models(snapshot).await?;
+    let days = snapshot.script_days(app, running_since).await?;
+    let recent = match days.last() {
+        Some(last) => snapshot.recent_of_day(last.day, RECENT, Some(app), None).await?,
+        None => Vec::new(),
+    };
+    let view = |run| ExecutionView::of(run, running_since).without_rare_models(&models);
+    Ok(script(ScriptCounts {
+        as_of,
+        days_shown: days_shown(snapshot.filter, as_of, days.first().map(|row| row.day)),
+        days,
+        platforms: snapshot.script_platforms(app).await?,
+        exit_codes: snapshot.script_exit_codes(app).await?,
+        signatures: snapshot.script_signatures(app, SIGNATURES).await?,
+        durations: snapshot.script_durations(app).await?,
+        sessions: SessionTotals::of(&snapshot.sessions(Some(app)).await?),
+        recent: recent.iter().map(view).collect(),
+        app: app.to_owned(),
+    }))
+}

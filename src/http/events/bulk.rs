@@ -1,0 +1,116 @@
+//! `POST` of many events at once, each with its own result.
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::{StreamExt, stream};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::error::{ApiError, ErrorBody};
+use crate::http::events::{count_rejection, encoding, ingest, receive};
+use crate::ingest::bulk::{self, MAX_BATCH_BYTES, decompress};
+use crate::ingest::normalise::Route;
+use crate::state::AppState;
+use crate::store::write::queue::WriteError;
+
+/// Events of one body that wait for the writer at the same time.
+const IN_FLIGHT: usize = 512;
+/// Longest time that the events of one body together wait for room in the queue.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The answer to many events.
+#[derive(Serialize, ToSchema)]
+pub struct BulkResult {
+    /// Number of events that are committed.
+    accepted: usize,
+    /// Number of the other events.
+    rejected: usize,
+    /// One result for each event, in the order of the body.
+    results: Vec<EventResult>,
+}
+
+/// The result of one event.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum EventResult {
+    /// The event is committed.
+    Stored {
+        /// `accepted`.
+        status: &'static str,
+    },
+    /// The event is not stored.
+    Refused(ErrorBody),
+}
+
+/// Accepts many events; answers after their commit.
+///
+/// # Errors
+/// [`ApiError`] if no event is stored: the body cannot be split, or no event could be written now.
+#[utoipa::path(
+    post,
+    path = "/api/v1/events",
+    tag = "ingest",
+    summary = "Reports many events",
+    description = "A JSON array, or one JSON object per line, of up to 10,000 events and 16 MiB after decompression. \
+                   An event that is not valid does not affect the others.",
+    request_body(content = Object, description = "A JSON array or NDJSON, uncompressed or compressed with gzip or zstd"),
+    responses(
+        (status = 200, description = "One result for each event, in the order of the body", body = BulkResult),
+        (status = 400, description = "The body cannot be split into events", body = ErrorBody),
+        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
+        (status = 413, description = "More than 10,000 events or 16 MiB", body = ErrorBody),
+        (status = 415, description = "An encoding other than gzip and zstd", body = ErrorBody),
+        (status = 429, description = "The address sends too many requests; see Retry-After", body = ErrorBody),
+        (status = 503, description = "No event is stored; see Retry-After", body = ErrorBody),
+    )
+)]
+pub async fn accept(
+    request: HttpRequest,
+    payload: web::Payload,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
+    // A body of many events takes more memory than any other request.
+    let permit = state.bulk_bodies.try_acquire().map_err(|_| ApiError::from(WriteError::QueueFull));
+    let _permit = permit.inspect_err(|error| count_rejection(*error, &state))?;
+    let body = receive_decompressed(&request, payload, &state).await;
+    let body = body.inspect_err(|error| count_rejection(*error, &state))?;
+    let events = bulk::split(&body).map_err(ApiError::from);
+    let events = events.inspect_err(|error| count_rejection(*error, &state))?;
+
+    let (state, started) = (state.get_ref(), Instant::now());
+    let results = stream::iter(events).map(|event| async move {
+        let stored = if event.len() <= state.max_body_bytes {
+            let queue_timeout = QUEUE_TIMEOUT.saturating_sub(started.elapsed());
+            ingest(event, Route::Telemetry, state, queue_timeout).await
+        } else {
+            Err(ApiError::BodyTooLarge { max_bytes: state.max_body_bytes })
+        };
+        stored.inspect_err(|error| count_rejection(*error, state))
+    });
+    let results: Vec<_> = results.buffered(IN_FLIGHT).collect().await;
+    if let Some(Err(error @ ApiError::NotWritten(_))) = results.first()
+        && results.iter().all(|result| matches!(result, Err(ApiError::NotWritten(_))))
+    {
+        return Err(*error);
+    }
+    let accepted = results.iter().filter(|result| result.is_ok()).count();
+    let rejected = results.len() - accepted;
+    let results = results.into_iter().map(|result| match result {
+        Ok(()) => EventResult::Stored { status: "accepted" },
+        Err(error) => EventResult::Refused(error.body()),
+    });
+    Ok(HttpResponse::Ok().json(BulkResult { accepted, rejected, results: results.collect() }))
+}
+
+async fn receive_decompressed(
+    request: &HttpRequest,
+    payload: web::Payload,
+    state: &AppState,
+) -> Result<Vec<u8>, ApiError> {
+    let encoding = encoding(request).ok_or(ApiError::UnsupportedEncoding)?;
+    let body = receive(request, payload, MAX_BATCH_BYTES, state).await?;
+    let body = web::block(move || decompress(&body, encoding).map(Cow::into_owned)).await;
+    Ok(body.map_err(|_| ApiError::Internal)??)
+}

@@ -1,0 +1,99 @@
+//! `/openapi.json`: the description of the API, generated from the handlers.
+
+use std::sync::LazyLock;
+
+use actix_web::HttpResponse;
+use actix_web::web::Bytes;
+use utoipa::OpenApi;
+
+use crate::http::aggregates::{
+    dashboard, failures, regressions, repositories, runtime, script, scripts, sessions, signatures,
+    timeseries,
+};
+use crate::http::events::{bulk, single};
+use crate::http::operate::{health, metrics_endpoint};
+use crate::http::runs::{list, one};
+use crate::http::{exit_codes, legacy};
+
+/// Introduction of the API.
+const ABOUT: &str = "All counts are of runs, not of events, by the UTC day of the first event. Runs whose start was never \
+    received appear in `unattributed_count` only. Success and failure rates are shares of the runs that succeeded or \
+    failed.\n\nTimes are RFC 3339 in UTC. `as_of` is the time for which an answer is true; answers are cached for a \
+    few seconds. Unknown parameters are ignored, and an empty parameter counts as not set.\n\nAn error is always \
+    `{error, field, message}`. An unknown path answers 404, an unsupported method 405.";
+
+/// All paths.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Telemetry server of the Proxmox VE helper scripts", description = ABOUT),
+    paths(
+        single::telemetry,
+        single::upload,
+        single::update_status,
+        single::dev_upload,
+        single::dev_update_status,
+        bulk::accept,
+        one::show,
+        one::erase,
+        list::list,
+        dashboard::show,
+        failures::list,
+        scripts::list,
+        script::show,
+        repositories::list,
+        regressions::list,
+        signatures::list,
+        signatures::show,
+        timeseries::show,
+        sessions::list,
+        runtime::list,
+        exit_codes::list,
+        exit_codes::show,
+        legacy::counts,
+        legacy::paginated,
+        legacy::all,
+        legacy::of_app,
+        legacy::of_status,
+        legacy::of_os,
+        legacy::of_days,
+        legacy::errors,
+        health::healthy,
+        health::ready,
+        metrics_endpoint::show,
+    ),
+    tags(
+        (name = "aggregates", description = "Counts and rates. They are kept forever."),
+        (name = "executions", description = "Single executions, until they expire."),
+        (name = "catalogue", description = "The meaning of exit codes."),
+        (name = "ingest", description = "Reports of the scripts."),
+        (name = "2025", description = "The endpoints of the service of 2025."),
+        (name = "operation", description = "Health and metrics of the server."),
+    )
+)]
+struct Api;
+
+/// The description as JSON.
+#[must_use]
+pub fn document() -> &'static Bytes {
+    static DOCUMENT: LazyLock<Bytes> =
+        LazyLock::new(|| Api::openapi().to_json().map_or_else(|_| Bytes::new(), Bytes::from));
+    &DOCUMENT
+}
+
+/// `/openapi.json`.
+pub async fn description() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(document().clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptions_are_written_for_users_of_the_api() {
+        let text = std::str::from_utf8(document()).expect("UTF-8");
+        for internal in ["# Errors", "ApiError", "[`", "::", "Result<", "Option<"] {
+            assert!(!text.contains(internal), "{internal} in the description of the API");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Executions as a stream of any length, read page by page as the client consumes it.
+//!
+//! No query stays open between two pages, so a slow client holds neither a connection nor a snapshot, and memory
+//! holds one page. An execution that is reported during an export may or may not be part of it.
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
+use actix_web::web::Bytes;
+use futures_util::stream::try_unfold;
+use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::expose::table::{Format, table};
+use crate::http::error::ApiError;
+use crate::http::reply::answer::attachment;
+use crate::ingest::execution::Execution;
+use crate::state::AppState;
+use crate::store::read::models::CommonModels;
+use crate::store::read::records::{Choice, Order, Position, Start};
+use crate::store::read::snapshot::{Filter, Snapshot};
+
+/// Executions in a page.
+const PAGE: i64 = 1_000;
+
+/// Which executions are exported, and in which order.
+#[derive(Debug)]
+pub struct Selection {
+    /// The common filters.
+    pub filter: Filter,
+    /// The filters of lists of executions.
+    pub choice: Choice,
+    /// The order.
+    pub order: Order,
+    /// Models of hardware that may be shown.
+    pub models: Arc<CommonModels>,
+}
+
+/// An export that is not complete.
+struct Progress<T> {
+    state: AppState,
+    selection: Selection,
+    format: Format,
+    row: fn(&AppState, &Execution, &Selection) -> T,
+    start: Start,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// A page, and the rest of the export unless this was the last one.
+type Page<T> = (Bytes, Option<Progress<T>>);
+
+/// What the stream yields next: the page that was read before the status was sent, or one that is still to be read.
+enum Next<T> {
+    Read(Page<T>),
+    Unread(Progress<T>),
+}
+
+/// Streams all selected executions, each as `row` shows it.
+///
+/// # Errors
+/// [`ApiError::TooManyExports`], or an error of the first page.
+pub async fn stream<T: Serialize + 'static>(
+    state: &AppState,
+    selection: Selection,
+    name: &str,
+    format: Format,
+    row: fn(&AppState, &Execution, &Selection) -> T,
+) -> Result<HttpResponse, ApiError> {
+    let permit = Arc::clone(&state.exports).try_acquire_owned().map_err(|_| ApiError::TooManyExports)?;
+    let mut response = HttpResponse::Ok();
+    response.content_type(format.content_type()).insert_header((CACHE_CONTROL, "no-store"));
+    if let Some(disposition) = attachment(name, format) {
+        response.insert_header((CONTENT_DISPOSITION, disposition));
+    }
+    let start = Start::Offset(0);
+    let progress = Progress { state: state.clone(), selection, format, row, start, _permit: permit };
+    // The first page is read before the status is sent, so that its error still becomes an error response.
+    let first = read_page(progress).await?.map(Next::Read);
+    let pages = try_unfold(first, |next| async {
+        let page = match next {
+            None => None,
+            Some(Next::Read(page)) => Some(page),
+            Some(Next::Unread(progress)) => read_page(progress).await?,
+        };
+        Ok::<_, ApiError>(page.map(|(bytes, rest)| (bytes, rest.map(Next::Unread))))
+    });
+    Ok(response.streaming(pages))
+}
+
+/// The next page; `None` if there are no more executions.
+async fn read_page<T: Serialize>(mut progress: Progress<T>) -> Result<Option<Page<T>>, ApiError> {
+    let Selection { filter, choice, order, .. } = &progress.selection;
+    let mut snapshot = Snapshot::open(&progress.state.read_pool, filter).await?;
+    let executions = snapshot.records(choice, *order, &progress.start, PAGE, None).await?;
+    snapshot.close().await?;
+    let Some(last) = executions.last().map(Position::of) else { return Ok(None) };
+    let is_last = (executions.len() as i64) < PAGE;
+    let rows: Vec<_> =
+        executions.iter().map(|run| (progress.row)(&progress.state, run, &progress.selection)).collect();
+    let is_first = matches!(progress.start, Start::Offset(_));
+    let page = table(&rows, progress.format, is_first).map_err(|_| ApiError::Internal)?;
+    progress.start = Start::Behind(last);
+    Ok(Some((page.into(), (!is_last).then_some(progress))))
+}

@@ -1,0 +1,6 @@
+//! What every request passes before its handler: limits, measurement, and the common parameters.
+
+pub mod client_address;
+pub mod guard;
+pub mod observe;
+pub mod parameters;

@@ -1,0 +1,84 @@
+//! `/api/runs/{id}`: one run, for clients that know its id.
+
+#![allow(unused_qualifications, reason = "utoipa generates the paths")]
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::expose::execution_view::{ExecutionView, rfc3339};
+use crate::http::error::{ApiError, ErrorBody};
+use crate::state::AppState;
+use crate::store::keep::erase;
+use crate::store::read::snapshot;
+
+/// Longest time that erasing may take; shorter than the statement time-out of its connections.
+const ERASE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The stored executions of an id.
+#[derive(Serialize, ToSchema)]
+struct Runs {
+    /// Time of the answer.
+    #[serde(serialize_with = "rfc3339")]
+    as_of: DateTime<Utc>,
+    /// Newest first.
+    executions: Vec<ExecutionView>,
+}
+
+/// Everything stored about a run
+///
+/// Anyone who knows the `random_id` or `execution_id` of a run may read it.
+#[utoipa::path(
+    get,
+    path = "/api/runs/{id}",
+    tag = "executions",
+    params(("id" = String, Path, description = "A random_id or execution_id")),
+    responses(
+        (status = 200, description = "The run, or all attempts of the session", body = Runs),
+        (status = 404, description = "Nothing is stored under this id", body = ErrorBody),
+        (status = 503, description = "The database did not answer in time; see Retry-After", body = ErrorBody),
+    )
+)]
+pub async fn show(id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
+    let as_of = Utc::now();
+    let executions = snapshot::runs(&state.read_pool, state.ids.run_key(id.trim())).await?;
+    if executions.is_empty() {
+        return Err(ApiError::UnknownRun);
+    }
+    let running_since = state.running_since(as_of);
+    let executions = executions.iter().map(|run| ExecutionView::of(run, running_since)).collect();
+    Ok(HttpResponse::Ok().json(Runs { as_of, executions }))
+}
+
+/// Erases everything stored about a run
+///
+/// Removes the run from all counts as well, and its events that still wait to be stored, on every instance. Succeeds
+/// if nothing is stored. While the database is unavailable, nothing is erased and the answer is 503.
+#[utoipa::path(
+    delete,
+    path = "/api/runs/{id}",
+    tag = "executions",
+    params(("id" = String, Path, description = "A random_id or execution_id")),
+    responses(
+        (status = 204, description = "Nothing is stored under this id any more"),
+        (status = 503, description = "The database did not answer in time; see Retry-After", body = ErrorBody),
+    )
+)]
+pub async fn erase(id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
+    // A promise to erase it later would be lost with the disk of this machine.
+    if state.outage.is_on() {
+        return Err(ApiError::DatabaseUnavailable);
+    }
+    let (key, at) = (state.ids.run_key(id.trim()), Utc::now());
+    let erasing = async {
+        state.queue.settled().await;
+        erase::erase(&state.delete_pool, key, at).await
+    };
+    let erased = tokio::time::timeout(ERASE_TIMEOUT, erasing).await;
+    let erased = erased.map_err(|_| ApiError::DatabaseUnavailable)??;
+    state.metrics.executions_deleted.with_label_values(&["request"]).inc_by(erased);
+    Ok(HttpResponse::NoContent().finish())
+}
