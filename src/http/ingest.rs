@@ -142,7 +142,7 @@ async fn store(body: &[u8], route: Route, state: &AppState, patience: Duration) 
     let mut watch = state.metrics.stages.stopwatch();
     let ended = |stage| watch.iter_mut().for_each(|watch| watch.lap(stage));
     let Accepted { event, rescues } = read_event_in_stages(body, route, now(), &state.ids, ended)?;
-    for kind in rescues.iter() {
+    for kind in rescues {
         state.metrics.events_rescued.with_label_values(&[kind.code()]).inc();
     }
     // A start without an id is a run of its own, and always its first.

@@ -277,12 +277,14 @@ impl Reader {
         match &value {
             Scalar::Absent | Scalar::Bool(_) => return None,
             Scalar::Text(text) if text.trim().is_empty() => return None,
-            Scalar::Text(_) => self.rescues.add(Rescue::NumberAsText),
+            Scalar::Text(_) => {
+                self.rescues.insert(Rescue::NumberAsText);
+            }
             Scalar::Integer(_) | Scalar::Float(_) => {}
         }
         let number = value.to_integer().filter(|number| (0..=max).contains(number));
         if number.is_none() {
-            self.rescues.add(Rescue::NumberOutOfRange);
+            self.rescues.insert(Rescue::NumberOutOfRange);
         }
         number
     }
@@ -290,7 +292,7 @@ impl Reader {
     /// Passes a recognised word on, and records an unknown one.
     fn known<T>(&mut self, word: Option<T>) -> Option<T> {
         if word.is_none() {
-            self.rescues.add(Rescue::UnknownWord);
+            self.rescues.insert(Rescue::UnknownWord);
         }
         word
     }
