@@ -52,13 +52,13 @@ impl Route {
 pub struct Event {
     /// Id of the session.
     #[validate(
-        length(min = 1, max = MAX_ID_CHARS, message = "is longer than 128 characters"),
+        length(max = MAX_ID_CHARS, message = "is longer than 128 characters"),
         custom(function = without_white_space)
     )]
     pub random_id: Option<String>,
     /// Id of the attempt.
     #[validate(
-        length(min = 1, max = MAX_ID_CHARS, message = "is longer than 128 characters"),
+        length(max = MAX_ID_CHARS, message = "is longer than 128 characters"),
         custom(function = without_white_space)
     )]
     pub execution_id: Option<String>,
