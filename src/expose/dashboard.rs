@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::expose::execution_view::{Record, rfc3339};
-use crate::expose::numbers::{Rate, RunCounts, Totals, hexadecimal, most_frequent, percent, quantile, ratio};
+use crate::expose::numbers::{Rate, RunCounts, hexadecimal, most_frequent, percent, quantile, ratio, total};
 use crate::expose::table::lists;
 use crate::store::read::causes::{SignatureCount, SignatureScripts};
 use crate::store::read::counts::{DurationCount, FacetCount, ScriptCount, SlugCount};
@@ -183,7 +183,7 @@ lists!(Dashboard: top_apps, daily_stats, os_distribution, method_stats, pve_vers
 #[must_use]
 pub fn dashboard(counts: DashboardCounts) -> Dashboard {
     let runs = &counts.runs;
-    let total = Totals::of(&runs.scripts);
+    let total = total(&runs.scripts);
     let of_kind = |kind: &str| {
         let totals = runs.scripts.iter().filter(|row| row.app.is_none() && row.kind == kind);
         totals.map(|row| row.runs).sum()
@@ -199,7 +199,7 @@ pub fn dashboard(counts: DashboardCounts) -> Dashboard {
         blocked_count: total.blocked,
         aborted_count: total.aborted,
         installing_count: total.running,
-        unfinished_count: total.unfinished,
+        unfinished_count: total.unfinished(),
         unattributed_count: total.unattributed,
         success_rate: percent(total.success, total.success + total.failed),
         success: Rate::of(total.success, total.success + total.failed),

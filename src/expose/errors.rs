@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::expose::dashboard::{LENGTH, worst};
 use crate::expose::execution_view::{ExecutionView, rfc3339};
 use crate::expose::exit_codes;
-use crate::expose::numbers::{Rate, RunCounts, Totals, most_frequent, percent};
+use crate::expose::numbers::{Rate, RunCounts, most_frequent, percent, total};
 use crate::expose::table::lists;
 use crate::store::read::causes::{ExitCodeCount, MostHit, TopCause};
 use crate::store::read::counts::ScriptCount;
@@ -153,7 +153,7 @@ lists!(Errors: app_errors, exit_code_stats, category_stats, recent_errors, error
 #[must_use]
 pub fn errors(counts: FailureCounts) -> Errors {
     let runs = &counts.runs;
-    let total = Totals::of(&runs.scripts);
+    let total = total(&runs.scripts);
     Errors {
         as_of: runs.as_of,
         total_errors: total.failed,
@@ -164,7 +164,7 @@ pub fn errors(counts: FailureCounts) -> Errors {
         category_stats: category_stats(&runs.exit_codes, &counts.most_hit),
         app_errors: app_errors(&runs.scripts, &counts.causes),
         recent_errors: counts.recent,
-        stuck_installing: total.unfinished,
+        stuck_installing: total.unfinished(),
         error_timeline: runs.each_day(|date, by| ErrorDay {
             date,
             failed: by.get("failed").copied().unwrap_or_default(),

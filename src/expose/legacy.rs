@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::expose::dashboard::RepoSlugCount;
 use crate::expose::execution_view::{ExecutionView, rfc3339};
-use crate::expose::numbers::Totals;
+use crate::expose::numbers::total;
 use crate::expose::table::lists;
 use crate::ingest::execution::Execution;
 use crate::store::read::causes::SignatureCount;
@@ -86,14 +86,14 @@ pub struct Summary {
 /// Builds the summary.
 #[must_use]
 pub fn summary(as_of: DateTime<Utc>, scripts: &[ScriptCount]) -> Summary {
-    let total = Totals::of(scripts);
+    let total = total(scripts);
     let status_count = BTreeMap::from([
         ("success", total.success),
         ("failed", total.failed),
         ("blocked", total.blocked),
         ("aborted", total.aborted),
         ("installing", total.running),
-        ("unfinished", total.unfinished),
+        ("unfinished", total.unfinished()),
     ]);
     let mut apps: Vec<_> = scripts.iter().filter_map(|row| Some((row.app.as_ref()?, row.app_runs))).collect();
     apps.sort_by_key(|(app, runs)| (-runs, *app));

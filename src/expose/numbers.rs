@@ -124,41 +124,22 @@ impl RunCounts {
     }
 }
 
-/// The totals over all types.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "as in ScriptCount")]
-pub struct Totals {
-    pub scripts: i64,
-    pub unattributed: i64,
-    pub runs: i64,
-    pub running: i64,
-    pub unfinished: i64,
-    pub success: i64,
-    pub failed: i64,
-    pub blocked: i64,
-    pub aborted: i64,
-    pub duration_count: i64,
-    pub duration_sum: i64,
-}
-
-impl Totals {
-    /// Adds up the totals among these counts.
-    #[must_use]
-    pub fn of(counts: &[ScriptCount]) -> Self {
-        counts.iter().filter(|row| row.app.is_none()).fold(Self::default(), |sum, row| Self {
-            scripts: sum.scripts + row.scripts,
-            unattributed: sum.unattributed + row.unattributed,
-            runs: sum.runs + row.runs,
-            running: sum.running + row.running,
-            unfinished: sum.unfinished + row.unfinished(),
-            success: sum.success + row.success,
-            failed: sum.failed + row.failed,
-            blocked: sum.blocked + row.blocked,
-            aborted: sum.aborted + row.aborted,
-            duration_count: sum.duration_count + row.duration_count,
-            duration_sum: sum.duration_sum + row.duration_sum,
-        })
-    }
+/// The total over the types of scripts among these counts.
+#[must_use]
+pub fn total(counts: &[ScriptCount]) -> ScriptCount {
+    counts.iter().filter(|row| row.app.is_none()).fold(ScriptCount::default(), |sum, row| ScriptCount {
+        scripts: sum.scripts + row.scripts,
+        unattributed: sum.unattributed + row.unattributed,
+        runs: sum.runs + row.runs,
+        running: sum.running + row.running,
+        success: sum.success + row.success,
+        failed: sum.failed + row.failed,
+        blocked: sum.blocked + row.blocked,
+        aborted: sum.aborted + row.aborted,
+        duration_count: sum.duration_count + row.duration_count,
+        duration_sum: sum.duration_sum + row.duration_sum,
+        ..sum
+    })
 }
 
 #[cfg(test)]

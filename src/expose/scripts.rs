@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::expose::dashboard::LENGTH;
 use crate::expose::execution_view::{ExecutionView, rfc3339};
-use crate::expose::numbers::{Rate, Totals, percent, ratio};
+use crate::expose::numbers::{Rate, percent, ratio, total};
 use crate::expose::table::lists;
 use crate::store::read::counts::{FirstDay, ScriptCount};
 
@@ -116,7 +116,7 @@ pub fn busiest(scripts: &[ScriptCount]) -> Vec<(&str, &ScriptCount)> {
 /// Builds the answer.
 #[must_use]
 pub fn scripts(counts: ScriptsCounts) -> Scripts {
-    let total = Totals::of(&counts.scripts);
+    let total = total(&counts.scripts);
     let (from, to) = counts.period;
     let first_day = |app: &str, kind: &str| {
         counts.first_days.iter().find(|first| first.app == app && first.kind == kind).map(|first| first.day)

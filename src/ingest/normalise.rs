@@ -51,13 +51,13 @@ impl Route {
 pub struct Event {
     /// Id of the session.
     #[validate(
-        length(min = 1, max = MAX_ID_CHARS, message = "is longer than 128 characters"),
+        length(max = MAX_ID_CHARS, message = "is longer than 128 characters"),
         custom(function = without_white_space)
     )]
     pub random_id: Option<String>,
     /// Id of the attempt.
     #[validate(
-        length(min = 1, max = MAX_ID_CHARS, message = "is longer than 128 characters"),
+        length(max = MAX_ID_CHARS, message = "is longer than 128 characters"),
         custom(function = without_white_space)
     )]
     pub execution_id: Option<String>,
@@ -276,12 +276,14 @@ impl Reader {
         match &value {
             Scalar::Absent | Scalar::Bool(_) => return None,
             Scalar::Text(text) if text.trim().is_empty() => return None,
-            Scalar::Text(_) => self.rescues.add(Rescue::NumberAsText),
+            Scalar::Text(_) => {
+                self.rescues.insert(Rescue::NumberAsText);
+            }
             Scalar::Integer(_) | Scalar::Float(_) => {}
         }
         let number = value.to_integer().filter(|number| (0..=max).contains(number));
         if number.is_none() {
-            self.rescues.add(Rescue::NumberOutOfRange);
+            self.rescues.insert(Rescue::NumberOutOfRange);
         }
         number
     }
@@ -289,7 +291,7 @@ impl Reader {
     /// Passes a recognised word on, and records an unknown one.
     fn known<T>(&mut self, word: Option<T>) -> Option<T> {
         if word.is_none() {
-            self.rescues.add(Rescue::UnknownWord);
+            self.rescues.insert(Rescue::UnknownWord);
         }
         word
     }

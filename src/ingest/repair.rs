@@ -32,7 +32,7 @@ pub(super) fn repair(body: &[u8]) -> Result<Decoded<'_>, Rejection> {
         return Err(Rejection::Unreadable);
     }
     if reader.rescues.is_empty() {
-        reader.rescues.add(Rescue::Structure);
+        reader.rescues.insert(Rescue::Structure);
     }
     Ok(Decoded { event, rescues: reader.rescues })
 }
@@ -85,17 +85,17 @@ impl<'a> Reader<'a> {
         let length = rest.iter().position(|byte| b",}\n\"".contains(byte)).unwrap_or(rest.len());
         self.at += length;
         if length == rest.len() {
-            self.rescues.add(Rescue::Truncated);
+            self.rescues.insert(Rescue::Truncated);
         }
         let word = rest[..length].trim_ascii();
         match (word, serde_json::from_slice::<Scalar<'a>>(word)) {
             (b"", _) => {
-                self.rescues.add(Rescue::EmptyNumber);
+                self.rescues.insert(Rescue::EmptyNumber);
                 Scalar::Absent
             }
             (_, Ok(value)) => value,
             (_, Err(_)) => {
-                self.rescues.add(Rescue::Number);
+                self.rescues.insert(Rescue::Number);
                 Scalar::Text(String::from_utf8_lossy(word))
             }
         }
@@ -114,14 +114,14 @@ impl<'a> Reader<'a> {
                 (false, b'}' | b']') => {
                     depth -= 1;
                     if depth == 0 {
-                        self.rescues.add(Rescue::Structure);
+                        self.rescues.insert(Rescue::Structure);
                         return;
                     }
                 }
                 _ => {}
             }
         }
-        self.rescues.add(Rescue::Truncated);
+        self.rescues.insert(Rescue::Truncated);
     }
 
     /// The rest of a string after its opening quote.
@@ -135,22 +135,22 @@ impl<'a> Reader<'a> {
                 break;
             }
             if self.body[..quote].last() != Some(&b'\\') {
-                self.rescues.add(Rescue::Quote);
+                self.rescues.insert(Rescue::Quote);
             }
             at = quote + 1;
         }
         if end.is_none() {
-            self.rescues.add(Rescue::Truncated);
+            self.rescues.insert(Rescue::Truncated);
         }
         let end = end.unwrap_or(self.body.len());
         self.at = (end + 1).min(self.body.len());
         let bytes = &self.body[start..end];
         if bytes.iter().any(|byte| *byte < 0x20) {
-            self.rescues.add(Rescue::ControlCharacter);
+            self.rescues.insert(Rescue::ControlCharacter);
         }
         let text = String::from_utf8_lossy(bytes);
         if matches!(text, Cow::Owned(_)) {
-            self.rescues.add(Rescue::Utf8);
+            self.rescues.insert(Rescue::Utf8);
         }
         Scalar::Text(if text.contains('\\') { Cow::Owned(self.unescape(&text)) } else { text })
     }
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
             out.push_str(&rest[..backslash]);
             rest = &rest[backslash + 1..];
             let Some(escape) = rest.chars().next() else {
-                self.rescues.add(Rescue::Escape);
+                self.rescues.insert(Rescue::Escape);
                 break;
             };
             rest = &rest[escape.len_utf8()..];
@@ -178,12 +178,12 @@ impl<'a> Reader<'a> {
                         rest = after;
                     }
                     None => {
-                        self.rescues.add(Rescue::Escape);
+                        self.rescues.insert(Rescue::Escape);
                         out.push_str("\\u");
                     }
                 },
                 other => {
-                    self.rescues.add(Rescue::Escape);
+                    self.rescues.insert(Rescue::Escape);
                     out.push('\\');
                     out.push(other);
                 }
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(decoded.event.random_id, Scalar::Text("r-1".into()));
         assert_eq!(decoded.event.status, Scalar::Text("failed".into()));
         let text = decoded.event.error.into_text().unwrap_or_default().into_owned();
-        (text, decoded.rescues.iter().map(Rescue::code).collect())
+        (text, decoded.rescues.into_iter().map(Rescue::code).collect())
     }
 
     #[test]
@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(decoded.event.core_count.to_integer(), Some(2));
         assert_eq!(decoded.event.ram_size, Scalar::Absent);
         assert_eq!(decoded.event.nsapp, Scalar::Text("x".into()));
-        assert!(decoded.rescues.has(Rescue::Number) && decoded.rescues.has(Rescue::EmptyNumber));
+        assert!(decoded.rescues.is_superset(&[Rescue::Number, Rescue::EmptyNumber].into()));
     }
 
     #[test]
@@ -307,7 +307,7 @@ mod tests {
         let decoded =
             repair(br#"{"random_id":"r","status":"failed","error":"the end is cu"#).expect("readable");
         assert_eq!(decoded.event.error, Scalar::Text("the end is cu".into()));
-        assert!(decoded.rescues.has(Rescue::Truncated));
+        assert!(decoded.rescues.contains(&Rescue::Truncated));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The kinds of damage that decoding and normalising repair or drop, as a small set for the metric.
 
+use std::collections::BTreeSet;
+
 use telemetry_protocol::wire::RawEvent;
 
 /// One kind of damage that clients in the field send.
@@ -30,21 +32,6 @@ pub enum Rescue {
 }
 
 impl Rescue {
-    /// Every kind.
-    pub const ALL: [Self; 11] = [
-        Self::Quote,
-        Self::ControlCharacter,
-        Self::Escape,
-        Self::Utf8,
-        Self::Number,
-        Self::EmptyNumber,
-        Self::NumberAsText,
-        Self::NumberOutOfRange,
-        Self::UnknownWord,
-        Self::Truncated,
-        Self::Structure,
-    ];
-
     /// Label of the metric.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -65,32 +52,7 @@ impl Rescue {
 }
 
 /// The kinds of damage in one body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rescues(u16);
-
-impl Rescues {
-    /// Adds a kind; adding it again changes nothing.
-    pub const fn add(&mut self, kind: Rescue) {
-        self.0 |= 1 << kind as u16;
-    }
-
-    /// Whether this kind was added.
-    #[must_use]
-    pub const fn has(self, kind: Rescue) -> bool {
-        self.0 & (1 << kind as u16) != 0
-    }
-
-    /// Whether the body was undamaged.
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// The kinds that were added.
-    pub fn iter(self) -> impl Iterator<Item = Rescue> {
-        Rescue::ALL.into_iter().filter(move |kind| self.has(*kind))
-    }
-}
+pub type Rescues = BTreeSet<Rescue>;
 
 /// The fields of a body and the damage that was repaired to read them.
 #[derive(Debug, PartialEq)]

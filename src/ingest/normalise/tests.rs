@@ -28,7 +28,7 @@ fn telemetry_and_rescues(fields: Value) -> (Event, Vec<&'static str>) {
     let mut body = json!({"random_id": "r-1", "nsapp": "x", "status": "failed"});
     body.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
     let (event, rescues) = try_read(&body.to_string(), Route::Telemetry).expect("readable");
-    (event, rescues.iter().map(Rescue::code).collect())
+    (event, rescues.into_iter().map(Rescue::code).collect())
 }
 
 fn text(fact: &Reported<String>) -> Option<&str> {

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use crate::store::read::snapshot::{Snapshot, over_sums};
 
 /// Runs of a script, which is an application and its type, or of everything of a type.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ScriptCount {
     /// Application; `None` for the total of a type.
     pub app: Option<String>,
