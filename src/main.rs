@@ -156,6 +156,8 @@ fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
             }
         }
     };
+    // Without statistics, as after a bulk load, PostgreSQL would compile every statement for seconds.
+    let options = options.options([("jit", "off")]);
     // Huge pages make the resident set half as large again, for no speed. Not before PostgreSQL is
     // started, which would inherit this. A kernel that knows nothing of it changes nothing.
     let _ = nix::sys::prctl::set_thp_disable(true);

@@ -10,6 +10,7 @@ use crate::expose::execution::rfc3339;
 use crate::expose::numbers::{Rate, Totals, each_day, percent, quantile, ratio};
 use crate::expose::records::Record;
 use crate::expose::table::lists;
+use crate::store::model::facet::Facet;
 use crate::store::read::causes::{ExitCodeCount, SignatureCount, SignatureScripts};
 use crate::store::read::counts::{DayCount, DurationCount, FacetCount, ScriptCount, SlugCount};
 
@@ -186,7 +187,7 @@ lists!(Dashboard: top_apps, daily_stats, os_distribution, method_stats, pve_vers
 #[must_use]
 pub fn dashboard(counts: Counts) -> Dashboard {
     let total = Totals::of(&counts.scripts);
-    let facet = |name: &'static str| counts.facets.iter().filter(move |row| row.facet == name);
+    let facet = |facet: Facet| counts.facets.iter().filter(move |row| row.facet == facet.as_str());
     let of_kind = |kind: &str| {
         let totals = counts.scripts.iter().filter(|row| row.app.is_none() && row.kind == kind);
         totals.map(|row| row.runs).sum()
@@ -207,11 +208,13 @@ pub fn dashboard(counts: Counts) -> Dashboard {
         success_rate: percent(total.success, total.success + total.failed),
         success: Rate::of(total.success, total.success + total.failed),
         top_apps: top_apps(&counts.scripts),
-        os_distribution: facet("os").map(|row| OsCount { os: row.value.clone(), count: row.runs }).collect(),
-        method_stats: facet("method")
+        os_distribution: facet(Facet::Os)
+            .map(|row| OsCount { os: row.value.clone(), count: row.runs })
+            .collect(),
+        method_stats: facet(Facet::Method)
             .map(|row| MethodCount { method: row.value.clone(), count: row.runs })
             .collect(),
-        pve_versions: facet("pve_version")
+        pve_versions: facet(Facet::PveVersion)
             .map(|row| VersionCount { version: row.value.clone(), count: row.runs })
             .collect(),
         type_stats: type_stats(&counts.scripts),
@@ -223,7 +226,7 @@ pub fn dashboard(counts: Counts) -> Dashboard {
             success: of("success"),
             failed: of("failed"),
         }),
-        gpu_stats: facet("gpu")
+        gpu_stats: facet(Facet::Gpu)
             .map(|row| GpuCount {
                 vendor: row.value.clone(),
                 passthrough: row.detail.clone(),

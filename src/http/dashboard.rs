@@ -8,6 +8,7 @@ use crate::http::answer::{give, lasts, today, whole_or_list};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
+use crate::store::model::facet::Facet;
 use crate::store::read::causes::FAILED_OR_BLOCKED;
 use crate::store::read::records::{Choice, Order, Start};
 use crate::store::read::snapshot::{Filter, Snapshot};
@@ -67,7 +68,9 @@ async fn read(state: &AppState, filter: &Filter) -> Result<Dashboard, ApiError> 
         let total = half.total(&choice).await?;
         let recent = half.records(&choice, Order::Newest, &Start::Offset(0), RECENT, Some(&total)).await?;
         let scripts = half.scripts(running_since, TOP).await?;
-        let facets = half.facets(&["os", "method", "pve_version", "gpu"], TOP).await?;
+        let facets = half
+            .facets(&[Facet::Os, Facet::Method, Facet::PveVersion, Facet::Gpu].map(Facet::as_str), TOP)
+            .await?;
         let (days, exit_codes) = (half.days().await?, half.exit_codes().await?);
         Ok((recent, scripts, facets, days, exit_codes, half.slugs(TOP).await?))
     };

@@ -130,8 +130,8 @@ macro_rules! facts {
     };
 }
 
-/// Hands the list of facts to another macro, so that it is written only here. The order is that
-/// of the stored evidence: new facts go to the end.
+/// Hands the list of facts to another macro, so that it is written only here. The order is that of the
+/// columns and of `fact_status`: new facts go to the end of both.
 macro_rules! with_facts {
     ($callback:ident) => {
         $callback! {
