@@ -11,7 +11,6 @@ create extension if not exists citus;
 select create_reference_table('setting');
 select create_reference_table('population');
 select create_reference_table('signature');
-select create_reference_table('signature_issue');
 select create_reference_table('exit_code_meaning');
 select create_reference_table('session_touched');
 select create_reference_table('erased');
@@ -28,7 +27,7 @@ select create_distributed_table('rollup_duration', 'day', colocate_with := 'roll
 select create_distributed_table('rollup_facet', 'day', colocate_with := 'rollup_script');
 select create_distributed_table('rollup_exit_code', 'day', colocate_with := 'rollup_script');
 select create_distributed_table('rollup_signature', 'day', colocate_with := 'rollup_script');
-select create_distributed_table('rollup_platform', 'day', colocate_with := 'rollup_script');
+select create_distributed_table('rollup_environment', 'day', colocate_with := 'rollup_script');
 select create_distributed_table('rollup_hour', 'day', colocate_with := 'rollup_script');
 select create_distributed_table('rollup_session', 'day', colocate_with := 'rollup_script');
 

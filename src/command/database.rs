@@ -39,13 +39,17 @@ impl OpenDatabase {
     ) -> anyhow::Result<Self> {
         let (data_dir, pg_bin) = match database {
             Database::External(login) => {
-                return Ok(Self { options: login.options().clone(), cluster: None });
+                return Ok(Self { options: without_jit(login.options().clone()), cluster: None });
             }
             Database::Embedded { data_dir, pg_bin } => (data_dir.clone(), pg_bin.clone()),
         };
         Ok(match start(&Settings { data_dir, pg_bin })? {
-            Cluster::Own(own) => Self { options: embedded_options(own.endpoint()), cluster: Some(own) },
-            Cluster::Running(endpoint) => Self { options: embedded_options(&endpoint), cluster: None },
+            Cluster::Own(own) => {
+                Self { options: without_jit(embedded_options(own.endpoint())), cluster: Some(own) }
+            }
+            Cluster::Running(endpoint) => {
+                Self { options: without_jit(embedded_options(&endpoint)), cluster: None }
+            }
         })
     }
 
@@ -59,4 +63,10 @@ impl OpenDatabase {
             None => Ok(()),
         }
     }
+}
+
+/// Switches off JIT compilation. Without statistics, as after a bulk load, PostgreSQL would compile every
+/// statement, which takes seconds.
+fn without_jit(options: PgConnectOptions) -> PgConnectOptions {
+    options.options([("jit", "off")])
 }

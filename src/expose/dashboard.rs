@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use crate::expose::execution_view::{Record, rfc3339};
 use crate::expose::numbers::{Rate, RunCounts, hexadecimal, most_frequent, percent, quantile, ratio, total};
 use crate::expose::table::lists;
+use crate::store::model::facet::Facet;
 use crate::store::read::causes::{SignatureCount, SignatureScripts};
 use crate::store::read::counts::{DurationCount, FacetCount, ScriptCount, SlugCount};
 
@@ -204,9 +205,9 @@ pub fn dashboard(counts: DashboardCounts) -> Dashboard {
         success_rate: percent(total.success, total.success + total.failed),
         success: Rate::of(total.success, total.success + total.failed),
         top_apps: top_apps(&runs.scripts),
-        os_distribution: by_facet(&counts.facets, "os", OsCount::new),
-        method_stats: by_facet(&counts.facets, "method", MethodCount::new),
-        pve_versions: by_facet(&counts.facets, "pve_version", VersionCount::new),
+        os_distribution: by_facet(&counts.facets, Facet::Os, OsCount::new),
+        method_stats: by_facet(&counts.facets, Facet::Method, MethodCount::new),
+        pve_versions: by_facet(&counts.facets, Facet::PveVersion, VersionCount::new),
         type_stats: type_stats(&runs.scripts),
         error_analysis: error_analysis(counts.signatures, counts.signature_scripts),
         failed_apps: failed_apps(&runs.scripts),
@@ -219,7 +220,7 @@ pub fn dashboard(counts: DashboardCounts) -> Dashboard {
         gpu_stats: counts
             .facets
             .iter()
-            .filter(|row| row.facet == "gpu")
+            .filter(|row| row.facet == Facet::Gpu.as_str())
             .map(|row| GpuCount::new(row.value.clone(), row.detail.clone(), row.runs))
             .collect(),
         error_categories: list(most_frequent(bad_ends), CategoryCount::new),
@@ -238,8 +239,11 @@ fn list<'a, T>(rows: impl IntoIterator<Item = (&'a str, i64)>, new: fn(String, i
     rows.into_iter().map(|(key, runs)| new(key.to_owned(), runs)).collect()
 }
 
-fn by_facet<T>(facets: &[FacetCount], name: &str, new: fn(String, i64) -> T) -> Vec<T> {
-    list(facets.iter().filter(|row| row.facet == name).map(|row| (row.value.as_str(), row.runs)), new)
+fn by_facet<T>(facets: &[FacetCount], facet: Facet, new: fn(String, i64) -> T) -> Vec<T> {
+    list(
+        facets.iter().filter(|row| row.facet == facet.as_str()).map(|row| (row.value.as_str(), row.runs)),
+        new,
+    )
 }
 
 fn top_apps(scripts: &[ScriptCount]) -> Vec<AppCount> {

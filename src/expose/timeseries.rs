@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use crate::expose::execution_view::rfc3339;
 use crate::expose::numbers::Rate;
 use crate::expose::table::{Format, Lists, table};
+use crate::store::model::facet::Facet;
 use crate::store::read::insight::{Moment, Source};
 
 /// The quantity of a series.
@@ -50,13 +51,13 @@ pub const GROUPS: [(&str, Source); 13] = [
     ("type", Source::Days),
     ("repo", Source::Days),
     ("platform", Source::Days),
-    ("os", Source::Facets),
-    ("pve_version", Source::Facets),
-    ("method", Source::Facets),
-    ("arch", Source::Facets),
-    ("cpu_vendor", Source::Facets),
-    ("generation", Source::Facets),
-    ("template", Source::Facets),
+    (Facet::Os.as_str(), Source::Facets),
+    (Facet::PveVersion.as_str(), Source::Facets),
+    (Facet::Method.as_str(), Source::Facets),
+    (Facet::Arch.as_str(), Source::Facets),
+    (Facet::CpuVendor.as_str(), Source::Facets),
+    (Facet::Generation.as_str(), Source::Facets),
+    (Facet::Template.as_str(), Source::Facets),
 ];
 
 /// The groups that are also counted by hour.

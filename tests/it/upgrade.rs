@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ROWS: i32 = 20_000;
 /// What the writers do, in every version of the schema: a run begins, another one goes on, both are counted.
 const WRITE: [&str; 3] = [
-    "insert into execution (run_key, revision, generation, first_seen, last_seen, status, outcome, evidence, app)
+    "insert into execution (run_key, revision, generation, first_seen, last_seen, status, outcome, fact_status, app)
      select gen_random_uuid(), 1, 3, now(), now(), 'installing', 'open', '', 'jellyfin'",
     "update execution set revision = revision + 1, status = 'success', outcome = 'success'
      where run_key = (select run_key from execution where run_key > gen_random_uuid() limit 1)",
@@ -75,7 +75,7 @@ async fn database(cluster: &Cluster, before: i64) -> (PgConnectOptions, PgConnec
     let mut connection = PgConnection::connect_with(&options).await.expect("it runs");
     migrate_by(&up_to(before - 1), &mut connection).await.expect("it runs");
     let fill = format!(
-        "insert into execution (run_key, revision, generation, first_seen, last_seen, status, outcome, evidence, app)
+        "insert into execution (run_key, revision, generation, first_seen, last_seen, status, outcome, fact_status, app)
          select gen_random_uuid(), 1, 3, now(), now(), 'failed', 'failed', '', 'app-' || number % 300
          from generate_series(1, {ROWS}) as number"
     );

@@ -11,6 +11,7 @@ use crate::http::reply::described::CachedResponses;
 use crate::http::reply::read_request::ReadRequest;
 use crate::http::request::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
+use crate::store::model::facet::Facet;
 use crate::store::read::causes::FAILED_OR_BLOCKED;
 use crate::store::read::records::Choice;
 use crate::store::read::snapshot::Snapshot;
@@ -18,7 +19,7 @@ use crate::store::read::snapshot::Snapshot;
 /// Scripts named with an error.
 const SCRIPTS_OF_ERROR: i32 = 10;
 /// Facets with a list.
-const FACETS: [&str; 4] = ["os", "method", "pve_version", "gpu"];
+const FACETS: [Facet; 4] = [Facet::Os, Facet::Method, Facet::PveVersion, Facet::Gpu];
 
 /// Overview of all runs
 ///
@@ -52,7 +53,7 @@ async fn read(state: &AppState, snapshot: &mut Snapshot<'_>) -> Result<Dashboard
         },
         signature_scripts: snapshot.signature_scripts(FAILED_OR_BLOCKED, &ids, SCRIPTS_OF_ERROR).await?,
         signatures,
-        facets: snapshot.facets(&FACETS, TOP).await?,
+        facets: snapshot.facets(&FACETS.map(Facet::as_str), TOP).await?,
         slugs: snapshot.slugs(TOP).await?,
         durations: snapshot.durations().await?,
         recent: recent.iter().map(|run| Record::of(run, running_since, &models)).collect(),

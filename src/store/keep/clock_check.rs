@@ -1,35 +1,34 @@
-//! Whether the clock can be believed when something is to be deleted for its age. A clock that runs years ahead
-//! makes everything old.
+//! Checks the clock before executions expire: to a clock that is years ahead, everything looks expired.
 //!
-//! The clock of the server is compared with that of the database. Both may be one and the same, so the
-//! runs are asked as well: somebody always installs something. A silence of a month is either one of the clock, which
-//! has jumped over it, or the server was out of use. In both cases nothing goes before there was a week of runs
-//! since, and never what was there just before the silence, until the silence itself is older than what is kept.
+//! The clock of the server is compared with that of the database. Both may be the same, so the stored runs are
+//! checked as well, because somebody always installs something. A month without runs means that the clock jumped
+//! ahead or that the server was out of use. In both cases nothing is deleted before a week of runs has followed,
+//! and the runs just before the silence stay until the silence itself is older than the retention period.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 
-/// How far the two clocks may be apart.
+/// Largest accepted difference of the two clocks.
 const MAX_DIFFERENCE: TimeDelta = TimeDelta::hours(1);
-/// Days without a run that are no silence yet.
+/// Longest time without a run that is not a silence, in days.
 const QUIET_DAYS: i32 = 30;
-/// Days with runs after a silence until the clock is believed.
+/// Days with runs after a silence until the clock is trusted.
 const TRUST_DAYS: i32 = 7;
 
-/// Why nothing is deleted.
+/// A reason to delete nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
     /// The clocks of server and database differ.
     ClocksDiffer,
-    /// There was no run for long.
+    /// There was no run for a long time.
     LongSilence,
 }
 
 impl Doubt {
-    /// Both.
+    /// All reasons.
     pub const ALL: [Self; 2] = [Self::ClocksDiffer, Self::LongSilence];
 
-    /// For the log and the metric.
+    /// The name in the log and the metric.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -39,23 +38,23 @@ impl Doubt {
     }
 }
 
-/// What speaks against deleting the executions of all days before this one, now; `None` also if there are none.
+/// A reason against deleting the executions of all days before this one; `None` also if there are none.
 ///
 /// # Errors
-/// What the database says.
+/// Any error from the database.
 pub async fn doubt(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
     day: NaiveDate,
 ) -> sqlx::Result<Option<Doubt>> {
     let end = day.and_time(NaiveTime::MIN).and_utc();
-    let asked = sqlx::query!(
+    let state = sqlx::query!(
         "select clock_timestamp() as \"now!\", (select max(first_seen) from execution where first_seen < $1) as newest",
         end
     );
-    let asked = asked.fetch_one(&mut *connection).await?;
-    let Some(newest) = asked.newest else { return Ok(None) };
-    if (asked.now - now).abs() > MAX_DIFFERENCE {
+    let state = state.fetch_one(&mut *connection).await?;
+    let Some(newest) = state.newest else { return Ok(None) };
+    if (state.now - now).abs() > MAX_DIFFERENCE {
         return Ok(Some(Doubt::ClocksDiffer));
     }
     let silence = sqlx::query_file_scalar!(

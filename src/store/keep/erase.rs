@@ -1,5 +1,5 @@
-//! Erasing by id: the executions and what they count for, in one transaction, with a note for
-//! whoever has events of them in a spool.
+//! Erases by id: deletes executions and their counts in one transaction, and notes the erasure for events that
+//! still wait in a spool.
 
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection, PgPool};
@@ -16,12 +16,11 @@ use crate::store::write::statement::write;
 /// Executions in one transaction. A session has a few; a forged one may have many.
 const PAGE_ROWS: i64 = 200;
 
-/// Erases the execution with this key and the attempts of the session with this key, as somebody asked
-/// for `at` a time. Returns how many there were. What came before it and waits in a spool is left
-/// out when that is drained.
+/// Erases the execution with this key and the attempts of the session with this key. Returns their number. `at`
+/// is the time of the request: older events that wait in a spool are left out when it is drained.
 ///
 /// # Errors
-/// What the database says; then some may be erased already.
+/// Any error from the database; some executions may be erased already.
 pub async fn erase(pool: &PgPool, key: RunKey, at: DateTime<Utc>) -> sqlx::Result<u64> {
     let mut connection = pool.acquire().await?;
     let mut erased = 0;
@@ -34,12 +33,12 @@ pub async fn erase(pool: &PgPool, key: RunKey, at: DateTime<Utc>) -> sqlx::Resul
     }
 }
 
-/// Erases some of them. A writer that changes one of the rows is waited for; one that has read a row
-/// before it is erased starts again.
+/// Erases one page. Waits for a writer that is changing one of the rows. A writer that has read a row before it
+/// is erased starts again.
 async fn erase_page(connection: &mut PgConnection, key: RunKey, at: DateTime<Utc>) -> sqlx::Result<u64> {
     let mut transaction = connection.begin().await?;
     erasures::begin(&mut transaction).await?;
-    // The rows are locked in the order of all writers, and returned as they are when locked.
+    // The rows are locked in the order of all writers, and returned as they were when locked.
     let deleted = sqlx::query_scalar!(
         "delete from execution where run_key = any(array(
              select run_key from execution where run_key = $1 or session_key = $1
@@ -49,11 +48,12 @@ async fn erase_page(connection: &mut PgConnection, key: RunKey, at: DateTime<Utc
         PAGE_ROWS
     );
     let deleted = deleted.fetch_all(&mut *transaction).await?;
-    // Events that wait may name the run and not its session.
+    touch_sessions(&mut transaction, &deleted).await?;
+    // A waiting event may have the id of the run without that of its session.
     let keys = deleted.iter().map(|row| row.execution.key.0).chain([key.0]).collect::<Vec<_>>();
     erasures::note(&mut transaction, &keys, at).await?;
-    // The rollups of days before the horizon are final: they count a run whether it is erased
-    // shortly before or shortly after it would have gone for its age. Read behind the locks.
+    // The rollups of days before the horizon are final: they count a run whether it is erased shortly before
+    // or shortly after it expires. Read after the rows are locked.
     let horizon = horizon(&mut transaction).await?;
     let counted = deleted.iter().map(|row| &row.execution);
     let counted = counted.filter(|run| horizon.is_none_or(|first| run.first_seen.date_naive() >= first));
@@ -70,4 +70,21 @@ async fn erase_page(connection: &mut PgConnection, key: RunKey, at: DateTime<Utc
     }
     transaction.commit().await?;
     Ok(deleted.len() as u64)
+}
+
+/// Marks the days of the remaining attempts: their sessions have lost one.
+async fn touch_sessions(connection: &mut PgConnection, deleted: &[Stored]) -> sqlx::Result<()> {
+    let sessions: Vec<_> = deleted.iter().filter_map(|row| Some(row.execution.session?.0)).collect();
+    if sessions.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "insert into session_touched (day)
+         select distinct (first_seen at time zone 'UTC')::date from execution
+         where run_key = any($1) or session_key = any($1)",
+        &sessions
+    )
+    .execute(connection)
+    .await
+    .map(drop)
 }

@@ -1,4 +1,4 @@
-//! What happens to stored executions later: recounts, sums, sessions, retention, erasure.
+//! Work on stored executions: sums, sessions, recounts, erasure, retention.
 
 pub mod horizon;
 pub mod sums;

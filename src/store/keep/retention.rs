@@ -1,9 +1,9 @@
-//! Deleting by age: executions go when the day of their first event is older than is kept; what was
-//! counted of them stays in the rollups.
+//! Retention: deletes executions when the day of their first event is older than the retention period. Their
+//! counts stay in the rollups.
 //!
-//! Small batches with pauses, so that ingest does not notice. One instance at a time does it. It can be
-//! cut off anywhere: each step is a transaction, and the next pass goes on. While the clock is in doubt
-//! (`sanity`) nothing goes.
+//! Batches are small, with pauses between them, so that ingest is not slowed down. One instance at a time does
+//! this. It may be stopped anywhere: each step is a transaction, and the next pass continues. While the clock is
+//! in doubt (`clock_check`), nothing is deleted.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,31 +19,31 @@ use crate::store::write::erasures;
 
 /// Time between two passes.
 const INTERVAL: Duration = Duration::from_secs(3600);
-/// Time until a pass that failed is tried again.
+/// Time until a failed pass is repeated.
 const RETRY: Duration = Duration::from_secs(60);
 /// Executions in one transaction.
 const BATCH_ROWS: i64 = 1_000;
-/// After a batch so many times its duration are paused.
+/// The pause after a batch, as a multiple of its duration.
 const PAUSE_SHARE: u32 = 4;
 /// Shortest pause.
 const MIN_PAUSE: Duration = Duration::from_millis(20);
-/// How long it is remembered what was erased: longer than an event should ever wait in a spool.
+/// How long erasures are remembered: longer than an event should ever wait in a spool.
 const ERASED_KEPT: TimeDelta = TimeDelta::days(30);
-/// The advisory lock that whoever deletes holds.
+/// The advisory lock of the instance that deletes.
 const LOCK: i64 = 0x7465_6c65_6167_6500;
 
-/// The first UTC day that is kept: `days` days before the day of `now`.
+/// The first UTC day that is kept: `days` days before today.
 #[must_use]
 pub fn first_kept_day(now: DateTime<Utc>, days: u32) -> NaiveDate {
     let today = now.date_naive();
     today.checked_sub_days(Days::new(days.into())).unwrap_or(NaiveDate::MIN)
 }
 
-/// A task that deletes what is too old.
+/// A task that deletes expired executions.
 pub struct Retention {
-    /// The way to the database.
+    /// Options of its own connection.
     pub options: PgConnectOptions,
-    /// Days that executions are kept; `None`: for ever.
+    /// Days that executions are kept; `None`: forever.
     pub days: Option<u32>,
     /// All metrics.
     pub metrics: Arc<Metrics>,
@@ -57,7 +57,7 @@ impl Retention {
                 Ok(()) => INTERVAL,
                 Err(error) => {
                     let code = error.as_database_error().and_then(|error| error.code());
-                    tracing::warn!(sqlstate = code.as_deref(), "old executions could not be deleted");
+                    tracing::warn!(sqlstate = code.as_deref(), "expired executions could not be deleted");
                     self.metrics.retention_failures.inc();
                     RETRY
                 }
@@ -67,7 +67,7 @@ impl Retention {
     }
 
     async fn pass(&self, now: DateTime<Utc>) -> sqlx::Result<()> {
-        // A connection of its own: it holds the advisory lock, and closing it lets go.
+        // A connection of its own: it holds the advisory lock, and closing it releases the lock.
         let mut connection = PgConnection::connect_with(&self.options).await?;
         let deleted = &self.metrics.executions_deleted.with_label_values(&["age"]);
         if let Some(days) = self.days {
@@ -77,14 +77,14 @@ impl Retention {
                 Some(doubt) => {
                     tracing::warn!(
                         reason = doubt.code(),
-                        "the clock may be wrong: nothing is deleted for its age"
+                        "the clock may be wrong: no expired executions are deleted"
                     );
                     self.metrics.retention_refusals.with_label_values(&[doubt.code()]).inc();
                 }
             }
         }
         erasures::forget(&mut connection, now - ERASED_KEPT).await?;
-        // Also when another instance deletes, or did so before.
+        // Also if another instance deletes, or did so before.
         if let Some(day) = horizon(&mut connection).await? {
             self.metrics.retention_horizon.set(day.and_time(NaiveTime::MIN).and_utc().timestamp());
         }
@@ -92,11 +92,11 @@ impl Retention {
     }
 }
 
-/// Deletes the executions of all days before this one, unless somebody else is at it. `deleted` is
-/// told the size of each batch. The lock ends with the connection.
+/// Deletes the executions of all days before this one, unless another instance does. Calls `deleted` with the
+/// size of each batch. The lock ends with the connection.
 ///
 /// # Errors
-/// What the database says; what was deleted so far stays deleted.
+/// Any error from the database; the batches before it stay deleted.
 pub async fn delete_before(
     connection: &mut PgConnection,
     day: NaiveDate,

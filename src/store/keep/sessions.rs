@@ -1,9 +1,14 @@
-//! Sessions: the attempts of one person at one script, counted in `rollup_session`.
+//! Sessions: the attempts of one person at one script, counted in `rollup_session` by the day of the
+//! first attempt.
 //!
 //! Two writers may hold two attempts of one session at the same time, so a count in their transactions
-//! would race. Instead one instance counts them from the rows, in one snapshot: the days since the last
-//! time, and earlier days of which rows were written since (`session_touched`). Readers are told the
-//! time of that snapshot, for which the counts are exact.
+//! would race. Instead, writers mark each day whose rows they change (`session_touched`), and one instance
+//! counts the sessions of marked days from the rows.
+//!
+//! A few days are counted per transaction, so that a history that arrives at once is counted in bounded
+//! steps and a failure keeps the steps before it. A transaction that finds few marks counts all of them in
+//! one snapshot. The counts are then exact for the time of that snapshot, which is stored as `sessions_as_of`.
+//! While there are more marks, no such time exists and the setting is absent.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -14,34 +19,34 @@ use sqlx::{Connection, PgConnection};
 
 use crate::store::keep::sums;
 
-/// Time between two counts.
-const INTERVAL: Duration = Duration::from_secs(60);
-/// Where a count takes long, so many times its duration pass before the next one: it reads whole days.
-const PAUSE_SHARE: u32 = 20;
-/// But no more than this.
-const MAX_PAUSE: Duration = Duration::from_secs(900);
-/// The advisory lock that whoever counts holds.
+/// Pause between two counts. Twice this and the time for sums bound how late a figure can be.
+const INTERVAL: Duration = Duration::from_secs(15);
+/// Longest pause. Below it, a count may take half of the time: it reads whole days.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// Marked days per transaction. One day of the public service takes about 40 ms.
+const DAYS_AT_ONCE: usize = 10;
+/// The advisory lock of the instance that counts.
 const LOCK: i64 = 0x7465_6c65_7365_7300;
 
-/// A row of `rollup_session` but for its day.
+/// A row of `rollup_session`, without its day.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Counted {
     /// Population of the first attempt.
     pub population: i32,
     /// Script of the first attempt.
     pub app: String,
-    /// Sessions.
+    /// Number of sessions.
     pub sessions: i64,
-    /// Those with more than one attempt.
+    /// Sessions with more than one attempt.
     pub retried: i64,
-    /// Those in which a later attempt succeeded after one that failed.
+    /// Sessions in which a later attempt succeeded after one that failed.
     pub saved: i64,
 }
 
-/// The time of the last count; `None` before the first one.
+/// The time for which the counts are exact; `None` while a backlog is being counted.
 ///
 /// # Errors
-/// What the database says.
+/// Any error from the database.
 pub async fn as_of(connection: &mut PgConnection) -> sqlx::Result<Option<DateTime<Utc>>> {
     let time = sqlx::query_scalar!(
         "select convert_from(value, 'UTF8')::timestamptz as \"time!\" from setting where name = 'sessions_as_of'"
@@ -49,58 +54,58 @@ pub async fn as_of(connection: &mut PgConnection) -> sqlx::Result<Option<DateTim
     time.fetch_optional(connection).await
 }
 
-/// Counts at once and then about every minute. Never returns; may be aborted at any time.
+/// Counts at once and then every few seconds. Never returns; may be aborted at any time.
 pub async fn keep_counting(options: PgConnectOptions) {
     loop {
         let begun = Instant::now();
-        // A connection of its own: it may take long after a rebuild, and reads have a time-out.
+        // A connection of its own, because those of readers have a time-out.
         let counted = async {
             let mut connection = PgConnection::connect_with(&options).await?;
-            let counted = refresh(&mut connection).await?;
-            connection.close().await?;
-            Ok::<_, sqlx::Error>(counted)
+            refresh(&mut connection).await?;
+            connection.close().await
         };
-        let pause = match counted.await {
-            Ok(true) => (begun.elapsed() * PAUSE_SHARE).clamp(INTERVAL, MAX_PAUSE),
-            Ok(false) => INTERVAL,
-            Err(error) => {
-                let code = error.as_database_error().and_then(|error| error.code());
-                tracing::warn!(sqlstate = code.as_deref(), "sessions could not be counted");
-                INTERVAL
-            }
-        };
-        tokio::time::sleep(pause).await;
+        if let Err(error) = counted.await {
+            let code = error.as_database_error().and_then(|error| error.code());
+            tracing::warn!(sqlstate = code.as_deref(), "sessions could not be counted");
+        }
+        tokio::time::sleep(begun.elapsed().clamp(INTERVAL, MAX_PAUSE)).await;
     }
 }
 
-/// Counts what may have changed since the last time. Returns whether it did: not if somebody else is at it.
+/// Counts the sessions of all marked days. Returns whether it finished: false if another instance counts, or
+/// if another writer changed the same sums.
 ///
 /// # Errors
-/// What the database says; then nothing has changed.
+/// Any error from the database; the days that were counted before it stay counted.
 pub async fn refresh(connection: &mut PgConnection) -> sqlx::Result<bool> {
-    unless_outrun(count(connection, false).await)
-}
-
-/// Counts all days whose rows are kept. Returns as [`refresh`].
-///
-/// # Errors
-/// What the database says; then nothing has changed.
-pub async fn recount(connection: &mut PgConnection) -> sqlx::Result<bool> {
-    unless_outrun(count(connection, true).await)
-}
-
-/// Who took the snapshot before another one had written its counts can write none.
-fn unless_outrun(counted: sqlx::Result<bool>) -> sqlx::Result<bool> {
-    match counted {
-        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("40001") => Ok(false),
-        counted => counted,
+    loop {
+        match count_some(connection).await {
+            Ok(Progress::More) => {}
+            Ok(progress) => return Ok(progress == Progress::Complete),
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("40001") => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
     }
 }
 
-/// Where nothing was ever stored, nothing need be counted to be known.
+/// Marks all days whose rows are kept and counts them. Returns as [`refresh`].
 ///
 /// # Errors
-/// What the database says.
+/// As of [`refresh`].
+pub async fn recount(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    let days = kept_days(connection).await?;
+    sqlx::query!("insert into session_touched (day) select unnest($1::date[])", &days)
+        .execute(&mut *connection)
+        .await?;
+    refresh(connection).await
+}
+
+/// An empty database has no sessions: its counts are exact without counting.
+///
+/// # Errors
+/// Any error from the database.
 pub async fn begin(connection: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into setting (name, value)
@@ -112,27 +117,35 @@ pub async fn begin(connection: &mut PgConnection) -> sqlx::Result<()> {
     .map(drop)
 }
 
-async fn count(connection: &mut PgConnection, all: bool) -> sqlx::Result<bool> {
+/// The result of one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// All marked days are counted.
+    Complete,
+    /// There are more marked days.
+    More,
+    /// Another instance counts.
+    Busy,
+}
+
+/// Counts the oldest marked days in one snapshot.
+async fn count_some(connection: &mut PgConnection) -> sqlx::Result<Progress> {
     let mut snapshot = connection.begin_with("begin transaction isolation level repeatable read").await?;
-    // Before the snapshot is taken, so that it has the marks of all spans that it may have to delete.
+    // Before the snapshot is taken, so that it includes the marks of all sums that may have to be deleted.
     sqlx::query!("lock table rollup_session in row exclusive mode").execute(&mut *snapshot).await?;
-    let may = sqlx::query_scalar!("select pg_try_advisory_xact_lock($1) as \"may!\"", LOCK);
-    if !may.fetch_one(&mut *snapshot).await? {
+    let begun = sqlx::query!(
+        "select pg_try_advisory_xact_lock($1) as \"is_free!\", statement_timestamp() as \"time!\"",
+        LOCK
+    );
+    let begun = begun.fetch_one(&mut *snapshot).await?;
+    if !begun.is_free {
         snapshot.rollback().await?;
-        return Ok(false);
+        return Ok(Progress::Busy);
     }
-    // A day is due again for 24 h after it: whose row was written last on it was not marked.
-    let last = as_of(&mut snapshot).await?.filter(|_| !all);
-    let marks = sqlx::query!("select id, day from session_touched").fetch_all(&mut *snapshot).await?;
-    let days = match last {
-        Some(time) => {
-            let marked: Vec<_> = marks.iter().map(|mark| mark.day).collect();
-            let first = time.date_naive().pred_opt().unwrap_or_default();
-            due_days(&mut snapshot, first, &marked).await?
-        }
-        None => kept_days(&mut snapshot).await?,
-    };
-    for day in days {
+    let mut marked = marked_days(&mut snapshot).await?;
+    let has_more = marked.len() > DAYS_AT_ONCE;
+    marked.truncate(DAYS_AT_ONCE);
+    for day in due_days(&mut snapshot, &marked).await? {
         let counted = of_day(&mut snapshot, day).await?;
         if stored(&mut snapshot, day).await? == counted.iter().cloned().collect() {
             continue;
@@ -141,38 +154,52 @@ async fn count(connection: &mut PgConnection, all: bool) -> sqlx::Result<bool> {
         sums::unseal(&mut snapshot, day).await?;
         write(&mut snapshot, day, &counted).await?;
     }
-    // Only the marks that were seen: others may have come since.
-    let seen: Vec<_> = marks.iter().map(|mark| mark.id).collect();
-    sqlx::query!("delete from session_touched where id = any($1)", &seen).execute(&mut *snapshot).await?;
-    sqlx::query!(
-        "insert into setting (name, value) values ('sessions_as_of', convert_to(now()::text, 'UTF8'))
-         on conflict (name) do update set value = excluded.value"
-    )
-    .execute(&mut *snapshot)
-    .await?;
+    // Marks that were written since are not in the snapshot and stay.
+    sqlx::query!("delete from session_touched where day = any($1)", &marked).execute(&mut *snapshot).await?;
+    let as_of = (!has_more).then_some(begun.time);
+    set_as_of(&mut snapshot, as_of).await?;
     snapshot.commit().await?;
-    Ok(true)
+    Ok(if has_more { Progress::More } else { Progress::Complete })
 }
 
-/// The days from `first` on and those that are marked, and the days on which sessions with an attempt on
-/// one of these began. Not those whose rows are deleted for their age.
-async fn due_days(
-    connection: &mut PgConnection,
-    first: NaiveDate,
-    marked: &[NaiveDate],
-) -> sqlx::Result<Vec<NaiveDate>> {
-    let days = sqlx::query_file_scalar!("src/store/sql/keep/due_session_days.sql", first, marked);
+async fn set_as_of(connection: &mut PgConnection, time: Option<DateTime<Utc>>) -> sqlx::Result<()> {
+    let Some(time) = time else {
+        let delete = sqlx::query!("delete from setting where name = 'sessions_as_of'");
+        return delete.execute(connection).await.map(drop);
+    };
+    sqlx::query!(
+        "insert into setting (name, value) values ('sessions_as_of', convert_to($1::timestamptz::text, 'UTF8'))
+         on conflict (name) do update set value = excluded.value",
+        time
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// The oldest marked days: one more than a transaction counts, if there are as many.
+async fn marked_days(connection: &mut PgConnection) -> sqlx::Result<Vec<NaiveDate>> {
+    let limit = DAYS_AT_ONCE as i64 + 1;
+    let days = sqlx::query_scalar!("select distinct day from session_touched order by day limit $1", limit);
     days.fetch_all(connection).await
 }
 
-/// All days with executions, but those of which some are deleted for their age.
+/// The given days, and the days on which sessions with an attempt on one of them began. Only days whose
+/// sessions are all kept.
+async fn due_days(connection: &mut PgConnection, days: &[NaiveDate]) -> sqlx::Result<Vec<NaiveDate>> {
+    sqlx::query_file_scalar!("src/store/sql/keep/due_session_days.sql", days).fetch_all(connection).await
+}
+
+/// All days with executions or counts whose sessions are all kept.
 async fn kept_days(connection: &mut PgConnection) -> sqlx::Result<Vec<NaiveDate>> {
     let days = sqlx::query_scalar!(
         "select day::date as \"day!\"
          from generate_series(
-             (select min(first_seen) at time zone 'UTC' from execution)::date,
-             (select max(first_seen) at time zone 'UTC' from execution)::date, interval '1 day') as day
-         where day >= coalesce(
+             least((select min(first_seen) at time zone 'UTC' from execution)::date,
+                 (select min(day) from rollup_session)),
+             greatest((select max(first_seen) at time zone 'UTC' from execution)::date,
+                 (select max(day) from rollup_session)), interval '1 day') as day
+         where day > coalesce(
              (select convert_from(value, 'UTF8')::date from setting where name = 'retention_horizon'),
              '-infinity')
          order by day"
@@ -214,21 +241,20 @@ async fn write(connection: &mut PgConnection, day: NaiveDate, counted: &[Counted
     .map(drop)
 }
 
-/// The days whose counts do not equal their recount, of those of which nothing was written since the last
-/// count. `connection` is in a snapshot.
+/// The days whose counts differ from a recount, without those that are waiting to be counted. `connection` is
+/// in a snapshot.
 ///
 /// # Errors
-/// What the database says.
+/// Any error from the database.
 pub(crate) async fn differing_days(connection: &mut PgConnection) -> sqlx::Result<Vec<NaiveDate>> {
-    let Some(time) = as_of(connection).await? else { return Ok(Vec::new()) };
-    let touched = sqlx::query_scalar!("select distinct day from session_touched").fetch_all(&mut *connection);
-    let touched: BTreeSet<_> = touched.await?.into_iter().collect();
+    let marked = sqlx::query_scalar!("select distinct day from session_touched").fetch_all(&mut *connection);
+    let marked = marked.await?;
+    let due: BTreeSet<_> = due_days(connection, &marked).await?.into_iter().collect();
     let mut differing = Vec::new();
     for day in kept_days(connection).await? {
-        if day >= time.date_naive() || touched.contains(&day) {
-            continue;
-        }
-        if stored(connection, day).await? != of_day(connection, day).await?.into_iter().collect() {
+        if !due.contains(&day)
+            && stored(connection, day).await? != of_day(connection, day).await?.into_iter().collect()
+        {
             differing.push(day);
         }
     }

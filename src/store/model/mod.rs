@@ -1,6 +1,7 @@
-//! What is stored: the row of an execution, and what it counts for.
+//! The data model: the row of an execution, and the rollup rows that it counts in.
 
 pub mod row;
+pub mod facet;
 pub mod rollup;
 pub mod population;
 pub mod templates;

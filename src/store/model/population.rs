@@ -1,11 +1,10 @@
-//! The ids of populations: a small table, kept in memory by whoever writes rollups.
+//! The ids of populations: a small table that each writer caches.
 
 use sqlx::PgConnection;
 
 use crate::store::model::rollup::PopulationKey;
 
-/// More populations than this are not remembered at once: slugs come from the wire, and memory
-/// is bounded whatever comes.
+/// Most populations in the cache. Slugs come from the wire, so their number is not bounded otherwise.
 const REMEMBERED: usize = 10_000;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -23,7 +22,7 @@ impl Population {
     }
 }
 
-/// Populations by key.
+/// A cache of populations.
 #[derive(Debug, Default)]
 pub struct Populations {
     /// Sorted by key.
@@ -31,17 +30,17 @@ pub struct Populations {
 }
 
 impl Populations {
-    /// The id of a population that [`Populations::learn`] was shown before; `None` if it was not.
+    /// The id of a population; `None` unless [`Populations::learn`] or [`Populations::all`] loaded it.
     #[must_use]
     pub fn id(&self, key: PopulationKey<'_>) -> Option<i32> {
         let found = self.known.binary_search_by(|known| known.key().cmp(&key)).ok()?;
         self.known.get(found).map(|known| known.id)
     }
 
-    /// All populations of the database.
+    /// Loads all populations.
     ///
     /// # Errors
-    /// What the database says.
+    /// Any error from the database.
     pub async fn all(connection: &mut PgConnection) -> sqlx::Result<Self> {
         let mut known = sqlx::query_as!(Population, "select repo, slug, kind, platform, id from population")
             .fetch_all(connection)
@@ -50,10 +49,10 @@ impl Populations {
         Ok(Self { known })
     }
 
-    /// Makes sure that all these populations have an id, in the database and here.
+    /// Adds populations to the table, unless they are there, and loads their ids.
     ///
     /// # Errors
-    /// What the database says.
+    /// Any error from the database.
     pub async fn learn(
         &mut self,
         connection: &mut PgConnection,

@@ -1,5 +1,5 @@
-//! What one run adds to the counts. [`contributions`] is the one definition of every aggregate:
-//! the writer, the recount and the rebuild all use it.
+//! The rows and counts that one execution adds to the rollups. [`contributions`] is the only definition of
+//! every aggregate: the writer, `verify` and `rebuild` use it.
 
 use std::sync::LazyLock;
 
@@ -9,25 +9,26 @@ use telemetry_protocol::exit_code::{Category, classification_fingerprint};
 
 use crate::ingest::execution::Execution;
 use crate::ingest::reported::Reported;
+use crate::store::model::facet::Facet;
 
 mod size;
 
 use size::{CORE_CLASSES, DISK_CLASSES, RAM_CLASSES, class};
 
-/// Raised whenever [`contributions`] or [`PopulationKey::of`] counts something differently: a
-/// server that finds the rollups made by another definition rebuilds them when it starts.
+/// Increase it whenever [`contributions`] or [`PopulationKey::of`] counts differently. A server that finds
+/// rollups of another definition rebuilds them when it starts.
 const DEFINITION: u32 = 3;
 
-/// What the rollups in the database were made with.
+/// Identifies the counting rules of this program: [`DEFINITION`] and the classification of exit codes.
 #[must_use]
 pub fn definition() -> String {
     format!("{DEFINITION}-{:016x}", classification_fingerprint())
 }
 
-/// The properties by which every count can be filtered.
+/// The properties by which every count can be filtered; a row of `population`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PopulationKey<'a> {
-    /// `ProxmoxVE`, `ProxmoxVED` or `external`; clients that told none are `ProxmoxVE`.
+    /// `ProxmoxVE`, `ProxmoxVED` or `external`; `ProxmoxVE` for clients that report none.
     pub repo: &'a str,
     /// `owner/name`, or empty.
     pub slug: &'a str,
@@ -38,7 +39,7 @@ pub struct PopulationKey<'a> {
 }
 
 impl<'a> PopulationKey<'a> {
-    /// The population to which a run belongs.
+    /// The population of an execution.
     #[must_use]
     pub fn of(execution: &'a Execution) -> Self {
         let facts = &execution.facts;
@@ -62,7 +63,7 @@ pub struct Key<'a> {
     pub day: NaiveDate,
     /// Id of the [`PopulationKey`].
     pub population: i32,
-    /// Which rollup, and the rest of its key.
+    /// The rollup and the rest of its key.
     pub slice: Slice<'a>,
 }
 
@@ -71,11 +72,11 @@ pub struct Key<'a> {
 pub enum Slice<'a> {
     /// `rollup_script`.
     Script {
-        /// Application, or empty for a run whose start never arrived.
+        /// Application, or empty for an execution whose start was never reported.
         app: &'a str,
         /// `success`, `failed`, `blocked`, `aborted`, `open`.
         outcome: &'a str,
-        /// Full hour of the last event of an open run, else the epoch.
+        /// Full hour of the last event of an open execution, else the epoch.
         open_hour: DateTime<Utc>,
     },
     /// `rollup_duration`.
@@ -89,11 +90,11 @@ pub enum Slice<'a> {
     },
     /// `rollup_facet`.
     Facet {
-        /// One of [`FACETS`].
+        /// Name of a [`Facet`].
         facet: &'a str,
-        /// Value of the property, or empty.
+        /// Value of the facet, or empty.
         value: &'a str,
-        /// What refines it, or empty.
+        /// A refinement of the value, or empty.
         detail: &'a str,
         /// As above.
         outcome: &'a str,
@@ -104,9 +105,9 @@ pub enum Slice<'a> {
         app: &'a str,
         /// As above.
         outcome: &'a str,
-        /// 0 to 255, or -1 where none was told.
+        /// 0 to 255, or -1 if none was reported.
         exit_code: i16,
-        /// Our category.
+        /// Category that the catalogue gives to the code.
         category: &'a str,
         /// Generation of the client.
         generation: i16,
@@ -117,22 +118,22 @@ pub enum Slice<'a> {
         app: &'a str,
         /// As above.
         outcome: &'a str,
-        /// Id of what went wrong.
+        /// Id of the signature.
         signature: i64,
     },
-    /// `rollup_platform`.
-    Platform {
+    /// `rollup_environment`.
+    Environment {
         /// Application.
         app: &'a str,
         /// `os`, `pve`.
         property: &'a str,
-        /// Family of the operating system, or version of Proxmox VE to the first point.
+        /// Family of the operating system, or version of Proxmox VE up to the second point.
         value: &'a str,
         /// Version of the operating system, or empty.
         detail: &'a str,
         /// As above, but not `open`.
         outcome: &'a str,
-        /// Whether it is another attempt of a session.
+        /// Whether it is a further attempt of a session.
         retry: bool,
     },
     /// `rollup_hour`.
@@ -144,12 +145,12 @@ pub enum Slice<'a> {
     },
 }
 
-/// What is added to a row.
+/// The counts of a row, or a change of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Measures {
-    /// Runs.
+    /// Executions.
     pub runs: i64,
-    /// Runs that told a duration; only in [`Slice::Script`].
+    /// Executions that reported a duration; only in [`Slice::Script`].
     pub duration_count: i64,
     /// Their sum in seconds; only in [`Slice::Script`].
     pub duration_sum: i64,
@@ -164,32 +165,7 @@ impl Measures {
     }
 }
 
-/// The properties in `rollup_facet`. Type, platform, repository and slug are in the population.
-///
-/// Each run has exactly one `generation`, so that facet also counts all runs with an app. `duration`
-/// and `exit_code` repeat without the application what has a rollup of its own by application.
-pub const FACETS: [&str; 14] = [
-    "os",
-    "pve_version",
-    "method",
-    "arch",
-    "cpu_vendor",
-    "gpu",
-    "cores",
-    "ram",
-    "disk",
-    "generation",
-    "template",
-    "runtime",
-    "duration",
-    "exit_code",
-];
-
-/// Those of [`FACETS`] that only newer clients or only some ends tell: a run that did not tell is not
-/// counted.
-const OPTIONAL_FACETS: [&str; 4] = ["template", "runtime", "duration", "exit_code"];
-
-/// Hands every row to which a run contributes, and what it adds there, to `add`.
+/// Calls `add` with every row that an execution counts in, and the counts that it adds there.
 pub fn contributions<'a>(execution: &'a Execution, population: i32, mut add: impl FnMut(Key<'a>, Measures)) {
     let day = execution.first_seen.date_naive();
     let outcome = execution.outcome().as_str();
@@ -215,14 +191,14 @@ pub fn contributions<'a>(execution: &'a Execution, population: i32, mut add: imp
         count(Slice::Duration { app, outcome, bucket }, one);
     }
     let ends = [
-        ("duration", bucket.map_or("", bucket_name), ""),
-        ("exit_code", cause.map_or("", Cause::name), cause.map_or("", |cause| cause.category)),
+        (Facet::Duration, bucket.map_or("", bucket_name), ""),
+        (Facet::ExitCode, cause.map_or("", Cause::name), cause.map_or("", |cause| cause.category)),
     ];
     for (facet, value, detail) in facets(execution).into_iter().chain(ends) {
-        if value.is_empty() && OPTIONAL_FACETS.contains(&facet) {
+        if value.is_empty() && facet.is_optional() {
             continue;
         }
-        count(Slice::Facet { facet, value, detail, outcome }, one);
+        count(Slice::Facet { facet: facet.as_str(), value, detail, outcome }, one);
     }
     if let Some(Cause { exit_code, category, generation }) = cause {
         count(Slice::ExitCode { app, outcome, exit_code, category, generation }, one);
@@ -235,14 +211,14 @@ pub fn contributions<'a>(execution: &'a Execution, population: i32, mut add: imp
     if execution.outcome() != Outcome::Open {
         // Clients give the first attempt the id of its session.
         let retry = execution.session.is_some();
-        for (property, value, detail) in platform(execution) {
-            count(Slice::Platform { app, property, value, detail, outcome, retry }, one);
+        for (property, value, detail) in environment(execution) {
+            count(Slice::Environment { app, property, value, detail, outcome, retry }, one);
         }
     }
 }
 
-/// What a run ran on: property, value and detail.
-fn platform(execution: &Execution) -> [(&'static str, &str, &str); 2] {
+/// The environment of an execution: property, value and detail.
+fn environment(execution: &Execution) -> [(&'static str, &str, &str); 2] {
     let (facts, text) = (&execution.facts, or_empty);
     [
         ("os", os_family(text(facts.os_type.get())), text(facts.os_version.get())),
@@ -250,13 +226,13 @@ fn platform(execution: &Execution) -> [(&'static str, &str, &str); 2] {
     ]
 }
 
-/// A version to its first point and the number behind it: what is released together.
+/// The part of a version before its second point: `9.0` of `9.0.3`.
 fn minor_version(version: &str) -> &str {
     let second = version.match_indices('.').nth(1);
     second.map_or(version, |(end, _)| &version[..end])
 }
 
-/// Why a run ended badly.
+/// The cause of a bad end.
 #[derive(Clone, Copy)]
 struct Cause {
     exit_code: i16,
@@ -270,7 +246,7 @@ impl Cause {
         Self { exit_code, category: category.as_str(), generation: execution.generation.number().into() }
     }
 
-    /// Code and the generation that gives it its meaning, as `231@3`; `-1@3` without a code.
+    /// Code and generation, as `231@3`; `-1@3` without a code. The generation decides what the code means.
     fn name(self) -> &'static str {
         static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
             (0..4).flat_map(|generation| (-1..256).map(move |code| format!("{code}@{generation}"))).collect()
@@ -280,34 +256,34 @@ impl Cause {
     }
 }
 
-/// The number of a bucket as a text.
+/// The number of a bucket as text.
 fn bucket_name(bucket: i16) -> &'static str {
     static NAMES: LazyLock<Vec<String>> =
         LazyLock::new(|| (0..=i16::from(u8::MAX)).map(|n| n.to_string()).collect());
     usize::try_from(bucket).ok().and_then(|bucket| NAMES.get(bucket)).map_or("", String::as_str)
 }
 
-/// Each of [`FACETS`] that is told by a fact, with its value and detail.
-fn facets(execution: &Execution) -> [(&'static str, &str, &str); FACETS.len() - 2] {
+/// Each facet that is known from the first event on, with its value and detail.
+fn facets(execution: &Execution) -> [(Facet, &str, &str); 12] {
     let facts = &execution.facts;
     let text = or_empty;
     [
-        ("os", os_family(text(facts.os_type.get())), text(facts.os_version.get())),
-        ("pve_version", text(facts.pve_version.get()), ""),
-        ("method", text(facts.method.get()), ""),
-        ("arch", text(facts.arch.get()), ""),
-        ("cpu_vendor", text(facts.cpu_vendor.get()), ""),
-        ("gpu", text(facts.gpu_vendor.get()), text(facts.gpu_passthrough.get())),
-        ("cores", class(&CORE_CLASSES, facts.core_count.get()), ""),
-        ("ram", class(&RAM_CLASSES, facts.ram_size.get()), ""),
-        ("disk", class(&DISK_CLASSES, facts.disk_size.get()), ""),
-        ("generation", ["0", "1", "2", "3"][usize::from(execution.generation.number())], ""),
-        ("template", text(facts.template_kind.get()), template_detail(execution)),
-        ("runtime", text(facts.runtime_source.get()), text(facts.runtime_ref.get())),
+        (Facet::Os, os_family(text(facts.os_type.get())), text(facts.os_version.get())),
+        (Facet::PveVersion, text(facts.pve_version.get()), ""),
+        (Facet::Method, text(facts.method.get()), ""),
+        (Facet::Arch, text(facts.arch.get()), ""),
+        (Facet::CpuVendor, text(facts.cpu_vendor.get()), ""),
+        (Facet::Gpu, text(facts.gpu_vendor.get()), text(facts.gpu_passthrough.get())),
+        (Facet::Cores, class(&CORE_CLASSES, facts.core_count.get()), ""),
+        (Facet::Ram, class(&RAM_CLASSES, facts.ram_size.get()), ""),
+        (Facet::Disk, class(&DISK_CLASSES, facts.disk_size.get()), ""),
+        (Facet::Generation, ["0", "1", "2", "3"][usize::from(execution.generation.number())], ""),
+        (Facet::Template, text(facts.template_kind.get()), template_detail(execution)),
+        (Facet::Runtime, text(facts.runtime_source.get()), text(facts.runtime_ref.get())),
     ]
 }
 
-/// What is unusual about a container made from an image.
+/// Unusual settings of a container made from an image.
 fn template_detail(execution: &Execution) -> &'static str {
     let is = |fact: &Reported<bool>| fact.get().copied().unwrap_or(false);
     match (is(&execution.facts.custom_entrypoint), is(&execution.facts.host_managed_network)) {
@@ -318,20 +294,20 @@ fn template_detail(execution: &Execution) -> &'static str {
     }
 }
 
-/// Distributions that are counted together.
+/// The name under which a distribution is counted: some are counted together.
 #[must_use]
 pub fn os_family(os: &str) -> &str {
     if os == "wolfi" { "chainguard" } else { os }
 }
 
-/// The bucket of a duration: `floor(8 · log2(seconds))`, from 0 (one second) up.
+/// The bucket of a duration: `floor(8 · log2(seconds))`; 0 for one second.
 #[must_use]
 pub fn duration_bucket(seconds: i32) -> i16 {
     // At most 8 · 31: fits.
     (8.0 * f64::from(seconds.max(1)).log2()).floor() as i16
 }
 
-/// The duration for which a bucket stands, in seconds: its geometric middle.
+/// The duration that represents a bucket, in seconds: its geometric middle.
 #[must_use]
 pub fn bucket_seconds(bucket: i16) -> f64 {
     ((f64::from(bucket) + 0.5) / 8.0).exp2()
@@ -363,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_of_the_host_is_counted_to_the_first_point() {
+    fn a_version_of_the_host_is_cut_at_its_second_point() {
         let folded = ["9.0.3", "9.0", "8", "", "incus-6.12", "incus-6.12.1"].map(minor_version);
         assert_eq!(folded, ["9.0", "9.0", "8", "", "incus-6.12", "incus-6.12"]);
     }

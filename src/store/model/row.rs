@@ -1,4 +1,4 @@
-//! An execution as a row of the database, one way and the other.
+//! Encodes an execution as a row of the database, and decodes it.
 
 use sqlx::encode::{Encode, IsNull};
 use sqlx::error::BoxDynError;
@@ -28,18 +28,18 @@ macro_rules! row {
                 }
                 let _status: String = record.try_decode()?;
                 let outcome: String = record.try_decode()?;
-                let evidence: Vec<u8> = record.try_decode()?;
+                let signature = record.try_decode()?;
+                let fact_status: Vec<u8> = record.try_decode()?;
                 let mut position = 0..;
                 let facts = Facts {
                     $($field: {
                         let value: Option<$type> = record.try_decode()?;
-                        match told_status(&evidence, position.next().unwrap_or_default()) {
+                        match status_at(&fact_status, position.next().unwrap_or_default()) {
                             Some(status) => Reported::by(status, value),
                             None => Reported::default(),
                         }
                     },)+
                 };
-                let signature = record.try_decode()?;
                 let generation = Generation::try_from(generation)?;
                 let execution =
                     Execution { key, session, generation, first_seen, last_seen, steps, facts, signature };
@@ -62,9 +62,8 @@ macro_rules! row {
                     record.encode(step)?;
                 }
                 record.encode(execution.status().as_str())?.encode(execution.outcome().as_str())?;
-                record.encode(&evidence(&execution.facts)[..])?;
+                record.encode(execution.signature)?.encode(&fact_status(&execution.facts)[..])?;
                 $(record.encode(execution.facts.$field.get())?;)+
-                record.encode(execution.signature)?;
                 record.finish();
                 Ok(IsNull::No)
             }
@@ -74,14 +73,14 @@ macro_rules! row {
 
 with_facts!(row);
 
-/// A row as it was read: `select execution from execution`, one value of its row type.
+/// A row that was read: `select execution from execution`, one value of the row type.
 #[derive(Clone, Debug)]
 pub struct Stored {
     /// The execution.
     pub execution: Execution,
-    /// The revision under which it was read.
+    /// The revision that was read.
     pub revision: i32,
-    /// The outcome that stands in the row.
+    /// The outcome in the row.
     pub outcome: String,
 }
 
@@ -91,17 +90,17 @@ impl Type<Postgres> for Stored {
     }
 }
 
-/// A row that is to be written, as a value of the row type of `execution`: its columns in order.
+/// A row to be written, as a value of the row type of `execution`: its columns in order.
 ///
-/// An array of these costs the database two thirds of what an array for each of the 46 columns
-/// costs, which `unnest` turns into as many intermediate tables.
+/// A batch is one array of these. An array per column would make `unnest` build an intermediate table for each
+/// column, which takes half as long again.
 #[derive(Debug)]
 pub(crate) struct Written<'a> {
-    /// What is written.
+    /// The execution.
     pub(crate) execution: &'a Execution,
-    /// The revision that it becomes.
+    /// The new revision.
     pub(crate) revision: i32,
-    /// Whether there was no row when it was looked for.
+    /// Whether there was no row when it was read.
     pub(crate) is_new: bool,
 }
 
@@ -117,11 +116,11 @@ impl PgHasArrayType for Written<'_> {
     }
 }
 
-const EVIDENCE_BYTES: usize = Facts::COUNT.div_ceil(2);
+const STATUS_BYTES: usize = Facts::COUNT.div_ceil(2);
 
-/// Packs who told what, four bits a fact.
-fn evidence(facts: &Facts) -> [u8; EVIDENCE_BYTES] {
-    let mut packed = [0; EVIDENCE_BYTES];
+/// Packs the status of the event that reported each fact, four bits per fact.
+fn fact_status(facts: &Facts) -> [u8; STATUS_BYTES] {
+    let mut packed = [0; STATUS_BYTES];
     for (position, status) in facts.statuses().into_iter().enumerate() {
         let half = status.map_or(0, |status| status.rank() + 1);
         packed[position / 2] |= if position % 2 == 0 { half << 4 } else { half };
@@ -129,8 +128,9 @@ fn evidence(facts: &Facts) -> [u8; EVIDENCE_BYTES] {
     packed
 }
 
-fn told_status(evidence: &[u8], position: usize) -> Option<Status> {
-    let byte = evidence.get(position / 2)?;
+/// The status of the event that reported the fact at this position; `None` if no event did.
+fn status_at(packed: &[u8], position: usize) -> Option<Status> {
+    let byte = packed.get(position / 2)?;
     let half = if position.is_multiple_of(2) { byte >> 4 } else { byte & 0xf };
     Status::ALL.get(usize::from(half).checked_sub(1)?).copied()
 }
@@ -140,16 +140,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn evidence_survives_the_way_in_and_out() {
+    fn the_status_of_each_fact_survives_packing() {
         let facts = Facts {
             app: Reported::by(Status::Installing, Some("x".into())),
             kind: Reported::by(Status::Success, Some("lxc".into())),
             repo_slug: Reported::by(Status::Failed, Some("a/b".into())),
             ..Facts::default()
         };
-        let packed = evidence(&facts);
-        let read: Vec<_> = (0..Facts::COUNT).map(|position| told_status(&packed, position)).collect();
+        let packed = fact_status(&facts);
+        let read: Vec<_> = (0..Facts::COUNT).map(|position| status_at(&packed, position)).collect();
         assert_eq!(read, facts.statuses());
-        assert_eq!(told_status(&[], 3), None);
+        assert_eq!(status_at(&[], 3), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The templates behind the signatures: a table that grows with every new way to fail.
+//! The templates of signatures: a table that grows with every new kind of failure.
 
 use std::collections::HashSet;
 
@@ -6,19 +6,19 @@ use sqlx::PgConnection;
 
 use crate::ingest::execution::Execution;
 
-/// More signatures than this are not remembered at once: they are made of what comes over the
-/// wire, and memory is bounded whatever comes.
+/// Signatures are forgotten above this number. They are derived from the wire, so their number is not bounded
+/// otherwise.
 const REMEMBERED: usize = 20_000;
 
-/// The signatures that are known to be in the table.
+/// A cache of signatures that are in the table.
 #[derive(Debug, Default)]
 pub struct Signatures(HashSet<i64>);
 
 impl Signatures {
-    /// Makes sure that the table has the template of every signature of these runs.
+    /// Adds the templates of these executions to the table, unless they are there.
     ///
     /// # Errors
-    /// What the database says.
+    /// Any error from the database.
     pub async fn learn<'a>(
         &mut self,
         connection: &mut PgConnection,
@@ -29,7 +29,7 @@ impl Signatures {
         if missing.is_empty() {
             return Ok(());
         }
-        // In the order of ids, so that two writers do not wait in a circle.
+        // In the order of ids, so that two writers cannot deadlock.
         missing.sort_unstable_by_key(|signature| signature.id);
         missing.dedup_by_key(|signature| signature.id);
         let ids: Vec<_> = missing.iter().map(|signature| signature.id).collect();

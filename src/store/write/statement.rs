@@ -14,7 +14,7 @@ const DURATION: usize = 1;
 const FACET: usize = 2;
 const EXIT_CODE: usize = 3;
 const SIGNATURE: usize = 4;
-const PLATFORM: usize = 5;
+const ENVIRONMENT: usize = 5;
 const HOUR: usize = 6;
 /// The tables, which are the names of their row types.
 const TABLES: [&str; 7] = [
@@ -23,7 +23,7 @@ const TABLES: [&str; 7] = [
     "rollup_facet",
     "rollup_exit_code",
     "rollup_signature",
-    "rollup_platform",
+    "rollup_environment",
     "rollup_hour",
 ];
 
@@ -71,7 +71,7 @@ impl<const TABLE: usize> Encode<'_, Postgres> for Added<'_, TABLE> {
             Slice::Signature { app, outcome, signature } => {
                 record.encode(app)?.encode(outcome)?.encode(signature)?.encode(measures.runs)?;
             }
-            Slice::Platform { app, property, value, detail, outcome, retry } => {
+            Slice::Environment { app, property, value, detail, outcome, retry } => {
                 record.encode(app)?.encode(property)?.encode(value)?.encode(detail)?;
                 record.encode(outcome)?.encode(retry)?.encode(measures.runs)?;
             }
@@ -99,7 +99,7 @@ pub(crate) async fn write(
     let mut facets = Vec::<Added<'_, FACET>>::new();
     let mut exit_codes = Vec::<Added<'_, EXIT_CODE>>::new();
     let mut signatures = Vec::<Added<'_, SIGNATURE>>::new();
-    let mut platforms = Vec::<Added<'_, PLATFORM>>::new();
+    let mut environments = Vec::<Added<'_, ENVIRONMENT>>::new();
     let mut hours = Vec::<Added<'_, HOUR>>::new();
     for (key, measures) in additions {
         match key.slice {
@@ -108,12 +108,16 @@ pub(crate) async fn write(
             Slice::Facet { .. } => facets.push(Added(key, *measures)),
             Slice::ExitCode { .. } => exit_codes.push(Added(key, *measures)),
             Slice::Signature { .. } => signatures.push(Added(key, *measures)),
-            Slice::Platform { .. } => platforms.push(Added(key, *measures)),
+            Slice::Environment { .. } => environments.push(Added(key, *measures)),
             Slice::Hour { .. } => hours.push(Added(key, *measures)),
         }
     }
     let new_rows = rows.iter().filter(|row| row.is_new).count();
-    let mut days: Vec<_> = additions.iter().map(|(key, _)| key.day).collect();
+    // A row whose counts stay as they are may still have joined a session.
+    let counted = additions.iter().map(|(key, _)| key.day);
+    let mut days: Vec<_> =
+        rows.iter().map(|row| row.execution.first_seen.date_naive()).chain(counted).collect();
+    days.sort_unstable();
     days.dedup();
     sqlx::query_file!(
         "src/store/sql/write/write_batch.sql",
@@ -125,7 +129,7 @@ pub(crate) async fn write(
         facets as _,
         exit_codes as _,
         signatures as _,
-        platforms as _,
+        environments as _,
         hours as _,
         &days
     )

@@ -41,7 +41,7 @@ pub(crate) const ROLLUPS: [&str; 7] = [
     "rollup_facet",
     "rollup_exit_code",
     "rollup_signature",
-    "rollup_platform",
+    "rollup_environment",
     "rollup_hour",
 ];
 

@@ -1,9 +1,9 @@
-//! Cores, memory and disk in classes, as they are counted.
+//! Classes of sizes: cores, memory and disk are counted in these.
 
-/// Upper bounds (inclusive) and their labels. Cores.
+/// Cores: inclusive upper bounds and their labels.
 pub(super) const CORE_CLASSES: [(i32, &str); 7] =
     [(0, "0"), (1, "1"), (2, "2"), (4, "3-4"), (8, "5-8"), (16, "9-16"), (i32::MAX, "17+")];
-/// MB.
+/// Memory in MB, likewise.
 pub(super) const RAM_CLASSES: [(i32, &str); 8] = [
     (512, "0-512"),
     (1024, "513-1024"),
@@ -14,7 +14,7 @@ pub(super) const RAM_CLASSES: [(i32, &str); 8] = [
     (32768, "16385-32768"),
     (i32::MAX, "32769+"),
 ];
-/// GB.
+/// Disk in GB, likewise.
 pub(super) const DISK_CLASSES: [(i32, &str); 8] = [
     (0, "0"),
     (2, "1-2"),
@@ -26,7 +26,7 @@ pub(super) const DISK_CLASSES: [(i32, &str); 8] = [
     (i32::MAX, "65+"),
 ];
 
-/// The class in which a size lies; empty without one.
+/// The label of the class of a size; empty without a size.
 pub(super) fn class(classes: &[(i32, &'static str)], size: Option<&i32>) -> &'static str {
     let class = size.and_then(|size| classes.iter().find(|(bound, _)| size <= bound));
     class.map_or("", |(_, label)| label)

@@ -1,5 +1,6 @@
--- $1: a day. The sessions whose first attempt with an app lies on it, by population and script of that
--- attempt. Most sessions are one row of the day itself; only what belongs together is looked up.
+-- $1: a day. Counts the sessions whose first attempt with an app lies on it, by population and script of that
+-- attempt. Most sessions are one row of the day itself; other attempts are looked up by key. `offset 0` keeps
+-- the planner from reading all executions instead.
 with of_day as materialized (
     select run_key, session_key, first_seen, outcome, app, repo_source, repo_slug, kind, platform
     from execution
@@ -12,7 +13,6 @@ with of_day as materialized (
     union
     select run_key, session_key, first_seen, outcome, app, repo_source, repo_slug, kind, platform
     from touched cross join lateral (
-        -- Never by reading all executions, whatever the planner thinks.
         select * from execution where session_key = session and app is not null offset 0
     ) as attempt
     union

@@ -1,7 +1,7 @@
--- Deletes some executions for their age, oldest first.
--- $1: those with a first event before this time. $2: but not before this one: where the last batch
--- ended, so that index entries of deleted rows are not walked through again. $3: at most so many.
--- A row that somebody else works on is left for the next time: nobody waits for anybody.
+-- Deletes some expired executions, oldest first.
+-- $1: end of the expired first events. $2: start of the search, where the last batch ended, so that index entries
+-- of deleted rows are not scanned again. $3: largest number of rows.
+-- Rows that others have locked are left for the next pass, so that nobody waits.
 with gone as (
     delete from execution where run_key = any(array(
         select run_key from execution

@@ -1,11 +1,8 @@
--- $1 first day, $2 marked days: these, and the days on which the sessions began that have an attempt on
--- one of them. None of which executions are deleted for their age. The planner cannot know how few rows these
--- days have: without the offsets it would read all.
+-- $1: days. Returns these days and the days on which sessions with an attempt on one of them began. The
+-- horizon and earlier days are final: an attempt on them may belong to a session that lost its first attempt.
+-- `offset 0` keeps the planner from reading all executions instead of looking up each session.
 with touched as (
-    select day::date as day
-    from generate_series($1::date, (now() at time zone 'UTC')::date, interval '1 day') as day
-    union
-    select unnest($2::date[])
+    select unnest($1::date[]) as day
 ), later as (
     select distinct session_key as session
     from touched cross join lateral (
@@ -31,6 +28,6 @@ with touched as (
 select day as "day!" from (
     select day from touched union select (first_seen at time zone 'UTC')::date from begun
 ) as due
-where day >= coalesce(
+where day > coalesce(
     (select convert_from(value, 'UTF8')::date from setting where name = 'retention_horizon'), '-infinity')
 order by day

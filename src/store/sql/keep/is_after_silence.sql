@@ -1,5 +1,5 @@
--- Whether there is a silence of more than $3 days that either begins with the newest day to be deleted ($1) or
--- ended less than $4 days before today ($2), if it ended at all.
+-- Whether there is a silence of more than $3 days that begins with the newest day to be deleted ($1), or that
+-- ended less than $4 days before today ($2) or has not ended.
 with known as (
     select $1::date + number as day
     from generate_series(0, $2::date - $1::date) as number

@@ -1,4 +1,4 @@
--- All rollup rows of one day in one shape.
+-- All rollup rows of a day, $1, in one shape.
 select 'script' as "rollup!", population as "population!", app as "app!", outcome as "outcome!",
     open_hour as "open_hour!", 0::smallint as "number!", '' as "facet!", '' as "value!", '' as "detail!",
     0::smallint as "generation!", 0::bigint as "signature!", runs as "runs!", duration_count as "duration_count!",
@@ -20,9 +20,9 @@ select 'signature', population, app, outcome, 'epoch'::timestamptz, 0::smallint,
     signature, runs, 0, 0
 from rollup_signature where day = $1
 union all
-select 'platform', population, app, outcome, 'epoch'::timestamptz, retry::integer::smallint, property, value,
+select 'environment', population, app, outcome, 'epoch'::timestamptz, retry::integer::smallint, property, value,
     detail, 0::smallint, 0, runs, 0, 0
-from rollup_platform where day = $1
+from rollup_environment where day = $1
 union all
 select 'hour', population, '', outcome, 'epoch'::timestamptz, hour, '', '', '', 0::smallint, 0, runs, 0, 0
 from rollup_hour where day = $1

@@ -6,7 +6,7 @@ select app as "app!", property as "property!", value as "value!", array_agg(day)
 from (
     select app, property, value, day, sum(runs::integer) as runs,
         coalesce(sum(runs::integer) filter (where outcome = 'failed'), 0) as failed
-    from rollup_platform
+    from rollup_environment
     where day >= $1 and day <= $2
         and population in (
             select id from population

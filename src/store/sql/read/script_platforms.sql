@@ -3,7 +3,7 @@
 select property, value, detail, sum(runs::integer) as "runs!",
     coalesce(sum(runs::integer) filter (where outcome = 'success'), 0) as "succeeded!",
     coalesce(sum(runs::integer) filter (where outcome = 'failed'), 0) as "failed!"
-from rollup_platform
+from rollup_environment
 where ($1::date is null or day >= $1) and ($2::date is null or day <= $2)
     and population in (
         select id from population

@@ -3,7 +3,7 @@
 -- replaced. One that somebody else has inserted or changed since is left alone; then the number
 -- of rows written is not $2 and everything is undone. One that was deleted since would be inserted
 -- again; then the number of rows inserted is not $3 and everything is undone as well.
--- $4 to $10: what is added to the rollups, in key order. $11: the days of these rows.
+-- $4 to $10: what is added to the rollups, in key order. $11: the days of all these rows.
 with written as (
     insert into execution select * from unnest($1::execution[])
     on conflict (run_key) do update set
@@ -26,7 +26,7 @@ with written as (
         arch = excluded.arch, platform = excluded.platform, has_arm = excluded.has_arm,
         kernel_version = excluded.kernel_version, app_version = excluded.app_version,
         repo_source = excluded.repo_source, repo_slug = excluded.repo_slug,
-        evidence = excluded.evidence, template_kind = excluded.template_kind,
+        fact_status = excluded.fact_status, template_kind = excluded.template_kind,
         custom_entrypoint = excluded.custom_entrypoint,
         host_managed_network = excluded.host_managed_network,
         runtime_source = excluded.runtime_source, runtime_ref = excluded.runtime_ref,
@@ -56,10 +56,10 @@ with written as (
     insert into rollup_signature select * from unnest($8::rollup_signature[])
     on conflict (day, population, app, outcome, signature) do update set
         runs = rollup_signature.runs + excluded.runs
-), platform as (
-    insert into rollup_platform select * from unnest($9::rollup_platform[])
+), environment as (
+    insert into rollup_environment select * from unnest($9::rollup_environment[])
     on conflict (day, population, app, property, value, detail, outcome, retry) do update set
-        runs = rollup_platform.runs + excluded.runs
+        runs = rollup_environment.runs + excluded.runs
 ), hour as (
     insert into rollup_hour select * from unnest($10::rollup_hour[])
     on conflict (day, population, hour, outcome) do update set
@@ -70,9 +70,8 @@ with written as (
     where changed.day < (now() at time zone 'UTC')::date
         and first_day <= changed.day and changed.day < first_day + days
 ), touched as (
-    -- Sessions of earlier days are counted again only when something of them changes.
-    insert into session_touched (day)
-    select day from unnest($11::date[]) as day where day < (now() at time zone 'UTC')::date
+    -- The sessions of these days must be counted again.
+    insert into session_touched (day) select day from unnest($11::date[]) as day
 )
 select require_rows(count(*), $2) as "written!", require_rows(count(*) filter (where is_new), $3) as "inserted!"
 from written

@@ -1,0 +1,184 @@
+//! Compares everything that is derived from executions with a recount.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::{Connection, PgConnection};
+
+use crate::store::keep::horizon::horizon;
+use crate::store::keep::recount::pages::{days, is_before, page_of, position};
+use crate::store::keep::{sessions, sums};
+use crate::store::model::difference::Difference;
+use crate::store::model::population::Populations;
+use crate::store::model::rollup::{Key, Measures, PopulationKey, Slice};
+use crate::store::model::row::Stored;
+
+/// A stored value that differs from its recount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// A rollup row.
+    Rollup {
+        /// The key of the row.
+        row: String,
+        /// The counts in the rollup minus those of the recount.
+        excess: Measures,
+    },
+    /// The sessions that began on a day.
+    Sessions {
+        /// That UTC day.
+        day: NaiveDate,
+    },
+    /// A row of the sums over several days.
+    Span {
+        /// The first of these UTC days.
+        first_day: NaiveDate,
+        /// Their number.
+        days: i32,
+        /// The key of the row.
+        row: String,
+    },
+    /// A derived column of an execution.
+    Derived {
+        /// UTC day of its first event.
+        day: NaiveDate,
+        /// `outcome` or `signature`.
+        column: &'static str,
+        /// The value in the row.
+        stored: String,
+        /// The value that follows from the facts.
+        derived: String,
+    },
+}
+
+/// The result of [`verify`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verification {
+    /// Number of days counted.
+    pub days: usize,
+    /// Days before the horizon, in order.
+    pub days_left_out: Vec<NaiveDate>,
+    /// Number of executions counted.
+    pub executions: u64,
+    /// Everything that differs.
+    pub mismatches: Vec<Mismatch>,
+}
+
+/// Recounts all days in one snapshot of the database, without holding up writers.
+///
+/// # Errors
+/// Any error from the database.
+pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification> {
+    let mut snapshot =
+        connection.begin_with("begin transaction isolation level repeatable read read only").await?;
+    let populations = Populations::all(&mut snapshot).await?;
+    let mut seen = Verification::default();
+    let horizon = horizon(&mut snapshot).await?;
+    for day in days(&mut snapshot).await? {
+        if is_before(day, horizon) {
+            seen.days_left_out.push(day);
+            continue;
+        }
+        let mut excess = BTreeMap::<String, Measures>::new();
+        let mut add = |rows: Vec<(Key<'_>, Measures)>| {
+            for (key, measures) in rows {
+                excess.entry(format!("{key:?}")).or_default().add(measures, 1);
+            }
+        };
+        let rows = RollupRow::of(&mut snapshot, day).await?;
+        add(rows.iter().map(|row| (row.key(day), row.measures())).collect());
+        let mut last = None;
+        loop {
+            let page = page_of(&mut snapshot, day, last).await?;
+            let mut difference = Difference::default();
+            for Stored { execution, outcome: stored, .. } in &page {
+                // If the table lacks a population, its counts are missing as well.
+                let population = populations.id(PopulationKey::of(execution)).unwrap_or(-1);
+                difference.count(execution, population, -1);
+                let outcome = execution.outcome().as_str();
+                if outcome != stored.as_str() {
+                    let (stored, derived) = (stored.as_str().to_owned(), outcome.to_owned());
+                    seen.mismatches.push(Mismatch::Derived { day, column: "outcome", stored, derived });
+                }
+                let signature = execution.failure().map(|signature| signature.id);
+                if signature != execution.signature {
+                    let (stored, derived) = (hexadecimal(execution.signature), hexadecimal(signature));
+                    seen.mismatches.push(Mismatch::Derived { day, column: "signature", stored, derived });
+                }
+            }
+            add(difference.into_rows());
+            seen.executions += page.len() as u64;
+            last = page.last().map(position);
+            if last.is_none() {
+                break;
+            }
+        }
+        let differing = excess.into_iter().filter(|(_, excess)| *excess != Measures::default());
+        seen.mismatches.extend(differing.map(|(row, excess)| Mismatch::Rollup { row, excess }));
+        seen.days += 1;
+    }
+    let days = sessions::differing_days(&mut snapshot).await?;
+    seen.mismatches.extend(days.into_iter().map(|day| Mismatch::Sessions { day }));
+    let spans = sums::differing(&mut snapshot).await?.into_iter();
+    seen.mismatches.extend(spans.map(|span| Mismatch::Span {
+        first_day: span.first_day,
+        days: span.days,
+        row: span.row,
+    }));
+    snapshot.rollback().await?;
+    Ok(seen)
+}
+
+fn hexadecimal(signature: Option<i64>) -> String {
+    signature.map_or_else(|| "none".to_owned(), |id| format!("{id:016x}"))
+}
+
+/// A row of any rollup.
+struct RollupRow {
+    rollup: String,
+    population: i32,
+    app: String,
+    outcome: String,
+    open_hour: DateTime<Utc>,
+    number: i16,
+    facet: String,
+    value: String,
+    detail: String,
+    generation: i16,
+    signature: i64,
+    runs: i64,
+    duration_count: i64,
+    duration_sum: i64,
+}
+
+impl RollupRow {
+    async fn of(connection: &mut PgConnection, day: NaiveDate) -> sqlx::Result<Vec<Self>> {
+        sqlx::query_file_as!(Self, "src/store/sql/keep/rollups_of_day.sql", day).fetch_all(connection).await
+    }
+
+    fn key(&self, day: NaiveDate) -> Key<'_> {
+        let (app, outcome) = (self.app.as_str(), self.outcome.as_str());
+        let slice = match self.rollup.as_str() {
+            "script" => Slice::Script { app, outcome, open_hour: self.open_hour },
+            "duration" => Slice::Duration { app, outcome, bucket: self.number },
+            "facet" => Slice::Facet { facet: &self.facet, value: &self.value, detail: &self.detail, outcome },
+            "signature" => Slice::Signature { app, outcome, signature: self.signature },
+            "environment" => {
+                let (property, value, detail) = (&self.facet, &self.value, &self.detail);
+                Slice::Environment { app, property, value, detail, outcome, retry: self.number != 0 }
+            }
+            "hour" => Slice::Hour { hour: self.number, outcome },
+            _ => Slice::ExitCode {
+                app,
+                outcome,
+                exit_code: self.number,
+                category: &self.value,
+                generation: self.generation,
+            },
+        };
+        Key { day, population: self.population, slice }
+    }
+
+    const fn measures(&self) -> Measures {
+        Measures { runs: self.runs, duration_count: self.duration_count, duration_sum: self.duration_sum }
+    }
+}
