@@ -9,7 +9,6 @@ use actix_web::http::header::HeaderValue;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::cache::Answer;
 use crate::expose::legacy::{Entry, ErrorCounts, Summary, summary};
 use crate::http::error::ApiError;
 use crate::http::reply::answer::{json, lifetime};
@@ -153,8 +152,9 @@ async fn answer_entries(
     let read = async |state: &AppState, snapshot: &mut Snapshot<'_>| {
         let Page { records, next, .. } = page(snapshot, &choice, &paging).await?;
         let entries: Vec<_> = records.iter().map(|run| entry(state, run)).collect();
-        let link = next.and_then(|cursor| link(path, query, &cursor));
-        Ok(Answer { link, ..json(&entries, lifetime(state, &filter))? })
+        let mut answer = json(&entries, lifetime(state, &filter))?;
+        answer.link = next.and_then(|cursor| link(path, query, &cursor));
+        Ok(answer)
     };
     request.cached(&filter, (&paging, &choice, query), read).await
 }

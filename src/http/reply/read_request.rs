@@ -97,8 +97,9 @@ impl ReadRequest {
             let lifetime = lifetime(state, filter);
             let Some((list, format)) = list else { return json(&value, lifetime) };
             let body = value.list(list, format).map_err(|_| ApiError::Internal)?;
-            let answer = Answer::new(body, format.content_type(), lifetime);
-            Ok(Answer { disposition: attachment(list, format), ..answer })
+            let mut answer = Answer::new(body, format.content_type(), lifetime);
+            answer.disposition = attachment(list, format);
+            Ok(answer)
         })
         .await
     }
