@@ -152,9 +152,8 @@ async fn answer_entries(
     let read = async |state: &AppState, snapshot: &mut Snapshot<'_>| {
         let Page { records, next, .. } = page(snapshot, &choice, &paging).await?;
         let entries: Vec<_> = records.iter().map(|run| entry(state, run)).collect();
-        let link = next.and_then(|cursor| link(path, query, &cursor));
         let mut answer = json(&entries, lifetime(state, &filter))?;
-        answer.link = link;
+        answer.link = next.and_then(|cursor| link(path, query, &cursor));
         Ok(answer)
     };
     request.cached(&filter, (&paging, &choice, query), read).await
