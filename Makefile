@@ -43,11 +43,11 @@ check: ## check formatting, lints, documentation and dependencies
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 	@RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --exclude telemetry-load-tests --exclude telemetry-seed --no-deps --locked
 	@cargo machete
-	@cargo deny --locked --log-level error check bans licenses sources
+	@cargo deny --locked --workspace --log-level error check bans licenses sources
 
 audit: ## look for known vulnerabilities in dependencies (needs access to the RustSec database)
 	@scripts/setup audit
-	@cargo deny --locked check advisories
+	@cargo deny --locked --workspace check advisories
 
 bench: ## measure ingest, and compare it with simpler servers
 	@scripts/setup bench

@@ -37,20 +37,18 @@ impl OpenDatabase {
         database: &Database,
         start: impl FnOnce(&Settings) -> anyhow::Result<Cluster>,
     ) -> anyhow::Result<Self> {
-        let (data_dir, pg_bin) = match database {
-            Database::External(login) => {
-                return Ok(Self { options: without_jit(login.options().clone()), cluster: None });
+        let (options, cluster) = match database {
+            Database::External(login) => (login.options().clone(), None),
+            Database::Embedded { data_dir, pg_bin } => {
+                match start(&Settings { data_dir: data_dir.clone(), pg_bin: pg_bin.clone() })? {
+                    Cluster::Own(own) => (embedded_options(own.endpoint()), Some(own)),
+                    Cluster::Running(endpoint) => (embedded_options(&endpoint), None),
+                }
             }
-            Database::Embedded { data_dir, pg_bin } => (data_dir.clone(), pg_bin.clone()),
         };
-        Ok(match start(&Settings { data_dir, pg_bin })? {
-            Cluster::Own(own) => {
-                Self { options: without_jit(embedded_options(own.endpoint())), cluster: Some(own) }
-            }
-            Cluster::Running(endpoint) => {
-                Self { options: without_jit(embedded_options(&endpoint)), cluster: None }
-            }
-        })
+        // On tables without statistics, as after a bulk load, PostgreSQL would spend seconds compiling each
+        // statement.
+        Ok(Self { options: options.options([("jit", "off")]), cluster })
     }
 
     /// Stops the embedded cluster, if this process runs one.
@@ -63,10 +61,4 @@ impl OpenDatabase {
             None => Ok(()),
         }
     }
-}
-
-/// Switches off JIT compilation. Without statistics, as after a bulk load, PostgreSQL would compile every
-/// statement, which takes seconds.
-fn without_jit(options: PgConnectOptions) -> PgConnectOptions {
-    options.options([("jit", "off")])
 }

@@ -1,5 +1,5 @@
-//! The API against its description: schemathesis sends what the description allows, and much that it does not.
-//! Every response must be described, and none may be an internal error.
+//! schemathesis sends valid and invalid requests generated from the description of the API to a server. Every response
+//! must be described, and none may be a server error.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,24 +9,23 @@ use crate::common::history::History;
 use telemetry_seed::{Plan, seed};
 use telemetry_server::config::Variables;
 
-/// Random requests per operation, besides the examples and boundary values of the description.
+/// Number of random requests for each path and method, besides the examples and boundary values.
 const EXAMPLES: &str = "30";
-/// Checks of a response. Whether invalid requests are refused is not checked, because unknown parameters are
-/// ignored.
+/// The checks. Invalid requests need not be refused, because unknown parameters are ignored.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
     response_headers_conformance,response_schema_conformance";
 
-/// The program that `scripts/setup test` installs.
+/// Path at which `scripts/setup test` installs it.
 fn program() -> PathBuf {
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     target.parent().expect("the target folder").join("tools/schemathesis/bin/schemathesis")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_response_is_described() {
+async fn every_answer_is_described() {
     let program = program();
     assert!(program.exists(), "{} is missing: run `scripts/setup test`", program.display());
-    // No query is cancelled, however busy the machine is.
+    // A high time limit, so that nothing is refused on a busy machine.
     let slow =
         Variables { read_seconds: Some("60".to_owned()), protection: unlimited(), ..Variables::default() };
     let app = spawn_app_set(slow).await;
