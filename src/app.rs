@@ -33,9 +33,9 @@ use crate::store::database::migrate::migrate;
 use crate::store::database::outage::Outage;
 use crate::store::database::{exit_codes, pools, settings};
 use crate::store::keep::retention::Retention;
-use crate::store::keep::{recount, sessions, sums};
+use crate::store::keep::{monthly_sums, recount, sessions};
 use crate::store::model::rollup;
-use crate::store::read::domain::DomainText;
+use crate::store::read::metrics_input::DomainText;
 use crate::store::read::readers::Readers;
 use crate::store::write::drain::Drainer;
 use crate::store::write::spool::Spool;
@@ -76,7 +76,7 @@ pub struct Running {
     watchers: [JoinHandle<()>; 2],
     retention: JoinHandle<()>,
     sessions: JoinHandle<()>,
-    spans: JoinHandle<()>,
+    monthly_sums: JoinHandle<()>,
     spool: Option<Spooling>,
     pools: [PgPool; 4],
 }
@@ -188,7 +188,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         watchers: [tokio::spawn(limits.keep_small()), tokio::spawn(connections.cut_overdue())],
         retention: tokio::spawn(retention.run()),
         sessions: tokio::spawn(sessions::keep_counting(options.clone())),
-        spans: tokio::spawn(sums::keep_sealing(options.clone())),
+        monthly_sums: tokio::spawn(monthly_sums::keep_making(options.clone())),
         pools: [read_pool, write_pool, delete_pool, probe_pool],
     })
 }
@@ -203,7 +203,7 @@ impl Running {
         // It can be cut off anywhere.
         self.retention.abort();
         self.sessions.abort();
-        self.spans.abort();
+        self.monthly_sums.abort();
         // What the workers have accepted but not begun would be dropped by a stop.
         self.handle.pause().await;
         tokio::time::sleep(SETTLE).await;

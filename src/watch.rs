@@ -11,8 +11,9 @@ use crate::metrics::domain::REPOSITORIES;
 use crate::metrics::regressed::{Regressed, RegressedScript};
 use crate::regression::series::series;
 use crate::regression::{HISTORY_DAYS, Regression, Scope, Window, find};
+use crate::store::read::filter::Filter;
 use crate::store::read::readers::Readers;
-use crate::store::read::snapshot::{Filter, Snapshot};
+use crate::store::read::snapshot::Snapshot;
 
 /// How long what was found is told without looking again. A failure is not tried again sooner.
 const FRESH: Duration = Duration::from_secs(120);

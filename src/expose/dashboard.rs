@@ -10,8 +10,9 @@ use crate::expose::execution::rfc3339;
 use crate::expose::numbers::{Rate, Totals, each_day, percent, quantile, ratio};
 use crate::expose::records::Record;
 use crate::expose::table::lists;
-use crate::store::read::causes::{ExitCodeCount, SignatureCount, SignatureScripts};
+use crate::store::read::causes::ExitCodeCount;
 use crate::store::read::counts::{DayCount, DurationCount, FacetCount, ScriptCount, SlugCount};
+use crate::store::read::signatures::{SignatureCount, SignatureScripts};
 
 /// Length of the lists.
 pub const LENGTH: usize = 50;

@@ -11,8 +11,8 @@ use crate::expose::execution::{ExecutionView, rfc3339};
 use crate::expose::numbers::Totals;
 use crate::expose::table::lists;
 use crate::ingest::execution::Execution;
-use crate::store::read::causes::SignatureCount;
 use crate::store::read::counts::{ScriptCount, SlugCount};
+use crate::store::read::signatures::SignatureCount;
 
 /// Applications in the summary.
 const APPS: usize = 1_000;

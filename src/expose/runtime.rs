@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::expose::execution::rfc3339;
 use crate::expose::numbers::Rate;
 use crate::expose::table::lists;
-use crate::store::read::insight::RuntimeCount;
+use crate::store::read::counts::RuntimeCount;
 
 /// A revision that is known for more days is stale, unless it is the branch that moves.
 const FRESH_DAYS: u64 = 30;

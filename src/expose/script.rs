@@ -15,7 +15,7 @@ use crate::expose::signature::hexadecimal;
 use crate::expose::table::lists;
 use crate::store::model::rollup::bucket_seconds;
 use crate::store::read::counts::DurationCount;
-use crate::store::read::insight::{PlatformCount, ScriptDay, ScriptExitCode, ScriptSignature};
+use crate::store::read::script::{PlatformCount, ScriptDay, ScriptExitCode, ScriptSignature};
 
 /// What the answer is made of: all of one moment, script and filter.
 #[derive(Debug)]

@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 use crate::expose::execution::{ExecutionView, rfc3339};
 use crate::expose::numbers::Rate;
 use crate::expose::table::lists;
-use crate::store::read::causes::{SignatureCount, SignatureScripts, SignatureWeeks};
-use crate::store::read::insight::{KnownSignature, RunsOfDay};
+use crate::store::read::signatures::{
+    KnownSignature, RunsOfDay, SignatureCount, SignatureScripts, SignatureWeeks,
+};
 
 /// The answer with a list.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::expose::execution::rfc3339;
 use crate::expose::numbers::Rate;
 use crate::expose::table::{Format, Lists, table};
-use crate::store::read::insight::{Moment, Source};
+use crate::store::read::series::{Moment, Source};
 
 /// What is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,8 +12,9 @@ use crate::http::dashboard::{RECENT, TOP};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
+use crate::store::read::filter::Filter;
 use crate::store::read::records::{Choice, Order, Start};
-use crate::store::read::snapshot::{Filter, Snapshot};
+use crate::store::read::snapshot::Snapshot;
 
 /// Repositories in their list.
 const REPOSITORIES: i64 = 1_000;

@@ -13,7 +13,7 @@ use crate::cache::Answer;
 use crate::expose::table::{Format, Lists};
 use crate::http::error::ApiError;
 use crate::state::AppState;
-use crate::store::read::snapshot::Filter;
+use crate::store::read::filter::Filter;
 
 /// The media type of JSON.
 const JSON: &str = "application/json";

@@ -8,9 +8,10 @@ use crate::http::answer::{give, lasts, today, whole_or_list};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
-use crate::store::read::causes::FAILED_OR_BLOCKED;
+use crate::store::read::filter::Filter;
 use crate::store::read::records::{Choice, Order, Start};
-use crate::store::read::snapshot::{Filter, Snapshot};
+use crate::store::read::signatures::FAILED_OR_BLOCKED;
+use crate::store::read::snapshot::Snapshot;
 
 /// Executions in lists of the newest ones.
 pub const RECENT: i64 = 20;

@@ -14,8 +14,9 @@ use crate::http::answer::{give, lasts, today, whole_or_list};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
-use crate::store::read::insight::Source;
-use crate::store::read::snapshot::{Filter, Snapshot};
+use crate::store::read::filter::Filter;
+use crate::store::read::series::Source;
+use crate::store::read::snapshot::Snapshot;
 
 /// Reasons named with a script.
 const SIGNATURES: i64 = 20;

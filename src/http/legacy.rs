@@ -17,8 +17,9 @@ use crate::http::parameters::{FilterParameters, ListParameters, date, set, text}
 use crate::http::records::{Page, RecordParameters, page};
 use crate::ingest::execution::Execution;
 use crate::state::AppState;
-use crate::store::read::causes::FAILED_OR_BLOCKED;
-use crate::store::read::snapshot::{Filter, Snapshot};
+use crate::store::read::filter::Filter;
+use crate::store::read::signatures::FAILED_OR_BLOCKED;
+use crate::store::read::snapshot::Snapshot;
 
 /// Entries of a page of `/data/paginated` without `limit`.
 const PAGE: i64 = 10;

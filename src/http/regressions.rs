@@ -11,7 +11,8 @@ use crate::http::parameters::{FilterParameters, ListParameters};
 use crate::regression::series::series;
 use crate::regression::{HISTORY_DAYS, Window, find};
 use crate::state::AppState;
-use crate::store::read::snapshot::{Filter, Snapshot};
+use crate::store::read::filter::Filter;
+use crate::store::read::snapshot::Snapshot;
 
 /// The query of [`show`] besides the filter.
 #[derive(Debug, Deserialize)]

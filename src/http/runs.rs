@@ -11,7 +11,7 @@ use crate::expose::execution::{ExecutionView, rfc3339};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::state::AppState;
 use crate::store::keep::erase;
-use crate::store::read::snapshot;
+use crate::store::read::runs::runs;
 
 /// Longest time that erasing may take. Shorter than the time that the database gives a statement.
 const ERASE_PATIENCE: Duration = Duration::from_secs(20);
@@ -43,7 +43,7 @@ struct Runs {
 )]
 pub async fn show(id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
     let as_of = Utc::now();
-    let executions = snapshot::runs(&state.read_pool, state.ids.run_key(id.trim())).await?;
+    let executions = runs(&state.read_pool, state.ids.run_key(id.trim())).await?;
     if executions.is_empty() {
         return Err(ApiError::UnknownRun);
     }

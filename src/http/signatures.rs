@@ -12,8 +12,9 @@ use crate::http::answer::{give, lasts, today, whole_or_list};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
-use crate::store::read::causes::FAILED;
-use crate::store::read::snapshot::{Filter, Snapshot};
+use crate::store::read::filter::Filter;
+use crate::store::read::signatures::FAILED;
+use crate::store::read::snapshot::Snapshot;
 
 /// Reasons without `limit`, and at most.
 const DEFAULT_LIMIT: i64 = 50;

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use crate::regression::proportion::Proportion;
 use crate::regression::{Day, Scope, Series};
-use crate::store::read::insight::PlatformSeries;
+use crate::store::read::platform_history::PlatformSeries;
 
 /// The histories that are compared. Every run has an operating system, if only none: together they are the
 /// script.

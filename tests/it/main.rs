@@ -26,7 +26,7 @@ mod reading;
 mod regressions;
 mod report;
 mod secrecy;
-mod spans;
+mod monthly_sums;
 mod tidy;
 mod upgrade;
 mod wire_replay;

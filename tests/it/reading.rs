@@ -10,8 +10,9 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use telemetry_server::config::Variables;
+use telemetry_server::store::read::filter::Filter;
 use telemetry_server::store::read::readers::Readers;
-use telemetry_server::store::read::snapshot::{Filter, Snapshot};
+use telemetry_server::store::read::snapshot::Snapshot;
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(60);

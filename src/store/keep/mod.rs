@@ -1,7 +1,7 @@
 //! What happens to stored executions later: recounts, sums, sessions, retention, erasure.
 
 pub mod horizon;
-pub mod sums;
+pub mod monthly_sums;
 pub mod sessions;
 pub mod recount;
 pub mod erase;

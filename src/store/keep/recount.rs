@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::ingest::execution::Execution;
 use crate::ingest::scrub::scrub_facts;
 use crate::store::keep::horizon::horizon;
-use crate::store::keep::{sessions, sums};
+use crate::store::keep::{monthly_sums, sessions};
 use crate::store::model::difference::Difference;
 use crate::store::model::population::Populations;
 use crate::store::model::rollup::{Key, Measures, PopulationKey, Slice};
@@ -39,13 +39,11 @@ pub enum Mismatch {
         /// That UTC day.
         day: NaiveDate,
     },
-    /// A row of the sums over several days.
-    Span {
-        /// The first of these UTC days.
-        first_day: NaiveDate,
-        /// How many.
-        days: i32,
-        /// The key of the row.
+    /// A monthly sum.
+    MonthlySum {
+        /// First UTC day of the month.
+        month: NaiveDate,
+        /// The row, as it is stored or as it should be.
         row: String,
     },
     /// What is derived of an execution and stands in its row.
@@ -138,12 +136,8 @@ pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification>
     }
     let days = sessions::differing_days(&mut snapshot).await?;
     seen.mismatches.extend(days.into_iter().map(|day| Mismatch::Sessions { day }));
-    let spans = sums::differing(&mut snapshot).await?.into_iter();
-    seen.mismatches.extend(spans.map(|span| Mismatch::Span {
-        first_day: span.first_day,
-        days: span.days,
-        row: span.row,
-    }));
+    let sums = monthly_sums::differing(&mut snapshot).await?.into_iter();
+    seen.mismatches.extend(sums.map(|sum| Mismatch::MonthlySum { month: sum.month, row: sum.row }));
     snapshot.rollback().await?;
     Ok(seen)
 }
@@ -192,7 +186,7 @@ async fn rebuild_day(connection: &mut PgConnection, known: &mut Known, day: Naiv
     sqlx::query!("delete from rollup_signature where day = $1", day).execute(&mut *transaction).await?;
     sqlx::query!("delete from rollup_platform where day = $1", day).execute(&mut *transaction).await?;
     sqlx::query!("delete from rollup_hour where day = $1", day).execute(&mut *transaction).await?;
-    sums::unseal(&mut transaction, day).await?;
+    monthly_sums::invalidate(&mut transaction, day).await?;
     let mut last = None;
     loop {
         let page = page_of(&mut transaction, day, last).await?;

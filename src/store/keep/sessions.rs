@@ -12,7 +12,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
-use crate::store::keep::sums;
+use crate::store::keep::monthly_sums;
 
 /// Time between two counts.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -114,7 +114,7 @@ pub async fn begin(connection: &mut PgConnection) -> sqlx::Result<()> {
 
 async fn count(connection: &mut PgConnection, all: bool) -> sqlx::Result<bool> {
     let mut snapshot = connection.begin_with("begin transaction isolation level repeatable read").await?;
-    // Before the snapshot is taken, so that it has the marks of all spans that it may have to delete.
+    // Before the snapshot is taken, so that it has the marks of all months that it may have to delete.
     sqlx::query!("lock table rollup_session in row exclusive mode").execute(&mut *snapshot).await?;
     let may = sqlx::query_scalar!("select pg_try_advisory_xact_lock($1) as \"may!\"", LOCK);
     if !may.fetch_one(&mut *snapshot).await? {
@@ -138,7 +138,7 @@ async fn count(connection: &mut PgConnection, all: bool) -> sqlx::Result<bool> {
             continue;
         }
         sqlx::query!("delete from rollup_session where day = $1", day).execute(&mut *snapshot).await?;
-        sums::unseal(&mut snapshot, day).await?;
+        monthly_sums::invalidate(&mut snapshot, day).await?;
         write(&mut snapshot, day, &counted).await?;
     }
     // Only the marks that were seen: others may have come since.
