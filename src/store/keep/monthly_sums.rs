@@ -198,8 +198,9 @@ mod tests {
             split(day(1, 30), day(3, 1)),
             Split { days: vec![day(1, 30), day(1, 31), day(3, 1)], months: vec![2] }
         );
-        assert_eq!(split(day(4, 1), day(4, 29)).months, []);
-        assert_eq!(split(day(4, 1), day(4, 29)).days.len(), 29);
+        let most_of_april = split(day(4, 1), day(4, 29));
+        assert!(most_of_april.months.is_empty());
+        assert_eq!(most_of_april.days.len(), 29);
         assert_eq!(split(day(4, 2), day(4, 1)), Split::default());
     }
 }
