@@ -35,7 +35,7 @@ use crate::store::database::outage::Outage;
 use crate::store::database::pools::WriteTimeouts;
 use crate::store::database::{exit_codes, pools, settings};
 use crate::store::keep::retention::Retention;
-use crate::store::keep::{recount, sessions, sums};
+use crate::store::keep::{monthly_sums, recount, sessions};
 use crate::store::model::rollup;
 use crate::store::write::drain::Drainer;
 use crate::store::write::queue::queue;
@@ -78,7 +78,7 @@ pub struct Running {
     watchers: [JoinHandle<()>; 2],
     retention: JoinHandle<()>,
     sessions: JoinHandle<()>,
-    spans: JoinHandle<()>,
+    monthly_sums: JoinHandle<()>,
     spool: Option<Spooling>,
     pools: [PgPool; 4],
 }
@@ -192,7 +192,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         watchers: [tokio::spawn(limits.keep_small()), tokio::spawn(connections.close_overdue())],
         retention: tokio::spawn(retention.run()),
         sessions: tokio::spawn(sessions::keep_counting(options.clone())),
-        spans: tokio::spawn(sums::keep_sealing(options.clone())),
+        monthly_sums: tokio::spawn(monthly_sums::keep_making(options.clone())),
         pools: [read_pool, write_pool, delete_pool, probe_pool],
     })
 }
@@ -207,7 +207,7 @@ impl Running {
         // These tasks can be aborted at any point.
         self.retention.abort();
         self.sessions.abort();
-        self.spans.abort();
+        self.monthly_sums.abort();
         // A stop drops connections that are accepted but have not reached a worker yet.
         self.handle.pause().await;
         tokio::time::sleep(SETTLE).await;

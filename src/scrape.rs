@@ -15,8 +15,9 @@ use crate::metrics::domain::REPOSITORIES;
 use crate::metrics::regressed::{Regressed, RegressedScript};
 use crate::regression::series::series;
 use crate::regression::{HISTORY_DAYS, Regression, Scope, Window, find};
+use crate::store::read::filter::Filter;
 use crate::store::read::scrape_counts;
-use crate::store::read::snapshot::{self, Filter, Snapshot};
+use crate::store::read::snapshot::{self, Snapshot};
 
 /// Lifetime of the domain metrics.
 const DOMAIN_LIFETIME: Duration = Duration::from_secs(5);

@@ -20,8 +20,8 @@ pub(super) async fn verify(mut connection: PgConnection) -> anyhow::Result<ExitC
     for mismatch in seen.mismatches.iter().take(PRINTED_MISMATCHES) {
         match mismatch {
             Mismatch::Rollup { row, excess } => writeln!(out, "rollup row differs: {row} by {excess:?}")?,
-            Mismatch::Span { first_day, days, row } => {
-                writeln!(out, "the sum over {days} days from {first_day} differs: {row}")?;
+            Mismatch::MonthlySum { month, row } => {
+                writeln!(out, "monthly sum of {} differs: {row}", month.format("%Y-%m"))?;
             }
             Mismatch::Sessions { day } => writeln!(out, "the sessions that began on {day} differ")?,
             Mismatch::Derived { day, column, stored, derived } => writeln!(

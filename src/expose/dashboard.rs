@@ -10,8 +10,8 @@ use crate::expose::execution_view::{Record, rfc3339};
 use crate::expose::numbers::{Rate, RunCounts, hexadecimal, most_frequent, percent, quantile, ratio, total};
 use crate::expose::table::lists;
 use crate::store::model::facet::Facet;
-use crate::store::read::causes::{SignatureCount, SignatureScripts};
 use crate::store::read::counts::{DurationCount, FacetCount, ScriptCount, SlugCount};
+use crate::store::read::signatures::{SignatureCount, SignatureScripts};
 
 /// Most entries in a list.
 pub const LENGTH: usize = 50;

@@ -11,8 +11,8 @@ use crate::expose::execution_view::{ExecutionView, rfc3339};
 use crate::expose::numbers::total;
 use crate::expose::table::lists;
 use crate::ingest::execution::Execution;
-use crate::store::read::causes::SignatureCount;
 use crate::store::read::counts::{ScriptCount, SlugCount};
+use crate::store::read::signatures::SignatureCount;
 
 /// Most applications in the summary.
 const APPS: usize = 1_000;

@@ -10,7 +10,7 @@ use crate::expose::numbers::{Rate, each_day, hexadecimal, quantile};
 use crate::expose::sessions::SessionTotals;
 use crate::expose::table::lists;
 use crate::store::read::counts::DurationCount;
-use crate::store::read::insight::{PlatformCount, ScriptDay, ScriptExitCode, ScriptSignature};
+use crate::store::read::script::{PlatformCount, ScriptDay, ScriptExitCode, ScriptSignature};
 
 /// The counts behind the answer: all of one moment, script and filter.
 #[derive(Debug)]

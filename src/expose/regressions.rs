@@ -10,7 +10,7 @@ use crate::expose::numbers::{Rate, hexadecimal};
 use crate::expose::table::lists;
 use crate::regression::proportion::Proportion;
 use crate::regression::{BASELINE_DAYS, Evidence, FALSE_DISCOVERIES, Findings, Scope};
-use crate::store::read::insight::{ReasonCode, ReasonSignature};
+use crate::store::read::platform_history::{ReasonCode, ReasonSignature};
 
 /// Scripts whose failure rate rose.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::expose::execution_view::rfc3339;
 use crate::expose::numbers::Rate;
 use crate::expose::table::lists;
-use crate::store::read::insight::RuntimeCount;
+use crate::store::read::counts::RuntimeCount;
 
 /// Days after its first run from which a revision is stale, except the moving branch.
 const FRESH_DAYS: u64 = 30;

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::expose::execution_view::rfc3339;
 use crate::expose::table::lists;
-use crate::store::read::insight::SessionCount;
+use crate::store::read::counts::SessionCount;
 
 /// Most scripts in the list.
 const SCRIPTS: usize = 100;

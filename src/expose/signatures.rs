@@ -10,8 +10,9 @@ use crate::expose::dashboard::AppCount;
 use crate::expose::execution_view::{ExecutionView, rfc3339, rfc3339_or_null};
 use crate::expose::numbers::{Rate, hexadecimal};
 use crate::expose::table::lists;
-use crate::store::read::causes::{SignatureCount, SignatureScripts, SignatureWeeks};
-use crate::store::read::insight::{KnownSignature, RunsOfDay};
+use crate::store::read::signatures::{
+    KnownSignature, RunsOfDay, SignatureCount, SignatureScripts, SignatureWeeks,
+};
 
 /// The reasons of failed runs.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -10,7 +10,7 @@ use crate::expose::execution_view::rfc3339;
 use crate::expose::numbers::Rate;
 use crate::expose::table::{Format, Lists, table};
 use crate::store::model::facet::Facet;
-use crate::store::read::insight::{Moment, Source};
+use crate::store::read::series::{Moment, Source};
 
 /// The quantity of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

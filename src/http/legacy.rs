@@ -19,8 +19,9 @@ use crate::http::request::parameters::{FilterParameters, ListParameters, date, s
 use crate::http::runs::list::{Page, RecordParameters, page};
 use crate::ingest::execution::Execution;
 use crate::state::AppState;
-use crate::store::read::causes::FAILED_OR_BLOCKED;
-use crate::store::read::snapshot::{Filter, Snapshot};
+use crate::store::read::filter::Filter;
+use crate::store::read::signatures::FAILED_OR_BLOCKED;
+use crate::store::read::snapshot::Snapshot;
 
 /// Default length of a page of `/data/paginated`.
 const PAGE: i64 = 10;

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use crate::regression::proportion::Proportion;
 use crate::regression::{Day, Scope, Series};
-use crate::store::read::insight::PlatformSeries;
+use crate::store::read::platform_history::PlatformSeries;
 
 /// The series of each script and of its parts. The series of a script is the sum of those by operating system,
 /// of which every execution has one, even if it is unknown.

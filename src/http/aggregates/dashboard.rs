@@ -12,8 +12,8 @@ use crate::http::reply::read_request::ReadRequest;
 use crate::http::request::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
 use crate::store::model::facet::Facet;
-use crate::store::read::causes::FAILED_OR_BLOCKED;
 use crate::store::read::records::Choice;
+use crate::store::read::signatures::FAILED_OR_BLOCKED;
 use crate::store::read::snapshot::Snapshot;
 
 /// Scripts named with an error.

@@ -15,8 +15,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::expose::dashboard::LENGTH;
 use crate::ingest::execution::Execution;
+use crate::store::read::filter::Filter;
 use crate::store::read::records::{Choice, Order, Start};
-use crate::store::read::snapshot::{Filter, Snapshot};
+use crate::store::read::snapshot::Snapshot;
 
 /// Number of executions in lists of the newest ones.
 const RECENT: i64 = 20;

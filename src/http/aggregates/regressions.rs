@@ -14,7 +14,8 @@ use crate::http::reply::read_request::ReadRequest;
 use crate::http::request::parameters::{FilterParameters, ListParameters, set};
 use crate::regression::series::series;
 use crate::regression::{HISTORY_DAYS, Window, find};
-use crate::store::read::snapshot::{Filter, Snapshot};
+use crate::store::read::filter::Filter;
+use crate::store::read::snapshot::Snapshot;
 
 /// The parameters of [`list`] besides the common ones.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -16,7 +16,7 @@ use crate::http::reply::described::CachedResponses;
 use crate::http::reply::read_request::ReadRequest;
 use crate::http::request::parameters::{FilterParameters, ListParameters, date, set};
 use crate::state::AppState;
-use crate::store::read::causes::FAILED;
+use crate::store::read::signatures::FAILED;
 use crate::store::read::snapshot::Snapshot;
 
 /// Default length of the list.

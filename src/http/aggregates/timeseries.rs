@@ -14,7 +14,7 @@ use crate::http::error::ApiError;
 use crate::http::reply::described::CachedResponses;
 use crate::http::reply::read_request::ReadRequest;
 use crate::http::request::parameters::{FilterParameters, ListParameters};
-use crate::store::read::insight::Source;
+use crate::store::read::series::Source;
 use crate::store::read::snapshot::Snapshot;
 
 /// Groups with a series of their own.

@@ -11,7 +11,7 @@ use crate::cache::Answer;
 use crate::expose::table::Format;
 use crate::http::error::ApiError;
 use crate::state::AppState;
-use crate::store::read::snapshot::Filter;
+use crate::store::read::filter::Filter;
 
 /// Media type of JSON.
 const JSON: &str = "application/json";

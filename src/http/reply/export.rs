@@ -17,9 +17,10 @@ use crate::http::error::ApiError;
 use crate::http::reply::answer::attachment;
 use crate::ingest::execution::Execution;
 use crate::state::AppState;
+use crate::store::read::filter::Filter;
 use crate::store::read::models::CommonModels;
 use crate::store::read::records::{Choice, Order, Position, Start};
-use crate::store::read::snapshot::{Filter, Snapshot};
+use crate::store::read::snapshot::Snapshot;
 
 /// Executions in a page.
 const PAGE: i64 = 1_000;

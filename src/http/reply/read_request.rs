@@ -13,7 +13,8 @@ use crate::http::error::ApiError;
 use crate::http::reply::answer::{attachment, json, lifetime, respond, today};
 use crate::http::request::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
-use crate::store::read::snapshot::{Filter, Snapshot};
+use crate::store::read::filter::Filter;
+use crate::store::read::snapshot::Snapshot;
 
 /// A request for an answer that is computed from one snapshot, with its common parameters.
 pub struct ReadRequest {

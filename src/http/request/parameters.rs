@@ -6,7 +6,7 @@ use utoipa::IntoParams;
 
 use crate::expose::table::{Format, Lists};
 use crate::http::error::ApiError;
-use crate::store::read::snapshot::Filter;
+use crate::store::read::filter::Filter;
 
 /// Days shown without `days`, `from` or `to`.
 const DEFAULT_DAYS: u64 = 30;

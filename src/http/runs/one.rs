@@ -13,7 +13,7 @@ use crate::expose::execution_view::{ExecutionView, rfc3339};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::state::AppState;
 use crate::store::keep::erase;
-use crate::store::read::snapshot;
+use crate::store::read::runs::runs;
 
 /// Longest time that erasing may take; shorter than the statement time-out of its connections.
 const ERASE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -44,7 +44,7 @@ struct Runs {
 )]
 pub async fn show(id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
     let as_of = Utc::now();
-    let executions = snapshot::runs(&state.read_pool, state.ids.run_key(id.trim())).await?;
+    let executions = runs(&state.read_pool, state.ids.run_key(id.trim())).await?;
     if executions.is_empty() {
         return Err(ApiError::UnknownRun);
     }

@@ -1,7 +1,7 @@
 //! Work on stored executions: sums, sessions, recounts, erasure, retention.
 
 pub mod horizon;
-pub mod sums;
+pub mod monthly_sums;
 pub mod sessions;
 pub mod recount;
 pub mod erase;

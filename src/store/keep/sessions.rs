@@ -17,7 +17,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
-use crate::store::keep::sums;
+use crate::store::keep::monthly_sums;
 
 /// Pause between two counts. Twice this and the time for sums bound how late a figure can be.
 const INTERVAL: Duration = Duration::from_secs(15);
@@ -151,7 +151,7 @@ async fn count_some(connection: &mut PgConnection) -> sqlx::Result<Progress> {
             continue;
         }
         sqlx::query!("delete from rollup_session where day = $1", day).execute(&mut *snapshot).await?;
-        sums::unseal(&mut snapshot, day).await?;
+        monthly_sums::invalidate(&mut snapshot, day).await?;
         write(&mut snapshot, day, &counted).await?;
     }
     // Marks that were written since are not in the snapshot and stay.

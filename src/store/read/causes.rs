@@ -1,13 +1,11 @@
-//! Why runs ended badly: by exit code, by what their failing line says, and by application.
+//! Bad ends (failed, blocked and aborted executions) by exit code, category and application.
 
-use chrono::{DateTime, NaiveDate, Utc};
-
-use crate::store::read::snapshot::{Snapshot, over_sums};
+use crate::store::read::snapshot::Snapshot;
 
 /// Bad ends by exit code and category.
 #[derive(Debug)]
 pub struct ExitCodeCount {
-    /// 0 to 255, or -1 where none was told.
+    /// 0 to 255, or -1 for none.
     pub exit_code: i16,
     /// Our category.
     pub category: String,
@@ -15,57 +13,11 @@ pub struct ExitCodeCount {
     pub generation: i16,
     /// `failed`, `blocked`, `aborted`.
     pub outcome: String,
-    /// Runs.
+    /// Executions.
     pub runs: i64,
 }
 
-/// Runs with the same failing line.
-#[derive(Debug)]
-pub struct SignatureCount {
-    /// Id of the line.
-    pub signature: i64,
-    /// The line without its variable parts.
-    pub template: Option<String>,
-    /// When the first run with it came.
-    pub created: Option<DateTime<Utc>>,
-    /// Runs.
-    pub runs: i64,
-}
-
-/// The scripts whose runs had the same failing line.
-#[derive(Debug)]
-pub struct SignatureScripts {
-    /// Id of the line.
-    pub signature: i64,
-    /// First UTC day of the period with one.
-    pub first_day: NaiveDate,
-    /// Last one.
-    pub last_day: NaiveDate,
-    /// Number of scripts.
-    pub scripts: i64,
-    /// Those with the most runs, most first.
-    pub names: Vec<String>,
-    /// Runs of each of these.
-    pub runs_of_names: Vec<i64>,
-}
-
-/// Failed runs with the same failing line of late.
-#[derive(Debug)]
-pub struct SignatureWeeks {
-    /// Id of the line.
-    pub signature: i64,
-    /// In the last seven UTC days, today included.
-    pub last_week: i64,
-    /// In the seven days before.
-    pub week_before: i64,
-}
-
-/// Which runs count as failures for a reason.
-pub const FAILED: &[&str] = &["failed"];
-/// The same, with those that the host did not allow to begin.
-pub const FAILED_OR_BLOCKED: &[&str] = &["failed", "blocked"];
-
-/// An application that is hit by bad ends of a category.
+/// An application with many bad ends of a category.
 #[derive(Debug)]
 pub struct MostHit {
     /// Our category.
@@ -74,7 +26,7 @@ pub struct MostHit {
     pub app: String,
 }
 
-/// What the failures of a script have most often as their cause.
+/// The most frequent cause of the failures of a script.
 #[derive(Debug)]
 pub struct TopCause {
     /// Our category.
@@ -83,50 +35,51 @@ pub struct TopCause {
     pub app: String,
     /// Type of the script.
     pub kind: String,
-    /// The code, -1 where none was told.
+    /// 0 to 255, or -1 for none.
     pub exit_code: i16,
-    /// The generation that gives it its meaning.
+    /// Generation of the client, which decides the meaning of the code.
     pub generation: i16,
 }
 
-over_sums! {
-    /// Bad ends by exit code, category, generation and outcome, most frequent first.
-    exit_codes() -> ExitCodeCount of cover in "src/store/sql/read/count_exit_codes.sql";
-    /// The five applications most hit by each category, the most hit first.
-    most_hit() -> MostHit of cover in "src/store/sql/read/count_most_hit.sql";
-    /// The `length` most frequent reasons for these outcomes, of those whose ids lie between `first` and `last`,
-    /// most frequent first; with `new_since` only those that no failure of an earlier day had.
-    signatures(outcomes: &[&str], new_since: Option<NaiveDate>, length: i64, first: i64, last: i64) -> SignatureCount
-        of cover in "src/store/sql/read/count_signatures.sql";
-    /// The scripts that each of `signatures` hit, and up to `names` of those with the most runs.
-    signature_scripts(outcomes: &[&str], signatures: &[i64], names: i32) -> SignatureScripts
-        of cover in "src/store/sql/read/signature_scripts.sql";
-    /// The most frequent cause of the failures of each script of `apps`.
-    causes(apps: &[String]) -> TopCause of cover in "src/store/sql/read/count_causes.sql";
-}
-
 impl Snapshot<'_> {
-    /// Failed runs of late for each of these reasons that has any, whatever the dates of the filter.
+    /// Bad ends by exit code, category, generation and outcome, most frequent first.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn signature_weeks(
-        &mut self,
-        today: NaiveDate,
-        signatures: &[i64],
-    ) -> sqlx::Result<Vec<SignatureWeeks>> {
-        let f = self.filter;
-        sqlx::query_file_as!(
-            SignatureWeeks,
-            "src/store/sql/read/signature_weeks.sql",
-            today,
-            signatures,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref()
+    /// Any error from the database.
+    pub async fn exit_codes(&mut self) -> sqlx::Result<Vec<ExitCodeCount>> {
+        let selection = self.selection().await?;
+        sqlx::query_as!(
+            ExitCodeCount,
+            "select split_part(value, '@', 1)::smallint as \"exit_code!\",
+                 split_part(value, '@', 2)::smallint as \"generation!\", detail as \"category!\",
+                 outcome as \"outcome!\", sum(runs) as \"runs!\"
+             from selected_facet($1) where facet = 'exit_code' group by value, detail, outcome
+             order by sum(runs) desc, value, detail, outcome",
+            selection as _
         )
         .fetch_all(&mut *self.transaction)
         .await
+    }
+
+    /// The five applications with the most bad ends of each category, most first.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn most_hit(&mut self) -> sqlx::Result<Vec<MostHit>> {
+        let selection = self.selection().await?;
+        sqlx::query_file_as!(MostHit, "src/store/sql/read/causes/count_most_hit.sql", selection as _)
+            .fetch_all(&mut *self.transaction)
+            .await
+    }
+
+    /// The most frequent cause of the failures of each script of `apps`.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn causes(&mut self, apps: &[String]) -> sqlx::Result<Vec<TopCause>> {
+        let selection = self.selection().await?;
+        sqlx::query_file_as!(TopCause, "src/store/sql/read/causes/count_causes.sql", selection as _, apps)
+            .fetch_all(&mut *self.transaction)
+            .await
     }
 }

@@ -1,11 +1,12 @@
-//! How many runs: every count of the API is made here, by one query each, from the rollups. What is
-//! listed is cut by the database, for applications and values come from the wire.
+//! Counts of executions, one query for each figure. The database cuts the lists, because applications and values
+//! come from the wire and are unbounded.
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::store::read::snapshot::{Snapshot, over_sums};
+use crate::store::keep::sessions;
+use crate::store::read::snapshot::Snapshot;
 
-/// Runs of a script, which is an application and its type, or of everything of a type.
+/// Executions of a script, which is an application and its type, or of all scripts of a type.
 #[derive(Clone, Debug, Default)]
 pub struct ScriptCount {
     /// Application; `None` for the total of a type.
@@ -14,97 +15,97 @@ pub struct ScriptCount {
     pub kind: String,
     /// Number of scripts: 1 for a script.
     pub scripts: i64,
-    /// Runs whose start never arrived: in no other number here; 0 for a script.
+    /// Executions whose start never arrived. No other number includes them. 0 for a script.
     pub unattributed: i64,
-    /// Runs.
+    /// All executions.
     pub runs: i64,
-    /// Those of them without an end whose last event is recent enough.
+    /// Open ones with a recent event.
     pub running: i64,
-    /// Those that succeeded.
+    /// Successful ones.
     pub success: i64,
-    /// Those that failed.
+    /// Failed ones.
     pub failed: i64,
-    /// Those that refused to begin.
+    /// Ones that the host did not allow to start.
     pub blocked: i64,
-    /// Those that a person or a signal ended.
+    /// Ones that a person or a signal ended.
     pub aborted: i64,
-    /// Successful runs that told a duration.
+    /// Successful ones that reported a duration.
     pub duration_count: i64,
     /// Sum of these durations in seconds.
     pub duration_sum: i64,
-    /// Runs of the application with any type; 0 for a total.
+    /// Executions of the application with any type. 0 for a total.
     pub app_runs: i64,
 }
 
 impl ScriptCount {
-    /// Runs without an end that are not running, or with an end that says nothing.
+    /// Executions that are neither running nor ended with a known outcome.
     #[must_use]
     pub const fn unfinished(&self) -> i64 {
         self.runs - self.success - self.failed - self.blocked - self.aborted - self.running
     }
 }
 
-/// Runs by day and outcome.
+/// Executions by day and outcome.
 #[derive(Debug)]
 pub struct DayCount {
     /// UTC day.
     pub day: NaiveDate,
     /// `success`, `failed`, `blocked`, `aborted`, `open`.
     pub outcome: String,
-    /// Runs.
+    /// Executions.
     pub runs: i64,
 }
 
-/// Runs by outcome.
+/// Executions by outcome.
 #[derive(Debug)]
 pub struct OutcomeCount {
     /// `success`, `failed`, `blocked`, `aborted`, `open`.
     pub outcome: String,
-    /// Runs.
+    /// Executions.
     pub runs: i64,
 }
 
-/// Runs by the value of a property.
+/// Executions by the value of a facet.
 #[derive(Debug)]
 pub struct FacetCount {
-    /// Which property.
+    /// Name of the facet.
     pub facet: String,
     /// Its value.
     pub value: String,
-    /// What refines it, or empty.
+    /// Refinement of the value, or empty.
     pub detail: String,
-    /// Runs.
+    /// Executions.
     pub runs: i64,
 }
 
-/// Runs by repository slug.
+/// Executions by repository slug.
 #[derive(Debug)]
 pub struct SlugCount {
     /// `owner/name`.
     pub slug: String,
-    /// Runs.
+    /// Executions.
     pub runs: i64,
 }
 
-/// Successful runs by bucket of their duration.
+/// Successful executions by bucket of their duration.
 #[derive(Debug)]
 pub struct DurationCount {
     /// See [`crate::store::model::rollup::bucket_seconds`].
     pub bucket: i16,
-    /// Runs.
+    /// Executions.
     pub runs: i64,
 }
 
-/// What a filter means without its dates.
+/// Everything that a filter selects in all time.
 #[derive(Debug)]
 pub struct History {
-    /// Runs with an app.
+    /// Executions with an application.
     pub runs: i64,
     /// Day of the first one.
     pub first_day: Option<NaiveDate>,
 }
 
-/// The day of the first run of a script.
+/// The first day with an execution of a script.
 #[derive(Debug)]
 pub struct FirstDay {
     /// Application.
@@ -115,28 +116,53 @@ pub struct FirstDay {
     pub day: NaiveDate,
 }
 
+/// Executions by the source of their scripts.
+#[derive(Debug)]
+pub struct RuntimeCount {
+    /// `local`, `remote`, `pinned`, `mirror`.
+    pub source: String,
+    /// Revision, or empty.
+    pub revision: String,
+    /// Executions.
+    pub runs: i64,
+    /// Those that succeeded or failed.
+    pub ended: i64,
+    /// The first day with an execution of the revision, in all time and every population.
+    pub first_day: NaiveDate,
+}
+
+/// Sessions by day or by script.
+#[derive(Debug)]
+pub struct SessionCount {
+    /// UTC day; `None` in a row for a script.
+    pub day: Option<NaiveDate>,
+    /// Script; `None` in a row for a day.
+    pub app: Option<String>,
+    /// Sessions.
+    pub sessions: i64,
+    /// Those with more than one attempt.
+    pub retried: i64,
+    /// Those in which a later attempt succeeded after one that failed.
+    pub saved: i64,
+}
+
 impl Snapshot<'_> {
-    /// Runs by script: the scripts that are among the first `length` by runs, by failures, or by
-    /// runs within their type, and a total for each type. A run without an end is running if its
-    /// last event lies at `running_since` or later.
+    /// Executions by script: the scripts that are among the first `length` by executions, by failures, or by
+    /// executions within their type, and a total for each type. An open execution is running if its last event
+    /// came at `running_since` or later.
     ///
     /// # Errors
-    /// What the database says.
+    /// Any error from the database.
     pub async fn scripts(
         &mut self,
         running_since: DateTime<Utc>,
         length: i64,
     ) -> sqlx::Result<Vec<ScriptCount>> {
-        let (cover, f) = (self.cover_before(running_since).await?, self.filter);
+        let selection = self.selection().await?;
         sqlx::query_file_as!(
             ScriptCount,
-            "src/store/sql/read/count_scripts.sql",
-            &cover.days,
-            &cover.spans,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref(),
+            "src/store/sql/read/counts/count_scripts.sql",
+            selection as _,
             running_since,
             length
         )
@@ -144,63 +170,160 @@ impl Snapshot<'_> {
         .await
     }
 
-    /// The first day of each of these scripts, an application and a type each, whatever the dates
-    /// of the filter.
+    /// The first day of each of these scripts, which are pairs of an application and a type. Ignores the dates of
+    /// the filter.
     ///
     /// # Errors
-    /// What the database says.
+    /// Any error from the database.
     pub async fn first_days(&mut self, apps: &[&str], kinds: &[&str]) -> sqlx::Result<Vec<FirstDay>> {
-        let f = self.filter;
+        let all_time = self.all_time().await?;
         sqlx::query_as!(
             FirstDay,
             "select app as \"app!\", kind as \"kind!\", day as \"day!\"
              from unnest($1::text[], $2::text[]) as script (app, kind) cross join lateral (
                  select day from rollup_script join population on population.id = population
                  where rollup_script.app = script.app and runs <> 0 and population.kind = script.kind
-                     and ($3::text is null or repo = $3) and ($4::text is null or slug = $4)
-                     and ($5::text is null or platform = $5)
+                     and is_selected(population, $3)
                  order by day limit 1
              ) as first",
             apps as _,
             kinds as _,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.platform.as_deref()
+            all_time as _
         )
         .fetch_all(&mut *self.transaction)
         .await
     }
 
-    /// All runs that the filter means without its dates.
+    /// Everything that the filter selects without its dates.
     ///
     /// # Errors
-    /// What the database says.
+    /// Any error from the database.
     pub async fn history(&mut self) -> sqlx::Result<History> {
-        let (cover, f) = (self.cover_all().await?, self.filter);
-        sqlx::query_file_as!(
+        let all_time = self.all_time().await?;
+        sqlx::query_as!(
             History,
-            "src/store/sql/read/count_all.sql",
-            &cover.days,
-            &cover.spans,
-            f.repo.as_deref(),
-            f.slug.as_deref(),
-            f.kind.as_deref(),
-            f.platform.as_deref()
+            "select coalesce(sum(runs), 0) as \"runs!\", (
+                 select day from rollup_facet
+                 where facet = 'generation' and runs <> 0 and is_selected(population, $1)
+                 order by facet, day limit 1
+             ) as first_day
+             from selected_runs($1)",
+            all_time as _
         )
         .fetch_one(&mut *self.transaction)
         .await
     }
-}
 
-over_sums! {
-    /// Runs by day and outcome; only runs with an app. Days without runs are left out.
-    days() -> DayCount of cover_by_day in "src/store/sql/read/count_days.sql";
-    /// Runs by outcome; only runs with an app.
-    outcomes() -> OutcomeCount of cover in "src/store/sql/read/count_outcomes.sql";
-    /// Runs by the `length` most frequent values of each of these properties.
-    facets(facets: &[&str], length: i64) -> FacetCount of cover in "src/store/sql/read/count_facets.sql";
-    /// Runs by the `length` most frequent repository slugs; only runs with an app that told one.
-    slugs(length: i64) -> SlugCount of cover in "src/store/sql/read/count_slugs.sql";
-    /// Successful runs by bucket of their duration, shortest first.
-    durations() -> DurationCount of cover in "src/store/sql/read/count_durations.sql";
+    /// Executions with an application by day and outcome. Days without any are left out.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn days(&mut self) -> sqlx::Result<Vec<DayCount>> {
+        let selection = self.selection().await?;
+        sqlx::query_as!(
+            DayCount,
+            "select day as \"day!\", outcome as \"outcome!\", sum(runs) as \"runs!\"
+             from selected_day($1) group by day, outcome order by day, outcome",
+            selection as _
+        )
+        .fetch_all(&mut *self.transaction)
+        .await
+    }
+
+    /// Executions with an application by outcome.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn outcomes(&mut self) -> sqlx::Result<Vec<OutcomeCount>> {
+        let selection = self.selection().await?;
+        sqlx::query_as!(
+            OutcomeCount,
+            "select outcome as \"outcome!\", sum(runs) as \"runs!\"
+             from selected_runs($1) group by outcome",
+            selection as _
+        )
+        .fetch_all(&mut *self.transaction)
+        .await
+    }
+
+    /// Executions by the `length` most frequent values of each of these facets.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn facets(&mut self, facets: &[&str], length: i64) -> sqlx::Result<Vec<FacetCount>> {
+        let selection = self.selection().await?;
+        sqlx::query_file_as!(
+            FacetCount,
+            "src/store/sql/read/counts/count_facets.sql",
+            selection as _,
+            facets as _,
+            length
+        )
+        .fetch_all(&mut *self.transaction)
+        .await
+    }
+
+    /// Executions with an application by the `length` most frequent repository slugs.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn slugs(&mut self, length: i64) -> sqlx::Result<Vec<SlugCount>> {
+        let selection = self.selection().await?;
+        sqlx::query_as!(
+            SlugCount,
+            "select slug as \"slug!\", sum(runs) as \"runs!\"
+             from selected_runs($1) join population on population.id = population
+             where slug <> '' group by slug order by sum(runs) desc, slug limit $2",
+            selection as _,
+            length
+        )
+        .fetch_all(&mut *self.transaction)
+        .await
+    }
+
+    /// Successful executions by bucket of their duration, shortest first.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn durations(&mut self) -> sqlx::Result<Vec<DurationCount>> {
+        let selection = self.selection().await?;
+        sqlx::query_as!(
+            DurationCount,
+            "select value::smallint as \"bucket!\", sum(runs) as \"runs!\" from selected_facet($1)
+             where facet = 'duration' and outcome = 'success' group by value order by value::smallint",
+            selection as _
+        )
+        .fetch_all(&mut *self.transaction)
+        .await
+    }
+
+    /// Executions by the source of their scripts, most frequent first.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn runtimes(&mut self) -> sqlx::Result<Vec<RuntimeCount>> {
+        let selection = self.selection().await?;
+        sqlx::query_file_as!(RuntimeCount, "src/store/sql/read/counts/runtimes.sql", selection as _)
+            .fetch_all(&mut *self.transaction)
+            .await
+    }
+
+    /// Sessions by day and by script, most first; with `app` only those of one script, and not by day.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn sessions(&mut self, app: Option<&str>) -> sqlx::Result<Vec<SessionCount>> {
+        let selection = self.selection().await?;
+        sqlx::query_file_as!(SessionCount, "src/store/sql/read/counts/sessions.sql", selection as _, app)
+            .fetch_all(&mut *self.transaction)
+            .await
+    }
+
+    /// The time for which the sessions were counted; see [`sessions::as_of`].
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn sessions_as_of(&mut self) -> sqlx::Result<Option<DateTime<Utc>>> {
+        sessions::as_of(&mut self.transaction).await
+    }
 }

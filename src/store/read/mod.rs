@@ -1,11 +1,15 @@
-//! The read side: rollups for every number, rows only for lists.
+//! The queries behind every answer: rollups for every number, rows only for lists.
 
+pub mod filter;
 pub mod snapshot;
+pub mod runs;
 pub mod counts;
 pub mod causes;
-pub mod models;
+pub mod signatures;
+pub mod series;
+pub mod script;
+pub mod platform_history;
 pub mod records;
-pub mod insight;
-pub mod years;
+pub mod models;
 pub mod scrape_counts;
 pub mod report;

@@ -1,16 +1,15 @@
-//! Which models of hardware may be published: one that hardly anybody has would point at its owner.
+//! Hardware models that are common enough to publish. A rare one would identify its owner.
 
 use std::collections::HashSet;
 
 use crate::store::read::snapshot::Snapshot;
 
-/// Sessions that must have a model of hardware before it is published.
+/// Number of sessions that make a model common.
 const MODEL_GROUP: i64 = 5;
-/// Newest executions among which these are looked for: what is asked costs the same however long the
-/// history is.
+/// Number of newest executions that are searched, so that the cost does not grow with the history.
 const MODEL_WINDOW: i64 = 10_000;
 
-/// Models of hardware that so many hosts have that they may be published.
+/// Hardware models that may be published.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommonModels {
     /// Of CPUs.
@@ -20,12 +19,13 @@ pub struct CommonModels {
 }
 
 impl Snapshot<'_> {
-    /// The models that at least five of the newest sessions have.
+    /// The models of at least five of the newest sessions.
     ///
     /// # Errors
-    /// What the database says.
+    /// Any error from the database.
     pub async fn common_models(&mut self) -> sqlx::Result<CommonModels> {
-        let found = sqlx::query_file!("src/store/sql/read/common_models.sql", MODEL_WINDOW, MODEL_GROUP);
+        let found =
+            sqlx::query_file!("src/store/sql/read/models/common_models.sql", MODEL_WINDOW, MODEL_GROUP);
         let mut common = CommonModels::default();
         for row in found.fetch_all(&mut *self.transaction).await? {
             let models = if row.part == "cpu" { &mut common.cpu } else { &mut common.gpu };

@@ -1,11 +1,13 @@
-//! What is known of a week, and of a way to fail: read from the rollups, for people who are written to.
+//! The counts behind the weekly report, and the evidence behind an issue.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use sqlx::{PgConnection, PgPool};
 
-use crate::store::read::insight::PlatformSeries;
+use crate::store::read::filter::Filter;
+use crate::store::read::platform_history::{self, PlatformSeries};
+use crate::store::read::snapshot::Selection;
 
-/// Ways to fail that a report names.
+/// Most new signatures in a report.
 const NEW_SIGNATURES: i64 = 10;
 /// Days back that count for an issue.
 const ISSUE_DAYS: u64 = 30;
@@ -13,77 +15,68 @@ const ISSUE_DAYS: u64 = 30;
 /// Seven UTC days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Week {
-    /// The first.
+    /// First day.
     pub first: NaiveDate,
-    /// The last.
+    /// Last day.
     pub last: NaiveDate,
 }
 
 impl Week {
-    /// The seven days that end with this one.
+    /// The seven days up to and including this one.
     #[must_use]
     pub fn ending(last: NaiveDate) -> Self {
         Self { first: last.checked_sub_days(Days::new(6)).unwrap_or(last), last }
     }
 }
 
-/// Runs of a script by outcome, in the week and in the one before.
+/// Executions of a script with one outcome, in a week and in the week before.
 #[derive(Clone, Debug)]
 pub struct ScriptWeek {
-    /// The script.
+    /// Script.
     pub app: String,
     /// `success`, `failed`, `blocked`, `aborted`, `open`.
     pub outcome: String,
-    /// In the week.
+    /// Executions in the week.
     pub runs: i64,
-    /// In the one before.
+    /// Executions in the week before.
     pub runs_before: i64,
-    /// Nobody ran it before the week.
+    /// Whether the script had no execution before the week.
     pub is_new: bool,
 }
 
-/// A way to fail.
+/// A signature that was first seen in a week.
 #[derive(Clone, Debug)]
 pub struct NewSignature {
     /// The failing line, masked.
     pub template: String,
-    /// Its id.
+    /// Id.
     pub signature: i64,
-    /// Runs of the week that had it.
+    /// Executions of the week with it.
     pub runs: i64,
-    /// Scripts that had it.
+    /// Their scripts.
     pub apps: Vec<String>,
 }
 
-/// The histories that a comparison with the time before needs.
+/// The history of each script of a repository, in which regressions are searched.
 ///
 /// # Errors
-/// What the database says.
+/// Any error from the database.
 pub async fn platform_series(
     connection: &mut PgConnection,
     first: NaiveDate,
     last: NaiveDate,
     repository: &str,
 ) -> sqlx::Result<Vec<PlatformSeries>> {
-    let nothing: Option<&str> = None;
-    let rows = sqlx::query_file_as!(
-        PlatformSeries,
-        "src/store/sql/read/regression_series.sql",
-        Some(first),
-        Some(last),
-        Some(repository),
-        nothing,
-        nothing,
-        nothing,
-        nothing
-    );
-    rows.fetch_all(connection).await
+    let filter = Filter { repo: Some(repository.to_owned()), ..Filter::default() };
+    let populations = filter.populations(connection).await?;
+    let selection = Selection { first_day: first, last_day: last, populations, ..Selection::default() };
+    platform_history::platform_series(connection, &selection, None).await
 }
 
-/// The counts of a week: scripts of a repository, and ways to fail that are new.
+/// The executions of a repository in a week, by script, and its new signatures.
 ///
 /// # Errors
-/// What the database says.
+/// Any error from the database.
 pub async fn of_week(
     connection: &mut PgConnection,
     week: Week,
@@ -92,7 +85,7 @@ pub async fn of_week(
     let before = week.first.checked_sub_days(Days::new(7)).unwrap_or(week.first);
     let scripts = sqlx::query_file_as!(
         ScriptWeek,
-        "src/store/sql/read/report_scripts.sql",
+        "src/store/sql/read/report/report_scripts.sql",
         before,
         week.first,
         week.last,
@@ -101,7 +94,7 @@ pub async fn of_week(
     let scripts = scripts.fetch_all(&mut *connection).await?;
     let signatures = sqlx::query_file_as!(
         NewSignature,
-        "src/store/sql/read/report_signatures.sql",
+        "src/store/sql/read/report/report_signatures.sql",
         week.first,
         week.last,
         repository,

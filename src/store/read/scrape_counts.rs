@@ -21,21 +21,26 @@ pub async fn domain(pool: &PgPool, now: DateTime<Utc>, running_since: DateTime<U
     let mut snapshot = pool.begin_with(BEGIN_SNAPSHOT).await?;
     let hour = full_hour(now);
     let (day, recent) = (hour - TimeDelta::hours(23), hour - TimeDelta::hours(2));
-    let runs = sqlx::query_file_as!(RunCount, "src/store/sql/read/scrape_runs.sql", day, recent);
+    let runs =
+        sqlx::query_file_as!(RunCount, "src/store/sql/read/scrape_counts/scrape_runs.sql", day, recent);
     let runs = runs.fetch_all(&mut *snapshot).await?;
     let today = now.date_naive();
     let recent = today.checked_sub_days(Days::new(RECENT_DAYS)).unwrap_or(today);
     let first = recent.checked_sub_days(Days::new(BEFORE_DAYS)).unwrap_or(recent);
     let scripts = sqlx::query_file_as!(
         ScriptCount,
-        "src/store/sql/read/scrape_scripts.sql",
+        "src/store/sql/read/scrape_counts/scrape_scripts.sql",
         first,
         recent,
         running_since
     );
     let scripts = scripts.fetch_all(&mut *snapshot).await?;
-    let exit_codes =
-        sqlx::query_file_as!(ExitCodeCount, "src/store/sql/read/scrape_exit_codes.sql", first, recent);
+    let exit_codes = sqlx::query_file_as!(
+        ExitCodeCount,
+        "src/store/sql/read/scrape_counts/scrape_exit_codes.sql",
+        first,
+        recent
+    );
     let exit_codes = exit_codes.fetch_all(&mut *snapshot).await?;
     let newest = sqlx::query!(
         "select now() as \"as_of!\", (select max(first_seen) from execution) as newest_run,

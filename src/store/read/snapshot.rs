@@ -1,102 +1,53 @@
-//! The read side: rollups for every number, rows only for lists.
+//! One snapshot of the database for all parts of an answer. Its counts are methods in the modules below.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
 use sqlx::{PgPool, Postgres, Transaction};
 
-use crate::ingest::execution::Execution;
-use crate::ingest::identity::RunKey;
-use crate::store::keep::sums::{Cover, SHORTEST, Sealed, bounds, cover, ready};
-use crate::store::model::row::Stored;
-
-/// Counts that are made from the sums over spans of days and from the rollups of the other days: their
-/// queries have the same first parameters, of which the cover and the filter are made.
-macro_rules! over_sums {
-    ($($(#[$doc:meta])* $name:ident($($more:ident: $type:ty),*) -> $row:ident of $cover:ident in $file:tt;)+) => {
-        impl Snapshot<'_> {
-            $(
-                $(#[$doc])*
-                ///
-                /// # Errors
-                /// What the database says.
-                pub async fn $name(&mut self $(, $more: $type)*) -> sqlx::Result<Vec<$row>> {
-                    let (cover, f) = (self.$cover().await?, self.filter);
-                    sqlx::query_file_as!(
-                        $row,
-                        $file,
-                        &cover.days,
-                        &cover.spans,
-                        f.repo.as_deref(),
-                        f.slug.as_deref(),
-                        f.kind.as_deref(),
-                        f.platform.as_deref()
-                        $(, $more as _)*
-                    )
-                    .fetch_all(&mut *self.transaction)
-                    .await
-                }
-            )+
-        }
-    };
-}
-pub(crate) use over_sums;
+use crate::store::keep::monthly_sums::{Month, Split, ready, split};
+use crate::store::read::filter::Filter;
 
 /// Statement that starts a snapshot.
 pub(crate) const BEGIN_SNAPSHOT: &str = "begin transaction isolation level repeatable read read only";
-/// Most attempts of one session that are returned.
-const MAX_ATTEMPTS: i64 = 100;
 
-/// Which executions are meant. A `None` does not restrict.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// First UTC day.
-    pub from: Option<NaiveDate>,
-    /// Last UTC day.
-    pub to: Option<NaiveDate>,
-    /// `ProxmoxVE`, `ProxmoxVED` or `external`.
-    pub repo: Option<String>,
-    /// `owner/name`.
-    pub slug: Option<String>,
-    /// `lxc`, `vm`, `addon`, `pve`, `turnkey`.
-    pub kind: Option<String>,
-    /// `pve`, `incus`.
-    pub platform: Option<String>,
-}
-
-/// What is stored about an id: the execution with this key and the attempts of the session with
-/// this key, newest first.
+/// Checks that the database answers.
 ///
 /// # Errors
-/// What the database says.
-pub async fn runs(pool: &PgPool, key: RunKey) -> sqlx::Result<Vec<Execution>> {
-    let rows = sqlx::query_scalar!(
-        "select execution as \"row!: Stored\" from execution where run_key = $1 or session_key = $1
-         order by first_seen desc, run_key limit $2",
-        key.0,
-        MAX_ATTEMPTS
-    )
-    .fetch_all(pool)
-    .await?;
-    Ok(rows.into_iter().map(|row| row.execution).collect())
-}
-
-/// Whether the database answers.
-///
-/// # Errors
-/// What it says instead.
+/// Any error from the database.
 pub async fn ping(pool: &PgPool) -> sqlx::Result<()> {
     sqlx::query!("select 1 as one").fetch_one(pool).await.map(drop)
 }
 
-/// A first and a last day.
-type Bounds = (NaiveDate, NaiveDate);
+/// What a query counts, as a value of the SQL type `selection`. Its fields have the same order.
+#[derive(Clone, Debug, Default, sqlx::Type)]
+#[sqlx(type_name = "selection")]
+pub(crate) struct Selection {
+    /// First UTC day.
+    pub(crate) first_day: NaiveDate,
+    /// Last UTC day.
+    pub(crate) last_day: NaiveDate,
+    /// Ids of the monthly sums that cover part of the period.
+    pub(crate) months: Vec<i32>,
+    /// The days of the period outside these months.
+    pub(crate) days: Vec<NaiveDate>,
+    /// Ids of populations; `None` for all.
+    pub(crate) populations: Option<Vec<i32>>,
+}
+
+/// Facts that every count of a snapshot needs, looked up once.
+#[derive(Clone, Debug)]
+struct Known {
+    months: Vec<Month>,
+    /// First and last day of the rollups; `None` without any.
+    bounds: Option<(NaiveDate, NaiveDate)>,
+    populations: Option<Vec<i32>>,
+}
 
 /// One snapshot of the database, so that all parts of an answer describe the same moment.
 #[derive(Debug)]
 pub struct Snapshot<'a> {
     pub(crate) transaction: Transaction<'static, Postgres>,
     pub(crate) filter: &'a Filter,
-    /// The spans that are added up, and the first and the last day of all.
-    known: Option<(Vec<Sealed>, Option<Bounds>)>,
+    known: Option<Known>,
 }
 
 impl<'a> Snapshot<'a> {
@@ -109,49 +60,50 @@ impl<'a> Snapshot<'a> {
         Ok(Self { transaction, filter, known: None })
     }
 
-    /// Of what the days of the filter consist, but for spans that `leaves_out` and those of more than
-    /// `longest` days.
-    async fn cover_with(
-        &mut self,
-        dates: (Option<NaiveDate>, Option<NaiveDate>),
-        longest: i32,
-        leaves_out: impl Fn(&Sealed) -> bool,
-    ) -> sqlx::Result<Cover> {
-        if self.known.is_none() {
-            let sealed = ready(&mut self.transaction).await?;
-            self.known = Some((sealed, bounds(&mut self.transaction).await?));
+    async fn known(&mut self) -> sqlx::Result<Known> {
+        if let Some(known) = &self.known {
+            return Ok(known.clone());
         }
-        let Some((sealed, Some((first, last)))) = &self.known else { return Ok(Cover::default()) };
-        let period =
-            (dates.0.map_or(*first, |from| from.max(*first)), dates.1.map_or(*last, |to| to.min(*last)));
-        Ok(cover(sealed.iter().filter(|span| !leaves_out(span)), period, longest))
+        let connection = &mut *self.transaction;
+        let bounds = sqlx::query!(
+            "select (select min(day) from rollup_script) as first, (select max(day) from rollup_script) as last"
+        );
+        let bounds = bounds.fetch_one(&mut *connection).await?;
+        let known = Known {
+            bounds: bounds.first.zip(bounds.last),
+            months: ready(connection).await?,
+            populations: self.filter.populations(connection).await?,
+        };
+        Ok(self.known.insert(known).clone())
     }
 
-    /// Of what the days of the filter consist.
-    pub(crate) async fn cover(&mut self) -> sqlx::Result<Cover> {
-        self.cover_with((self.filter.from, self.filter.to), i32::MAX, |_| false).await
+    /// What the filter selects.
+    pub(crate) async fn selection(&mut self) -> sqlx::Result<Selection> {
+        self.selection_of(self.filter.days()).await
     }
 
-    /// The same, of spans in which no open run has had an event since.
-    pub(crate) async fn cover_before(&mut self, running_since: DateTime<Utc>) -> sqlx::Result<Cover> {
-        let dates = (self.filter.from, self.filter.to);
-        self.cover_with(dates, i32::MAX, |span| span.last_open_hour >= running_since).await
+    /// What the filter selects without its dates.
+    pub(crate) async fn all_time(&mut self) -> sqlx::Result<Selection> {
+        self.selection_of(Filter::default().days()).await
     }
 
-    /// The same, of spans that know their days.
-    pub(crate) async fn cover_by_day(&mut self) -> sqlx::Result<Cover> {
-        self.cover_with((self.filter.from, self.filter.to), SHORTEST, |_| false).await
+    async fn selection_of(
+        &mut self,
+        (first_day, last_day): (NaiveDate, NaiveDate),
+    ) -> sqlx::Result<Selection> {
+        let Known { months, bounds, populations } = self.known().await?;
+        let Split { months, days } = bounds.map_or_else(Split::default, |(oldest, newest)| {
+            // Whole months, for these may have sums.
+            let (oldest, newest) = (first_of(oldest), first_of(newest) + Months::new(1) - Days::new(1));
+            split(&months, first_day.max(oldest), last_day.min(newest))
+        });
+        Ok(Selection { first_day, last_day, months, days, populations })
     }
 
-    /// Of what all days consist.
-    pub(crate) async fn cover_all(&mut self) -> sqlx::Result<Cover> {
-        self.cover_with((None, None), i32::MAX, |_| false).await
-    }
-
-    /// The time for which everything that is read here is true.
+    /// The time for which everything in this snapshot is true.
     ///
     /// # Errors
-    /// What the database says.
+    /// Any error from the database.
     pub async fn as_of(&mut self) -> sqlx::Result<DateTime<Utc>> {
         // A replica is as fresh as the last transaction that it has replayed.
         let time = sqlx::query_scalar!(
@@ -164,8 +116,13 @@ impl<'a> Snapshot<'a> {
     /// Ends the snapshot. Dropping it does the same later.
     ///
     /// # Errors
-    /// What the database says.
+    /// Any error from the database.
     pub async fn close(self) -> sqlx::Result<()> {
         self.transaction.rollback().await
     }
+}
+
+/// The first day of the month of a day.
+fn first_of(day: NaiveDate) -> NaiveDate {
+    day.with_day(1).unwrap_or(day)
 }

@@ -161,9 +161,10 @@ fn wait_for_sums(runtime: &tokio::runtime::Runtime, url: &str) -> anyhow::Result
             let row = PgConnection::connect(url)
                 .await?
                 .fetch_one(
-                    "select (select (current_date - min(day)) / 64 - 1 from rollup_script)
-                        - (select count(*) from sealed_span where is_ready and days = 64)
-                        + (select count(*) from sealed_span where not is_ready)
+                    "select (select count(*) from generate_series(
+                            (select date_trunc('month', min(day)::timestamp) from rollup_script),
+                            now() at time zone 'UTC' - interval '1 month 2 days', interval '1 month'))
+                        - (select count(*) from month_sum where is_ready)
                         + (select case when count(*) = 0 then 1 else 0 end from setting where name = 'sessions_as_of')",
                 )
                 .await?;

@@ -9,7 +9,7 @@ use crate::ingest::execution::Execution;
 use crate::ingest::scrub::scrub_facts;
 use crate::store::keep::horizon::horizon;
 use crate::store::keep::recount::pages::{days, is_before, page_of, position};
-use crate::store::keep::{sessions, sums};
+use crate::store::keep::{monthly_sums, sessions};
 use crate::store::model::difference::Difference;
 use crate::store::model::rollup::PopulationKey;
 use crate::store::model::row::{Stored, Written};
@@ -64,7 +64,7 @@ async fn rebuild_day(connection: &mut PgConnection, known: &mut Known, day: Naiv
     sqlx::query!("delete from rollup_signature where day = $1", day).execute(&mut *transaction).await?;
     sqlx::query!("delete from rollup_environment where day = $1", day).execute(&mut *transaction).await?;
     sqlx::query!("delete from rollup_hour where day = $1", day).execute(&mut *transaction).await?;
-    sums::unseal(&mut transaction, day).await?;
+    monthly_sums::invalidate(&mut transaction, day).await?;
     let mut last = None;
     loop {
         let page = page_of(&mut transaction, day, last).await?;

@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::store::keep::horizon::horizon;
 use crate::store::keep::recount::pages::{days, is_before, page_of, position};
-use crate::store::keep::{sessions, sums};
+use crate::store::keep::{monthly_sums, sessions};
 use crate::store::model::difference::Difference;
 use crate::store::model::population::Populations;
 use crate::store::model::rollup::{Key, Measures, PopulationKey, Slice};
@@ -28,13 +28,11 @@ pub enum Mismatch {
         /// That UTC day.
         day: NaiveDate,
     },
-    /// A row of the sums over several days.
-    Span {
-        /// The first of these UTC days.
-        first_day: NaiveDate,
-        /// Their number.
-        days: i32,
-        /// The key of the row.
+    /// A monthly sum.
+    MonthlySum {
+        /// First UTC day of the month.
+        month: NaiveDate,
+        /// The row, as it is stored or as it should be.
         row: String,
     },
     /// A derived column of an execution.
@@ -118,12 +116,8 @@ pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification>
     }
     let days = sessions::differing_days(&mut snapshot).await?;
     seen.mismatches.extend(days.into_iter().map(|day| Mismatch::Sessions { day }));
-    let spans = sums::differing(&mut snapshot).await?.into_iter();
-    seen.mismatches.extend(spans.map(|span| Mismatch::Span {
-        first_day: span.first_day,
-        days: span.days,
-        row: span.row,
-    }));
+    let sums = monthly_sums::differing(&mut snapshot).await?.into_iter();
+    seen.mismatches.extend(sums.map(|sum| Mismatch::MonthlySum { month: sum.month, row: sum.row }));
     snapshot.rollback().await?;
     Ok(seen)
 }

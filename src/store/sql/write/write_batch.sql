@@ -64,11 +64,10 @@ with written as (
     insert into rollup_hour select * from unnest($10::rollup_hour[])
     on conflict (day, population, hour, outcome) do update set
         runs = rollup_hour.runs + excluded.runs
-), unsealed as (
-    -- The sums of a span that this changes are no longer right.
-    delete from sealed_span using unnest($11::date[]) as changed (day)
-    where changed.day < (now() at time zone 'UTC')::date
-        and first_day <= changed.day and changed.day < first_day + days
+), outdated as (
+    -- The monthly sums no longer equal the days.
+    delete from month_sum using unnest($11::date[]) as changed (day)
+    where first_day = date_trunc('month', changed.day::timestamp)::date
 ), touched as (
     -- The sessions of these days must be counted again.
     insert into session_touched (day) select day from unnest($11::date[]) as day

@@ -1,0 +1,184 @@
+//! The counts of one script.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use crate::store::read::counts::DurationCount;
+use crate::store::read::snapshot::Snapshot;
+
+/// Executions by day and outcome.
+#[derive(Debug)]
+pub struct ScriptDay {
+    /// UTC day.
+    pub day: NaiveDate,
+    /// `success`, `failed`, `blocked`, `aborted`, `open`.
+    pub outcome: String,
+    /// Executions.
+    pub runs: i64,
+    /// Open ones with a recent event.
+    pub running: i64,
+}
+
+/// Ended executions by platform.
+#[derive(Debug)]
+pub struct PlatformCount {
+    /// `os`, `pve`.
+    pub property: String,
+    /// Family or version, or empty.
+    pub value: String,
+    /// Version of the operating system, or empty.
+    pub detail: String,
+    /// Ended executions.
+    pub runs: i64,
+    /// Successful ones.
+    pub succeeded: i64,
+    /// Failed ones.
+    pub failed: i64,
+}
+
+/// Bad ends by exit code.
+#[derive(Debug)]
+pub struct ScriptExitCode {
+    /// 0 to 255, or -1 for none.
+    pub exit_code: i16,
+    /// Our category.
+    pub category: String,
+    /// Generation of the client.
+    pub generation: i16,
+    /// `failed`, `blocked`, `aborted`.
+    pub outcome: String,
+    /// Executions.
+    pub runs: i64,
+}
+
+/// Failures by signature.
+#[derive(Debug)]
+pub struct ScriptSignature {
+    /// Id.
+    pub signature: i64,
+    /// The failing line, masked.
+    pub template: Option<String>,
+    /// Failed executions.
+    pub runs: i64,
+    /// First day of the period with one.
+    pub first_day: NaiveDate,
+    /// Last one.
+    pub last_day: NaiveDate,
+}
+
+impl Snapshot<'_> {
+    /// Whether an execution of the script was ever counted.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn knows_script(&mut self, app: &str) -> sqlx::Result<bool> {
+        sqlx::query_scalar!(
+            "select exists (select from rollup_script where app = $1 and runs <> 0) as \"known!\"",
+            app
+        )
+        .fetch_one(&mut *self.transaction)
+        .await
+    }
+
+    /// Executions of a script by day and outcome. An open one is running if its last event came at `running_since`
+    /// or later.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn script_days(
+        &mut self,
+        app: &str,
+        running_since: DateTime<Utc>,
+    ) -> sqlx::Result<Vec<ScriptDay>> {
+        let selection = self.selection().await?;
+        sqlx::query_as!(
+            ScriptDay,
+            "select day, outcome, sum(runs::integer) as \"runs!\",
+                 coalesce(sum(runs::integer) filter (where outcome = 'open' and open_hour >= $3), 0) as \"running!\"
+             from rollup_script
+             where app = $2 and is_selected(day, population, $1)
+             group by day, outcome having sum(runs::integer) <> 0 order by day, outcome",
+            selection as _,
+            app,
+            running_since
+        )
+        .fetch_all(&mut *self.transaction)
+        .await
+    }
+
+    /// Ended executions of a script by platform, most frequent first.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn script_platforms(&mut self, app: &str) -> sqlx::Result<Vec<PlatformCount>> {
+        let selection = self.selection().await?;
+        sqlx::query_as!(
+            PlatformCount,
+            "select property, value, detail, sum(runs::integer) as \"runs!\",
+                 coalesce(sum(runs::integer) filter (where outcome = 'success'), 0) as \"succeeded!\",
+                 coalesce(sum(runs::integer) filter (where outcome = 'failed'), 0) as \"failed!\"
+             from rollup_environment
+             where app = $2 and is_selected(day, population, $1)
+             group by property, value, detail having sum(runs::integer) <> 0
+             order by property, sum(runs::integer) desc, value, detail",
+            selection as _,
+            app
+        )
+        .fetch_all(&mut *self.transaction)
+        .await
+    }
+
+    /// Bad ends of a script by exit code, most frequent first.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn script_exit_codes(&mut self, app: &str) -> sqlx::Result<Vec<ScriptExitCode>> {
+        let selection = self.selection().await?;
+        sqlx::query_as!(
+            ScriptExitCode,
+            "select exit_code, category, generation, outcome, sum(runs::integer) as \"runs!\"
+             from rollup_exit_code
+             where app = $2 and is_selected(day, population, $1)
+             group by exit_code, category, generation, outcome having sum(runs::integer) <> 0
+             order by sum(runs::integer) desc, exit_code, category, generation, outcome",
+            selection as _,
+            app
+        )
+        .fetch_all(&mut *self.transaction)
+        .await
+    }
+
+    /// Failures of a script by signature, most frequent first.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn script_signatures(&mut self, app: &str, limit: i64) -> sqlx::Result<Vec<ScriptSignature>> {
+        let selection = self.selection().await?;
+        sqlx::query_file_as!(
+            ScriptSignature,
+            "src/store/sql/read/script/script_signatures.sql",
+            selection as _,
+            app,
+            limit
+        )
+        .fetch_all(&mut *self.transaction)
+        .await
+    }
+
+    /// Successful executions of a script by duration, shortest first.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn script_durations(&mut self, app: &str) -> sqlx::Result<Vec<DurationCount>> {
+        let selection = self.selection().await?;
+        sqlx::query_as!(
+            DurationCount,
+            "select bucket, sum(runs::integer) as \"runs!\" from rollup_duration
+             where app = $2 and outcome = 'success' and runs <> 0 and is_selected(day, population, $1)
+             group by bucket order by bucket",
+            selection as _,
+            app
+        )
+        .fetch_all(&mut *self.transaction)
+        .await
+    }
+}

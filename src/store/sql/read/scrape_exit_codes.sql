@@ -1,7 +1,0 @@
--- $1: first day of all, $2: first day that is recent.
-select exit_code as "exit_code!", category as "category!",
-    coalesce(sum(runs) filter (where day >= $2), 0)::bigint as "recent!",
-    coalesce(sum(runs) filter (where day < $2), 0)::bigint as "before!"
-from rollup_exit_code
-where day >= $1 and outcome = 'failed'
-group by exit_code, category
