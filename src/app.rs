@@ -94,7 +94,7 @@ fn read_pool(config: &Config, options: &PgConnectOptions) -> PgPool {
 #[derive(Debug)]
 struct Spooling {
     drainer: JoinHandle<()>,
-    thread: std::thread::JoinHandle<()>,
+    spool: Spool,
     stopping: watch::Sender<bool>,
 }
 
@@ -106,7 +106,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let metrics = Arc::new(Metrics::new().context("cannot register the metrics")?);
     let ids = prepare(config, options).await?;
     let opened = config.spool_max_bytes.map(|bytes| Spool::open(&config.spool_dir, bytes.get(), &metrics));
-    let (spool, spool_thread) = opened.transpose()?.unzip();
+    let spool = opened.transpose()?;
     let outage = Arc::new(Outage::default());
     let timeouts = if spool.is_some() { WriteTimeouts::WITH_SPOOL } else { WriteTimeouts::WITHOUT_SPOOL };
     let read_pool = read_pool(config, options);
@@ -133,7 +133,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let state = AppState {
         ids,
         queue,
-        spool,
+        spool: spool.clone(),
         outage,
         readers: readers.clone(),
         read_pool: read_pool.clone(),
@@ -189,9 +189,9 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         handle: server.handle(),
         server: tokio::spawn(server),
         writer: tokio::spawn(writer.run()),
-        spool: drainer.zip(spool_thread).map(|(drainer, thread)| {
-            let (stopping, told) = watch::channel(false);
-            Spooling { drainer: tokio::spawn(drainer.run(told)), thread, stopping }
+        spool: drainer.zip(spool).map(|(drainer, spool)| {
+            let (stopping, is_stopping) = watch::channel(false);
+            Spooling { drainer: tokio::spawn(drainer.run(is_stopping)), spool, stopping }
         }),
         watchers: [tokio::spawn(limits.keep_small()), tokio::spawn(connections.cut_overdue())],
         retention: tokio::spawn(retention.run()),
@@ -248,15 +248,14 @@ impl Running {
 impl Spooling {
     /// Drains what can be drained in time; the rest is there at the next start.
     async fn stop(self) {
-        let Self { mut drainer, thread, stopping } = self;
+        let Self { mut drainer, spool, stopping } = self;
         let _ = stopping.send(true);
         if tokio::time::timeout(DRAIN_PATIENCE, &mut drainer).await.is_err() {
             drainer.abort();
             let _ = drainer.await;
         }
-        // It ends as nobody can ask it any more, and closes the file in good order.
-        let closed = tokio::task::spawn_blocking(|| thread.join());
-        let _ = tokio::time::timeout(CLOSE_PATIENCE, closed).await;
+        // A hanging disk must not keep the server from stopping.
+        let _ = tokio::time::timeout(CLOSE_PATIENCE, spool.close()).await;
     }
 }
 
@@ -274,8 +273,8 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
     };
     renew_rollups(&mut connection).await?;
     sessions::begin(&mut connection).await?;
-    let told = exit_codes::tell(&mut connection, config.unfinished_after).await;
-    told.context("cannot tell the views what exit codes mean")?;
+    let published = exit_codes::publish(&mut connection, config.unfinished_after).await;
+    published.context("cannot copy the catalogue of exit codes into the database")?;
     connection.close().await?;
     Ok(ids)
 }

@@ -5,6 +5,7 @@
 //! duplicates nor lost answers can change what a run ends as.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 use telemetry_protocol::exit_code::{Category, Fault, explain};
 use telemetry_protocol::signature::{Signature, signature};
 use telemetry_protocol::{Generation, Outcome, Status};
@@ -14,7 +15,7 @@ use crate::ingest::identity::RunKey;
 /// What an event told about one field, with the status of the event that told it.
 ///
 /// In a join the stronger status wins; among equals the longer text or the greater number.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told<T>(Option<(Status, T)>);
 
 impl<T> Default for Told<T> {
@@ -63,6 +64,12 @@ impl<T> Told<T> {
         }
     }
 
+    /// Whether no event told a value.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// The value, unless a weaker event than one of this status told it.
     #[must_use]
     pub fn told_at(&self, status: Status) -> Option<&T> {
@@ -107,9 +114,10 @@ impl<T: Preference + Clone> Told<T> {
 macro_rules! facts {
     ($($(#[$doc:meta])* $field:ident: $type:ty),+ $(,)?) => {
         /// Everything that events tell about a run besides its status and times.
-        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default)]
         pub struct Facts {
-            $($(#[$doc])* pub $field: Told<$type>,)+
+            $($(#[$doc])* #[serde(skip_serializing_if = "Told::is_absent")] pub $field: Told<$type>,)+
         }
 
         impl Facts {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use telemetry_protocol::{Generation, Status};
 use uuid::Uuid;
 
-use crate::ingest::execution::{Execution, Facts, Told, with_facts};
+use crate::ingest::execution::{Execution, Facts};
 use crate::ingest::identity::RunKey;
 use crate::ingest::scrub::scrub_facts;
 
@@ -39,6 +39,7 @@ struct Version {
     version: u32,
 }
 
+/// An entry with facts that are borrowed to encode and owned to decode.
 #[derive(Serialize, Deserialize)]
 struct Entry<F> {
     version: u32,
@@ -53,36 +54,6 @@ struct Entry<F> {
     facts: F,
 }
 
-macro_rules! entry {
-    ($($(#[$doc:meta])* $field:ident: $type:ty),+ $(,)?) => {
-        #[derive(Serialize)]
-        struct EncodedFacts<'a> {
-            $(#[serde(skip_serializing_if = "Option::is_none")] $field: Option<(Status, &'a $type)>,)+
-        }
-
-        #[derive(Deserialize)]
-        struct DecodedFacts {
-            $(#[serde(default)] $field: Option<(Status, $type)>,)+
-        }
-
-        impl<'a> From<&'a Facts> for EncodedFacts<'a> {
-            fn from(facts: &'a Facts) -> Self {
-                Self { $($field: facts.$field.status().zip(facts.$field.get()),)+ }
-            }
-        }
-
-        impl From<DecodedFacts> for Facts {
-            fn from(facts: DecodedFacts) -> Self {
-                Self { $($field: facts.$field.map_or_else(Told::default, |(status, value)| {
-                    Told::by(status, Some(value))
-                }),)+ }
-            }
-        }
-    };
-}
-
-with_facts!(entry);
-
 /// Encodes an execution.
 pub(super) fn encode(execution: &Execution) -> serde_json::Result<String> {
     let told = |status: Status| execution.step(status).map(|at| (status, at));
@@ -94,7 +65,7 @@ pub(super) fn encode(execution: &Execution) -> serde_json::Result<String> {
         first_seen: execution.first_seen,
         last_seen: execution.last_seen,
         steps: Status::ALL.into_iter().filter_map(told).collect(),
-        facts: EncodedFacts::from(&execution.facts),
+        facts: &execution.facts,
     })
 }
 
@@ -104,7 +75,7 @@ pub(super) fn decode(body: &str) -> Result<Execution, Unreadable> {
     if version != VERSION {
         return Err(Unreadable::Version);
     }
-    let entry: Entry<DecodedFacts> = serde_json::from_str(body).map_err(|_| Unreadable::Garbled)?;
+    let entry: Entry<Facts> = serde_json::from_str(body).map_err(|_| Unreadable::Garbled)?;
     let mut steps = [None; Status::ALL.len()];
     for (status, at) in entry.steps {
         steps[usize::from(status.rank())] = Some(at);
@@ -119,7 +90,7 @@ pub(super) fn decode(body: &str) -> Result<Execution, Unreadable> {
         first_seen: entry.first_seen,
         last_seen: entry.last_seen,
         steps,
-        facts: scrub_facts(entry.facts.into()),
+        facts: scrub_facts(entry.facts),
         signature: None,
     };
     Ok(execution.signed())
@@ -151,6 +122,7 @@ mod tests {
         let body = encode(&run).expect("it can be encoded");
         assert_eq!(decode(&body), Ok(run));
         assert!(!body.contains("secret"), "{body}");
+        assert!(body.contains(r#""exit_code":["failed",100]"#), "as earlier versions wrote it: {body}");
         assert!(!body.contains("null"), "absent facts are left out: {body}");
     }
 
