@@ -30,7 +30,7 @@ use tokio::task::spawn_blocking;
 
 use crate::ingest::execution::Execution;
 use crate::metrics::Metrics;
-use file::{File, FileError, Row, set_aside};
+use file::{File, FileError, set_aside};
 
 /// Bytes of entries in one transaction, which is held in memory and in the log.
 const GROUP_BYTES: usize = 1 << 20;
@@ -228,11 +228,11 @@ impl Storage {
     }
 
     fn oldest(&mut self, entries: usize) -> Result<Vec<Spooled>, SpoolError> {
-        let (rows, unreadable) = self.with_file(|file| file.oldest(entries, PAGE_BYTES))?;
+        let (entries, unreadable) = self.with_file(|file| file.oldest(entries, PAGE_BYTES))?;
         self.count_cut("unreadable", unreadable);
         let opening = self.openings;
-        let spooled = |Row { id: number, execution }| Spooled { id: EntryId { opening, number }, execution };
-        Ok(rows.into_iter().map(spooled).collect())
+        let spooled = |(number, execution)| Spooled { id: EntryId { opening, number }, execution };
+        Ok(entries.into_iter().map(spooled).collect())
     }
 
     fn remove(&mut self, drained: &[EntryId], refused: &[EntryId]) -> Result<(), SpoolError> {
