@@ -173,7 +173,8 @@ fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
             Command::Seed(arguments) => seed(config, &options, arguments).await,
         }
     });
-    drop(runtime);
+    // The disk of the spool may hang. PostgreSQL is stopped all the same.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
     if let Some(cluster) = own_cluster {
         let stopped = cluster.stop().context("cannot stop the embedded PostgreSQL");
         return result.and_then(|code| stopped.map(|()| code));
