@@ -92,7 +92,7 @@ fn read_pool(config: &Config, options: &PgConnectOptions) -> PgPool {
 #[derive(Debug)]
 struct Spooling {
     drainer: JoinHandle<()>,
-    thread: std::thread::JoinHandle<()>,
+    spool: Spool,
     stopping: watch::Sender<bool>,
 }
 
@@ -104,7 +104,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let metrics = Arc::new(Metrics::new().context("cannot register the metrics")?);
     let ids = prepare(config, options).await?;
     let opened = config.spool_max_bytes.map(|bytes| Spool::open(&config.spool_dir, bytes.get(), &metrics));
-    let (spool, spool_thread) = opened.transpose()?.unzip();
+    let spool = opened.transpose()?;
     let outage = Arc::new(Outage::default());
     let timeouts = if spool.is_some() { WriteTimeouts::WITH_SPOOL } else { WriteTimeouts::WITHOUT_SPOOL };
     let read_pool = read_pool(config, options);
@@ -131,7 +131,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     let state = AppState {
         ids,
         queue,
-        spool,
+        spool: spool.clone(),
         outage,
         read_pool: read_pool.clone(),
         write_pool: write_pool.clone(),
@@ -185,9 +185,9 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         handle: server.handle(),
         server: tokio::spawn(server),
         writer: tokio::spawn(writer.run()),
-        spool: drainer.zip(spool_thread).map(|(drainer, thread)| {
-            let (stopping, stopped) = watch::channel(false);
-            Spooling { drainer: tokio::spawn(drainer.run(stopped)), thread, stopping }
+        spool: drainer.zip(spool).map(|(drainer, spool)| {
+            let (stopping, is_stopping) = watch::channel(false);
+            Spooling { drainer: tokio::spawn(drainer.run(is_stopping)), spool, stopping }
         }),
         watchers: [tokio::spawn(limits.keep_small()), tokio::spawn(connections.close_overdue())],
         retention: tokio::spawn(retention.run()),
@@ -243,15 +243,14 @@ impl Running {
 impl Spooling {
     /// Drains the spool as far as the time allows; the rest stays for the next start.
     async fn stop(self) {
-        let Self { mut drainer, thread, stopping } = self;
+        let Self { mut drainer, spool, stopping } = self;
         let _ = stopping.send(true);
         if tokio::time::timeout(DRAIN_TIMEOUT, &mut drainer).await.is_err() {
             drainer.abort();
             let _ = drainer.await;
         }
-        // The thread ends when its last handle is dropped, and closes the file.
-        let closed = tokio::task::spawn_blocking(|| thread.join());
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
+        // A hanging disk must not keep the server from stopping.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, spool.close()).await;
     }
 }
 
@@ -268,8 +267,8 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
     };
     renew_rollups(&mut connection).await?;
     sessions::begin(&mut connection).await?;
-    let written = exit_codes::tell(&mut connection, config.unfinished_after).await;
-    written.context("cannot write the exit codes for the views")?;
+    let published = exit_codes::publish(&mut connection, config.unfinished_after).await;
+    published.context("cannot copy the catalogue of exit codes into the database")?;
     connection.close().await?;
     Ok(ids)
 }

@@ -3,7 +3,7 @@
 //! A stored row keeps beside every fact the status of the event that reported it, because the join of two
 //! events prefers the fact of the stronger status.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use telemetry_protocol::Status;
 use validator::{Validate, ValidateLength, ValidateRange, ValidationError};
 
@@ -29,7 +29,7 @@ pub const MAX_EXIT_CODE: i32 = 255;
 pub const MAX_DURATION_SECONDS: i32 = 31 * 86_400;
 
 /// A fact with the status of the event that reported it, or nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reported<T>(Option<(Status, T)>);
 
 impl<T> Default for Reported<T> {
@@ -52,6 +52,12 @@ impl<T> Reported<T> {
             Some((_, value)) => Some(value),
             None => None,
         }
+    }
+
+    /// Whether no event reported a value.
+    #[must_use]
+    pub const fn is_absent(&self) -> bool {
+        self.0.is_none()
     }
 
     /// The value if an event of exactly this status reported it.
@@ -140,9 +146,10 @@ fn without(text: &Reported<String>, refused: impl Fn(char) -> bool) -> Result<()
 macro_rules! facts {
     ($($(#[$attribute:meta])* $field:ident: $type:ty),+ $(,)?) => {
         /// Everything that events report about a run besides its status and times.
-        #[derive(Clone, Debug, Default, PartialEq, Eq, Validate)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate)]
+        #[serde(default)]
         pub struct Facts {
-            $($(#[$attribute])* pub $field: Reported<$type>,)+
+            $($(#[$attribute])* #[serde(skip_serializing_if = "Reported::is_absent")] pub $field: Reported<$type>,)+
         }
 
         impl Facts {
@@ -165,7 +172,7 @@ macro_rules! facts {
 
 /// Calls another macro with the list of facts, so that the list is written only once.
 ///
-/// The order is part of the storage format: `execution.evidence` holds the status behind each fact by its
+/// The order is part of the storage format: `execution.fact_status` holds the status behind each fact by its
 /// position in this list. Append new facts at the end.
 macro_rules! with_facts {
     ($callback:ident) => {

@@ -1,8 +1,8 @@
-//! The private PostgreSQL against the real programs, every test with a cluster of its own.
-//! They hold for root (PostgreSQL then runs as another user) and for an ordinary user.
+//! The embedded PostgreSQL, tested with the real programs. Each test has its own cluster. The tests can run as
+//! root, where PostgreSQL runs as another user, or as any other user.
 //!
-//! A test cannot kill its own process, so [`owner`] runs in a second process: this program
-//! again, with `DATA_DIR` in its environment.
+//! A test cannot kill its own process, so [`owner`] runs in a second process: the same program with `DATA_DIR`
+//! in its environment.
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Write};
@@ -47,7 +47,7 @@ fn the_cluster_is_private_durable_and_never_runs_as_root() {
         ("data_checksums", "on"),
         ("server_encoding", "UTF8"),
         ("timezone", "UTC"),
-        // What could quote a report does not reach the log.
+        // Messages that could quote an event are not logged.
         ("log_min_messages", "log"),
         ("log_min_error_statement", "panic"),
         ("log_error_verbosity", "terse"),
@@ -88,7 +88,7 @@ fn stop_leaves_no_process_and_keeps_the_data() {
 }
 
 #[test]
-fn a_second_instance_is_told_which_folder_is_taken_and_a_command_attaches() {
+fn a_second_server_is_refused_with_the_folder_and_a_command_attaches() {
     let data = Data::new();
     let embedded = data.start();
 
@@ -113,7 +113,7 @@ fn a_second_instance_is_told_which_folder_is_taken_and_a_command_attaches() {
 }
 
 #[test]
-fn a_killed_server_takes_postgres_down_and_the_next_start_has_the_data() {
+fn postgres_stops_when_its_server_is_killed_and_the_next_start_has_the_data() {
     let data = Data::new();
     let mut owner = Owner::start(&data);
     let endpoint = owner.attach(&data);
@@ -121,21 +121,21 @@ fn a_killed_server_takes_postgres_down_and_the_next_start_has_the_data() {
     let mut busy = busy_backend(&endpoint);
     let postmaster = data.postmaster();
     owner.kill();
-    until("postgres has gone with its server", || !runs(postmaster));
+    until("postgres stops with its server", || !runs(postmaster));
     assert!(!busy.wait().expect("psql ends").success());
 
     let mut owner = Owner::start(&data);
     query(&owner.attach(&data), "insert into kept values (2)");
     let postmaster = data.postmaster();
     owner.kill();
-    // At once: the old one is still shutting down.
+    // Immediately: the old postmaster is still shutting down.
     let embedded = data.start();
     assert!(!runs(postmaster));
     assert_eq!(query(embedded.endpoint(), "select sum(answer) from kept"), "3");
 }
 
 #[test]
-fn a_killed_postgres_is_started_again() {
+fn a_killed_postgres_is_restarted() {
     let data = Data::new();
     let embedded = data.start();
     let endpoint = embedded.endpoint();
@@ -154,45 +154,45 @@ fn a_killed_postgres_is_started_again() {
 }
 
 #[test]
-fn stale_lock_files_that_name_a_living_stranger_are_cleared() {
+fn stale_lock_files_with_the_id_of_an_unrelated_process_are_removed() {
     let data = Data::new();
     let embedded = data.start();
     let lines = fs::read_to_string(data.cluster().join("postmaster.pid")).expect("it runs");
     let socket_dir = embedded.endpoint().socket_dir.clone();
     embedded.stop().expect("a clean stop");
 
-    // Of the same user, else PostgreSQL itself can tell that it is a stranger.
+    // PostgreSQL itself recognizes a process of another user as unrelated.
     let user = fs::metadata(data.cluster()).expect("it is there");
     let mut command = Command::new("sleep");
     if Uid::effective().is_root() {
         command.uid(user.uid()).gid(user.gid());
     }
-    let mut stranger = command.arg("60").spawn().expect("sleep starts");
+    let mut unrelated = command.arg("60").spawn().expect("sleep starts");
     let rest = lines.split_once('\n').expect("several lines").1;
-    let stale = format!("{}\n{rest}", stranger.id());
+    let stale = format!("{}\n{rest}", unrelated.id());
     for file in [data.cluster().join("postmaster.pid"), socket_dir.join(".s.PGSQL.5432.lock")] {
         fs::write(&file, &stale).expect("it can be written");
-        chown(&file, Some(user.uid()), Some(user.gid())).expect("it can be given away");
+        chown(&file, Some(user.uid()), Some(user.gid())).expect("the owner can be changed");
     }
 
     let embedded = data.start();
     assert_eq!(query(embedded.endpoint(), "select 1"), "1");
-    assert!(stranger.try_wait().expect("sleep is ours").is_none(), "the stranger lives");
-    stranger.kill().expect("sleep runs");
-    stranger.wait().expect("sleep is ours");
+    assert!(unrelated.try_wait().expect("sleep is ours").is_none(), "the process still runs");
+    unrelated.kill().expect("sleep runs");
+    unrelated.wait().expect("sleep is ours");
 }
 
 #[test]
-fn an_interrupted_initdb_is_made_anew() {
+fn an_interrupted_initdb_is_repeated() {
     let data = Data::new();
     let mut owner = Owner::spawn(&data);
     let unfinished = || {
         let entries = fs::read_dir(data.folder()).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).find(|path| path.to_string_lossy().contains("unfinished"))
     };
-    until("initdb is at work", || unfinished().is_some_and(|folder| folder.join("base/1").exists()));
+    until("initdb is running", || unfinished().is_some_and(|folder| folder.join("base/1").exists()));
     owner.kill();
-    assert!(!data.cluster().exists(), "it is there completely or not at all");
+    assert!(!data.cluster().exists(), "an incomplete cluster has another name");
     assert!(unfinished().is_some());
 
     let embedded = data.start();
@@ -200,7 +200,7 @@ fn an_interrupted_initdb_is_made_anew() {
 }
 
 #[test]
-fn a_path_too_long_for_a_socket_gets_its_socket_elsewhere() {
+fn a_path_that_is_too_long_for_a_socket_gets_its_socket_elsewhere() {
     let data = Data::at(&format!("{}, {}", "long".repeat(20), "path".repeat(10)));
     let embedded = data.start();
     let socket_dir = embedded.endpoint().socket_dir.clone();
@@ -216,7 +216,7 @@ fn a_path_too_long_for_a_socket_gets_its_socket_elsewhere() {
 }
 
 #[test]
-fn a_wrong_pg_bin_is_named() {
+fn an_unusable_pg_bin_is_reported() {
     let data = Data::new();
     let settings = Settings { pg_bin: Some(PathBuf::from("/usr/share")), ..data.settings() };
     let error = Embedded::start(&settings).map(|_| ()).expect_err("there is no postgres").to_string();
@@ -224,7 +224,7 @@ fn a_wrong_pg_bin_is_named() {
 }
 
 #[test]
-fn a_cluster_of_another_version_names_the_version_to_install() {
+fn a_cluster_of_another_version_is_refused_with_the_version_to_install() {
     let data = Data::new();
     data.fake_cluster("9.6\n");
     let error = Embedded::start(&data.settings()).map(|_| ()).expect_err("it is too old").to_string();
@@ -233,7 +233,7 @@ fn a_cluster_of_another_version_names_the_version_to_install() {
 }
 
 #[test]
-fn a_postgres_that_refuses_to_start_is_quoted() {
+fn the_error_of_a_postgres_that_does_not_start_is_reported() {
     let data = Data::new();
     drop(data.start());
     fs::set_permissions(data.cluster(), Permissions::from_mode(0o755)).expect("it is there");
@@ -242,7 +242,7 @@ fn a_postgres_that_refuses_to_start_is_quoted() {
     assert!(error.to_string().contains("invalid permissions"), "{error}");
 }
 
-/// Not a test: the server of the tests that kill it. Runs until its input ends.
+/// Not a test but the server that other tests kill. Runs until its input ends.
 #[test]
 #[ignore = "runs in a second process, started by other tests"]
 fn owner() {
@@ -253,7 +253,7 @@ fn owner() {
     embedded.stop().expect("a clean stop");
 }
 
-/// A data folder of a test's own, which the user that runs PostgreSQL can reach.
+/// A temporary data folder that the user that runs PostgreSQL can reach.
 struct Data {
     _root: TempDir,
     folder: PathBuf,
@@ -266,7 +266,7 @@ impl Data {
 
     fn at(name: &str) -> Self {
         let root = tempfile::tempdir().expect("a temporary folder");
-        // Else the cluster lies elsewhere when root runs the tests.
+        // Otherwise the cluster would be in the fallback folder if root runs the tests.
         fs::set_permissions(root.path(), Permissions::from_mode(0o711)).expect("it is ours");
         let folder = root.path().canonicalize().expect("it is there").join(name);
         Self { _root: root, folder }
@@ -293,7 +293,7 @@ impl Data {
         text.lines().next().and_then(|line| line.parse().ok()).expect("a process id")
     }
 
-    /// A cluster as far as its version goes, of the user that would run it.
+    /// A folder that looks like a cluster of this version and belongs to another user than root.
     fn fake_cluster(&self, version: &str) {
         let cluster = self.cluster();
         fs::create_dir_all(&cluster).expect("a new folder");
@@ -305,7 +305,7 @@ impl Data {
     }
 }
 
-/// A second process that runs the cluster. Killed with the value.
+/// A second process that runs the cluster. Killed when the value is dropped.
 struct Owner {
     child: Child,
 }
@@ -329,7 +329,7 @@ impl Owner {
         owner
     }
 
-    /// Connects as a command beside a running server does.
+    /// Attaches to the cluster, as a command beside a server does.
     fn attach(&self, data: &Data) -> Endpoint {
         match start_or_attach(&data.settings()).expect("it attaches") {
             Cluster::Running(endpoint) => endpoint,
@@ -377,17 +377,17 @@ fn query(endpoint: &Endpoint, sql: &str) -> String {
     try_query(endpoint, sql).unwrap_or_else(|| panic!("{sql} fails"))
 }
 
-/// A backend that computes and looks at nothing else; returns when it is at work.
+/// Starts a query that never ends, and returns when it is running.
 fn busy_backend(endpoint: &Endpoint) -> Child {
     let endless = "do $$ begin loop null; end loop; end $$";
     let child = psql(endpoint, endless).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    let at_work = "select count(*) from pg_stat_activity where state = 'active' and query like 'do %' \
+    let is_running = "select count(*) from pg_stat_activity where state = 'active' and query like 'do %' \
                    and pid <> pg_backend_pid()";
-    until("a backend is busy", || query(endpoint, at_work) == "1");
+    until("a backend is busy", || query(endpoint, is_running) == "1");
     child.expect("psql is there")
 }
 
-/// Whether a process runs; one that has ended and is not reaped does not.
+/// Whether a process runs and is not a zombie.
 fn runs(pid: i32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     status.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))

@@ -1,4 +1,4 @@
-//! What the writers promise when the database is not as they would like it to be.
+//! The guarantees of the write path when the database refuses events or is configured differently.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use telemetry_server::store::database::outage::Outage;
 use telemetry_server::store::database::pools::{WriteTimeouts, delete_pool, read_pool, write_pool};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_the_database_refuses_stands_alone() {
+async fn an_event_that_the_database_refuses_does_not_affect_others() {
     let cluster = tokio::task::block_in_place(Cluster::shared);
     let app = spawn_app_on(cluster.database().await).await;
     let refuse = "alter table execution add check (app <> 'poison')";
@@ -33,7 +33,7 @@ async fn an_event_that_the_database_refuses_stands_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_start_makes_rollups_of_another_definition_anew() {
+async fn a_start_rebuilds_rollups_of_another_definition() {
     let cluster = tokio::task::block_in_place(Cluster::shared);
     let options = cluster.database().await;
     let app = spawn_app_on(options.clone()).await;
@@ -56,7 +56,7 @@ async fn a_start_makes_rollups_of_another_definition_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_the_database_defaults_to_a_commit_waits_for_the_disk() {
+async fn a_commit_waits_for_the_disk_even_if_the_database_has_another_default() {
     let cluster = tokio::task::block_in_place(Cluster::shared);
     let options = cluster.database().await;
     let mut connection = PgConnection::connect_with(&options).await.expect("it runs");
@@ -76,7 +76,7 @@ async fn whatever_the_database_defaults_to_a_commit_waits_for_the_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_the_same_machine_who_reads_gives_way_to_who_writes() {
+async fn readers_on_the_same_machine_have_a_lower_priority_than_writers() {
     let cluster = tokio::task::block_in_place(Cluster::shared);
     let options = cluster.database().await;
     let (timeouts, outage) = (WriteTimeouts::WITH_SPOOL, Arc::<Outage>::default());

@@ -1,4 +1,4 @@
-//! Connects to the database, and waits for one that is starting.
+//! Connects to the database and waits while it is starting.
 
 use std::time::{Duration, Instant};
 
@@ -8,54 +8,54 @@ use sqlx::{Connection, PgConnection};
 
 use crate::store::database::embedded::Endpoint;
 
-/// Until a start looks again whether it is the primary that it finds.
+/// Pause before checking again whether a replica has been replaced by the primary.
 const REPLICA_PAUSE: Duration = Duration::from_millis(500);
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// It did not answer within the time that a start waits.
-    #[error("cannot connect to the database {database} within {} s", patience.as_secs())]
+    /// The database did not answer in time.
+    #[error("cannot connect to the database {database} within {} s", waited.as_secs())]
     Unreachable {
-        /// Where it was looked for; without user and password.
+        /// Database, host and port; without user and password.
         database: String,
-        /// How long was waited.
-        patience: Duration,
-        /// What the last try said.
+        /// The time limit.
+        waited: Duration,
+        /// The error of the last attempt.
         source: sqlx::Error,
     },
-    /// It is older than what we use.
-    #[error("the database is PostgreSQL {found}; 13 or newer is needed")]
+    /// The server is too old.
+    #[error("the database is PostgreSQL {found}; 13 or newer is required")]
     TooOld {
-        /// Its version, as it says.
+        /// The major version.
         found: String,
     },
-    /// It only repeats what another one writes.
-    #[error("the database was a replica for {} s; DATABASE_URL must lead to the primary", patience.as_secs())]
+    /// The server is a replica.
+    #[error("the database was a replica for {} s; DATABASE_URL must point to the primary", waited.as_secs())]
     Replica {
-        /// How long was waited.
-        patience: Duration,
+        /// The time limit.
+        waited: Duration,
     },
-    /// The schema was made by a later version.
+    /// The schema is that of a later version.
     #[error(
         "the database was migrated by a newer version of this program (it has migration {version}, which this \
          version does not know); start that version or a later one"
     )]
     Newer {
-        /// A migration that this program does not know.
+        /// A migration that this version does not know.
         version: i64,
     },
-    /// Others use the tables all the time.
-    #[error("cannot migrate the database: others held its tables for {} s", patience.as_secs())]
+    /// The tables were in use all the time.
+    #[error("cannot migrate the database: its tables were in use for {} s", waited.as_secs())]
     Busy {
-        /// How long was tried.
-        patience: Duration,
+        /// The time limit.
+        waited: Duration,
     },
-    /// A migration did not go through.
+    /// A migration failed.
     #[error("cannot migrate the database")]
     Migration(#[from] MigrateError),
     /// A query failed.
-    #[error("the database refuses")]
+    #[error("a query failed")]
     Query(#[from] sqlx::Error),
 }
 
@@ -66,28 +66,20 @@ pub fn embedded_options(endpoint: &Endpoint) -> PgConnectOptions {
         .socket(&endpoint.socket_dir)
         .username(&endpoint.user)
         .database(&endpoint.database)
-        // Not what PGPORT and PGSSLMODE say for other servers.
+        // PGPORT and PGSSLMODE are meant for other servers.
         .port(5432)
         .ssl_mode(PgSslMode::Disable)
 }
 
-/// Waits until the database answers, at most for `patience`.
+/// Connects, waiting for a database that is starting, at most for `timeout`.
 ///
 /// # Errors
 /// [`DatabaseError::Unreachable`], or [`DatabaseError::TooOld`].
-pub async fn connect(options: &PgConnectOptions, patience: Duration) -> Result<PgConnection, DatabaseError> {
-    connect_since(Instant::now(), options, patience).await
-}
-
-/// The same when `patience` began at `started`.
-async fn connect_since(
-    started: Instant,
-    options: &PgConnectOptions,
-    patience: Duration,
-) -> Result<PgConnection, DatabaseError> {
+pub async fn connect(options: &PgConnectOptions, timeout: Duration) -> Result<PgConnection, DatabaseError> {
+    let started = Instant::now();
     let mut pause = Duration::from_millis(100);
     loop {
-        let left = patience.saturating_sub(started.elapsed());
+        let left = timeout.saturating_sub(started.elapsed());
         let attempt =
             tokio::time::timeout(left.max(Duration::from_secs(1)), PgConnection::connect_with(options));
         let error = match attempt.await {
@@ -98,10 +90,10 @@ async fn connect_since(
             Ok(Err(error)) => error,
             Err(_) => sqlx::Error::PoolTimedOut,
         };
-        if started.elapsed() + pause >= patience || !may_pass(&error) {
+        if started.elapsed() + pause >= timeout || !is_temporary(&error) {
             let (host, port) = (options.get_host(), options.get_port());
             let database = format!("{} at {host}:{port}", options.get_database().unwrap_or_default());
-            return Err(DatabaseError::Unreachable { database, patience, source: error });
+            return Err(DatabaseError::Unreachable { database, waited: timeout, source: error });
         }
         tracing::warn!("the database does not answer yet");
         tokio::time::sleep(pause).await;
@@ -109,24 +101,24 @@ async fn connect_since(
     }
 }
 
-/// The same with a database that takes writes: behind a proxy that has just begun to look where the primary
-/// is, the first connections may lead to a replica.
+/// The same for a database that accepts writes. A proxy that has just started may lead the first connections to
+/// a replica, so it waits for the primary.
 ///
 /// # Errors
-/// [`DatabaseError`]: `Replica`, and as of [`connect`].
+/// [`DatabaseError`]: `Replica`, and as for [`connect`].
 pub async fn connect_to_primary(
     options: &PgConnectOptions,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<PgConnection, DatabaseError> {
     let started = Instant::now();
     loop {
-        let mut connection = connect_since(started, options, patience).await?;
+        let mut connection = connect(options, timeout.saturating_sub(started.elapsed())).await?;
         let is_replica = sqlx::query_scalar!("select pg_is_in_recovery() as \"is_replica!\"");
         if !is_replica.fetch_one(&mut connection).await? {
             return Ok(connection);
         }
-        if started.elapsed() >= patience {
-            return Err(DatabaseError::Replica { patience });
+        if started.elapsed() >= timeout {
+            return Err(DatabaseError::Replica { waited: timeout });
         }
         tracing::warn!("the database is a replica");
         connection.close().await?;
@@ -134,8 +126,8 @@ pub async fn connect_to_primary(
     }
 }
 
-/// Whether waiting can help: not against a wrong password or an unknown database.
-fn may_pass(error: &sqlx::Error) -> bool {
+/// Whether the error is temporary, unlike a wrong password or an unknown database.
+fn is_temporary(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(database) => {
             // 57P03: starting up; 53300: too many connections.

@@ -1,18 +1,19 @@
-//! The private PostgreSQL: with no `DATABASE_URL` the server runs a cluster of its own on the
-//! machine's PostgreSQL programs, so that one command is enough on a fresh machine.
+//! The embedded PostgreSQL. Without `DATABASE_URL` the server runs its own cluster with the PostgreSQL programs
+//! of the machine, so that one command is enough on a fresh machine.
 //!
-//! The promise "no acknowledged event is lost" needs fsync, and no orphans that block the next
-//! start; root must be able to run it. The ready-made embedding crates fail at one of these.
-//! What each part is for:
+//! No acknowledged event may be lost, so fsync must be on and a crash must not leave processes that block the
+//! next start. The server must also be able to run as root. The existing crates for embedding PostgreSQL fail
+//! in one of these respects.
 //!
-//! - `programs` finds the installation, `account` the user to run it as (never root);
-//! - `folders` says where cluster, socket and lock lie, and closes them to others;
-//! - `launch` says with which settings it runs (fsync on, a log without data);
-//! - `initdb` makes the cluster completely or not at all;
-//! - `leftovers` clears what a kill -9 left;
-//! - `supervisor` runs `postgres`, restarts it, and ends it with the server.
+//! - `account` chooses the user that runs PostgreSQL, which is never root.
+//! - `programs` finds the installation.
+//! - `folders` determines the paths of the cluster, the socket and the lock, and protects them.
+//! - `launch` holds the server parameters.
+//! - `initdb` creates the cluster atomically.
+//! - `leftovers` cleans up after a kill -9.
+//! - `supervisor` runs `postgres`, restarts it, and stops it with the server.
 //!
-//! All of it is blocking code; call it from a thread that may block.
+//! All functions block; call them from a thread that may block.
 
 mod error;
 mod account;
@@ -41,30 +42,31 @@ use leftovers::PidFile;
 use programs::Programs;
 use supervisor::Supervisor;
 
-/// Where the cluster lies when the account that runs PostgreSQL cannot reach `DATA_DIR`.
+/// The folder of the cluster if the account that runs PostgreSQL cannot reach `DATA_DIR`.
 const FALLBACK: &str = "/var/lib/telemetry-server";
 
 /// How long [`start_or_attach`] waits for a cluster that another process is starting.
 const ATTACH_LIMIT: Duration = Duration::from_secs(60);
 const ATTACH_POLL: Duration = Duration::from_millis(50);
 
-/// Which cluster, and on which programs.
+/// The cluster and the programs to run it with.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `DATA_DIR`; made if it is not there.
+    /// `DATA_DIR`; created if it does not exist.
     pub data_dir: PathBuf,
-    /// `PG_BIN`: the folder of the PostgreSQL programs. `None`: they are searched for.
+    /// `PG_BIN`: the folder of the PostgreSQL programs. If it is `None`, they are searched for.
     pub pg_bin: Option<PathBuf>,
 }
 
-/// How to connect. There is no password: the socket's folder admits only those who may.
+/// The parameters of a connection. There is no password: only the account and root can enter the folder of
+/// the socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The folder of the socket, which is called `.s.PGSQL.5432`.
+    /// The folder of the socket `.s.PGSQL.5432`.
     pub socket_dir: PathBuf,
     /// The role.
     pub user: String,
-    /// The database; it exists, and is empty after the first start.
+    /// The database; it exists and is empty after the first start.
     pub database: String,
 }
 
@@ -78,50 +80,50 @@ impl Endpoint {
     }
 }
 
-/// A cluster that this process runs. It ends with the value, and with the process, however
-/// that ends.
+/// A cluster that this process runs. It stops when the value is dropped or the process ends, even by a kill
+/// -9.
 pub struct Embedded {
     endpoint: Endpoint,
     supervisor: Supervisor,
-    /// After the supervisor: a field is dropped after those above it, so the lock is given
-    /// back when PostgreSQL has ended.
+    /// Declared last, because fields are dropped in order: the lock is released after PostgreSQL has stopped.
     _lock: Flock<File>,
 }
 
-/// What [`start_or_attach`] found.
+/// The result of [`start_or_attach`].
 pub enum Cluster {
-    /// No other process had it, so this one runs it.
+    /// This process runs the cluster.
     Own(Embedded),
-    /// Another process runs it. It may end at any time.
+    /// Another process runs the cluster and may stop it at any time.
     Running(Endpoint),
 }
 
 impl Embedded {
-    /// Starts the cluster, makes it first if need be, and returns when the database accepts
-    /// connections. After a crash that includes the recovery, up to 10 minutes.
+    /// Starts the cluster, creating it if necessary, and returns when the database accepts connections. Crash
+    /// recovery may take up to 10 minutes.
     ///
     /// # Errors
-    /// [`EmbeddedError::Locked`] if another process runs it; all else that can keep PostgreSQL
-    /// from running. Nothing keeps running then.
+    /// [`EmbeddedError::Locked`] if another process runs the cluster; any other reason why PostgreSQL cannot
+    /// run. Nothing keeps running then.
     pub fn start(settings: &Settings) -> Result<Self, EmbeddedError> {
         Self::start_with(settings, Path::new(FALLBACK))
     }
 
-    /// How to connect.
+    /// The parameters of a connection.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// The process id of the postmaster; `None` while it is down and about to be restarted.
+    /// The process id of the postmaster; `None` until it is restarted after a crash.
     pub fn postmaster_pid(&self) -> Option<i32> {
         self.supervisor.pid()
     }
 
-    /// Shuts PostgreSQL down and returns when nothing of it is left. Takes up to 8 s if
-    /// connections are busy, and more only if PostgreSQL hangs.
+    /// Shuts PostgreSQL down and returns when all its processes have ended. Takes up to 8 s if connections are
+    /// busy, and longer only if PostgreSQL hangs.
     ///
     /// # Errors
-    /// [`EmbeddedError::Forced`] if it hung and was killed. Committed data are safe even then.
+    /// [`EmbeddedError::Forced`] if PostgreSQL did not end in time and was killed. Committed data are safe even
+    /// then.
     pub fn stop(mut self) -> Result<(), EmbeddedError> {
         self.supervisor.stop()
     }
@@ -150,12 +152,12 @@ impl Embedded {
     }
 }
 
-/// Starts the cluster, or finds the one that another process runs on the same `DATA_DIR`: for
-/// commands that work beside a running server. A cluster that is just starting is waited for.
+/// Starts the cluster, or attaches to the one that another process runs on the same `DATA_DIR`. For commands
+/// that can run beside a server. Waits for a cluster that is starting.
 ///
 /// # Errors
-/// As [`Embedded::start`]; [`EmbeddedError::NotReady`] instead of
-/// [`EmbeddedError::Locked`], if the other process has no database ready within 60 s.
+/// As for [`Embedded::start`], with [`EmbeddedError::NotReady`] instead of [`EmbeddedError::Locked`] if the
+/// database of the other process is not ready within 60 s.
 pub fn start_or_attach(settings: &Settings) -> Result<Cluster, EmbeddedError> {
     start_or_attach_with(settings, Path::new(FALLBACK))
 }
@@ -169,7 +171,7 @@ fn start_or_attach_with(settings: &Settings, fallback: &Path) -> Result<Cluster,
             Err(EmbeddedError::Locked { .. }) => {}
             Err(error) => return Err(error),
         }
-        // The file says "ready" even after a kill -9 of PostgreSQL; then the socket refuses.
+        // After a kill -9 of PostgreSQL the file still says "ready", but the socket refuses connections.
         let ready = PidFile::read(&folders.cluster).is_some_and(|file| file.is_ready());
         if ready && UnixStream::connect(folders.socket_dir.join(SOCKET)).is_ok() {
             return Ok(Cluster::Running(Endpoint::of(&folders)));
@@ -191,7 +193,7 @@ mod tests {
 
     use super::*;
 
-    /// A temporary folder that others may pass, or may not.
+    /// A temporary folder with the given mode.
     fn folder(mode: u32) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
@@ -199,9 +201,9 @@ mod tests {
     }
 
     #[test]
-    fn a_data_folder_that_the_account_cannot_reach_is_kept_elsewhere_for_good() {
+    fn a_cluster_outside_an_unreachable_data_folder_stays_there() {
         if !Uid::effective().is_root() {
-            return; // An ordinary user runs everything as itself.
+            return; // Other users run PostgreSQL themselves.
         }
         let (closed, open) = (folder(0o700), folder(0o711));
         let settings = Settings { data_dir: closed.path().join("data"), pg_bin: None };
@@ -222,14 +224,14 @@ mod tests {
         }
         embedded.stop().unwrap();
 
-        // Opening the folder later does not bring up an empty cluster in it.
+        // A data folder that becomes reachable later does not get an empty cluster.
         fs::set_permissions(closed.path(), Permissions::from_mode(0o711)).unwrap();
         let (folders, _) = Folders::resolve(&settings.data_dir, &fallback).unwrap();
         assert_eq!(folders.home, fallback);
     }
 
     #[test]
-    fn a_cluster_that_became_unreachable_is_an_error_and_not_a_new_cluster() {
+    fn an_unreachable_cluster_is_an_error_and_is_not_replaced() {
         if !Uid::effective().is_root() {
             return;
         }

@@ -1,5 +1,5 @@
-//! What the views for dashboards need from the program: the catalogue of exit codes, and after how many
-//! hours a run without an end is unfinished.
+//! Copies what the views for Grafana need into the database: the catalogue of exit codes, and the number of
+//! hours after which an execution without an end is unfinished.
 
 use std::time::Duration;
 
@@ -7,12 +7,11 @@ use sqlx::{Connection, PgConnection};
 use telemetry_protocol::Generation;
 use telemetry_protocol::exit_code::entries;
 
-/// Makes the database's copy equal to ours. Instances of different versions may do so in turn: the one that
-/// started last is right.
+/// Replaces the copy in the database. If instances of different versions do so, the last one to start wins.
 ///
 /// # Errors
-/// What the database says.
-pub async fn tell(connection: &mut PgConnection, unfinished_after: Duration) -> sqlx::Result<()> {
+/// Any error from the database.
+pub async fn publish(connection: &mut PgConnection, unfinished_after: Duration) -> sqlx::Result<()> {
     let generations = [Generation::One, Generation::Two, Generation::Three];
     let entries: Vec<_> = generations.into_iter().flat_map(entries).collect();
     let number = |number: i32| i16::try_from(number).unwrap_or(-1);
@@ -23,7 +22,7 @@ pub async fn tell(connection: &mut PgConnection, unfinished_after: Duration) -> 
     let faults: Vec<_> = entries.iter().map(|entry| entry.fault.as_str()).collect();
     let recoveries: Vec<_> = entries.iter().map(|entry| entry.recovery).collect();
     let mut transaction = connection.begin().await?;
-    // Nobody else may do the same meanwhile; readers see the old ones until the end.
+    // Keeps other instances from doing the same; readers see the old copy until the commit.
     sqlx::query!("lock table exit_code_meaning in share row exclusive mode")
         .execute(&mut *transaction)
         .await?;

@@ -1,4 +1,4 @@
-//! The schema: brings a database to what this program needs, while others go on writing.
+//! Migrates the schema while other instances write.
 
 use std::time::{Duration, Instant};
 
@@ -7,22 +7,21 @@ use sqlx::{Executor, PgConnection};
 
 use crate::store::database::connect::DatabaseError;
 
-/// The schema. A migration that was once released never changes.
+/// The migrations. A released migration never changes.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
-/// How long a migration waits for a table, and with it all who come after.
+/// Bounds the wait for a table, during which later statements queue behind the migration.
 const MIGRATION_SETTINGS: &str = "set lock_timeout = '1s'";
-/// Until it tries again: others get on meanwhile.
+/// Pause between two attempts, in which the statements of others proceed.
 const MIGRATION_PAUSE: Duration = Duration::from_millis(500);
-/// How long it tries.
-const MIGRATION_PATIENCE: Duration = Duration::from_secs(120);
-/// SQLSTATE of a statement that did not get a lock in time.
+/// Longest time for all attempts.
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(120);
+/// SQLSTATE of a statement that exceeds the lock timeout.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
-/// Brings the schema to what this program needs, while others go on writing. Several instances may do so
-/// at once.
+/// Migrates the schema to this version. Other instances may write or migrate at the same time.
 ///
-/// Whoever waits for a table holds up all who come after. So a migration waits for a moment only, gives
-/// way, and tries again.
+/// A migration that waits for a table blocks every later statement on it, so it gives up after a moment and
+/// tries again.
 ///
 /// # Errors
 /// [`DatabaseError`]: `Newer`, `Busy`, `Migration`.
@@ -30,10 +29,10 @@ pub async fn migrate(connection: &mut PgConnection) -> Result<(), DatabaseError>
     migrate_by(&MIGRATIONS, connection).await
 }
 
-/// [`migrate`] with migrations of one's own.
+/// The same with other migrations, for tests.
 ///
 /// # Errors
-/// As of [`migrate`].
+/// As for [`migrate`].
 pub async fn migrate_by(migrations: &Migrator, connection: &mut PgConnection) -> Result<(), DatabaseError> {
     let begun = Instant::now();
     loop {
@@ -50,15 +49,15 @@ pub async fn migrate_by(migrations: &Migrator, connection: &mut PgConnection) ->
             }
             _ => false,
         };
-        // It keeps others from migrating, and was taken once more with every try.
+        // A failed run keeps the lock that excludes other migrations; every attempt takes it once more.
         connection.execute("select pg_advisory_unlock_all()").await?;
         if !lacks_a_lock {
             return Err(error.into());
         }
-        if begun.elapsed() > MIGRATION_PATIENCE {
-            return Err(DatabaseError::Busy { patience: MIGRATION_PATIENCE });
+        if begun.elapsed() > MIGRATION_TIMEOUT {
+            return Err(DatabaseError::Busy { waited: MIGRATION_TIMEOUT });
         }
-        tracing::warn!("a migration waits for others that use its tables");
+        tracing::warn!("a migration waits for a table that is in use");
         tokio::time::sleep(MIGRATION_PAUSE).await;
     }
     connection.execute("reset lock_timeout").await?;

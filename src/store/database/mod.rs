@@ -1,4 +1,4 @@
-//! The database itself: the embedded cluster, connections, the schema.
+//! The database: the embedded cluster, connections and the schema.
 
 pub mod embedded;
 pub mod outage;

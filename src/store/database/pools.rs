@@ -50,16 +50,14 @@ pub fn write_pool(
     timeouts: WriteTimeouts,
     outage: &Arc<Outage>,
 ) -> PgPool {
-    // The server gives up first. PostgreSQL does not undo a commit that waits for a standby when the statement
-    // timeout expires: it reports success. A statement that waits for a lock then ends at the lock timeout.
+    // The statement timeout is longer than the time after which the server gives up: a commit that waits for a
+    // standby is reported as a success when it expires. The lock timeout ends a statement that would otherwise
+    // wait for a lock after the server has given up.
     let statement_timeout = format!("{}ms", (timeouts.batch * STATEMENT_TIMEOUT_FACTOR).as_millis());
     let lock_timeout = format!("{}ms", timeouts.batch.as_millis());
     let options = for_changes(options).options([("lock_timeout", &lock_timeout)]);
-    without_outdated(pool(connections, timeouts.acquire), outage).connect_lazy_with(named(
-        options,
-        &statement_timeout,
-        "telemetry write",
-    ))
+    let options = named(options, &statement_timeout, "telemetry write");
+    without_outdated(pool(connections, timeouts.acquire), outage).connect_lazy_with(options)
 }
 
 /// A pool that does not reuse connections from before the last outage.

@@ -1,13 +1,13 @@
-//! Values that the server keeps in the table `setting`.
+//! Values that the server stores in the table `setting`.
 
 use sqlx::PgConnection;
 
 use crate::store::database::connect::DatabaseError;
 
-/// A value that the server remembers in the database; the first one to come is kept.
+/// Stores a value unless the setting exists, and returns the stored value.
 ///
 /// # Errors
-/// What the database says.
+/// Any error from the database.
 pub async fn remember(
     connection: &mut PgConnection,
     name: &str,
@@ -20,10 +20,10 @@ pub async fn remember(
     Ok(kept.fetch_one(connection).await?)
 }
 
-/// Replaces a value that the server remembers.
+/// Replaces the value of an existing setting.
 ///
 /// # Errors
-/// What the database says.
+/// Any error from the database.
 pub async fn overwrite(connection: &mut PgConnection, name: &str, value: &[u8]) -> Result<(), DatabaseError> {
     sqlx::query!("update setting set value = $2 where name = $1", name, value).execute(connection).await?;
     Ok(())

@@ -37,8 +37,8 @@ pub async fn erase(pool: &PgPool, key: RunKey, at: DateTime<Utc>) -> sqlx::Resul
 /// is erased starts again.
 async fn erase_page(connection: &mut PgConnection, key: RunKey, at: DateTime<Utc>) -> sqlx::Result<u64> {
     let mut transaction = connection.begin().await?;
-    erasures::begin(&mut transaction).await?;
-    // The rows are locked in the order of all writers, and returned as they were when locked.
+    erasures::lock(&mut transaction).await?;
+    // The rows are locked in the order of all writers, and returned as they are when locked.
     let deleted = sqlx::query_scalar!(
         "delete from execution where run_key = any(array(
              select run_key from execution where run_key = $1 or session_key = $1

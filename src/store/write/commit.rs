@@ -81,7 +81,7 @@ async fn retry(
             Err(failed) => {
                 failure = failed;
                 metrics.batch_failures.with_label_values(&[failure.code()]).inc();
-                tracing::warn!(rows = work.len(), attempt, reason = failure.code(), "batch not committed");
+                tracing::warn!(attempt, reason = failure.code(), "batch not committed");
                 // The cached ids may belong to a database that was replaced.
                 *known = Known::default();
                 if failure != Failure::Again {
@@ -137,13 +137,4 @@ async fn merge_spooled(
     let merged = merge(connection, known, &join_events(events)).await?;
     unlock(connection).await?;
     Ok(merged)
-}
-
-impl Work<'_> {
-    fn len(self) -> usize {
-        match self {
-            Self::Live(executions) => executions.len(),
-            Self::Spooled(events) => events.len(),
-        }
-    }
 }

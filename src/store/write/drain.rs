@@ -18,10 +18,8 @@ use crate::store::write::writer::Destination;
 
 /// Most entries in a page. Halved when the database is too slow.
 const MAX_PAGE: usize = 512;
-/// Pause between two attempts while the database is unavailable.
-const RETRY_PAUSE: Duration = Duration::from_millis(500);
-/// Pause between two checks for new entries.
-const IDLE_PAUSE: Duration = Duration::from_secs(1);
+/// Pause between two checks for entries, and between two attempts while the database is unavailable.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// The task that drains the spool.
 #[derive(Debug)]
@@ -49,24 +47,23 @@ impl Drainer {
     /// Drains whenever the spool has entries. When `stopping` becomes true, drains until the spool is empty or
     /// the database fails, and returns.
     pub async fn run(mut self, mut stopping: watch::Receiver<bool>) {
-        let outage = Arc::clone(&self.destination.outage);
         loop {
             let is_stopping = *stopping.borrow_and_update();
-            let has_work = self.spool.entries() > 0 || outage.is_on();
-            let is_done = if has_work { self.drain(is_stopping).await.is_ok() } else { true };
+            if self.spool.entries() > 0 || self.destination.outage.is_on() {
+                // If it is interrupted, the next round continues.
+                let _ = self.drain(is_stopping).await;
+            }
             if is_stopping {
                 return;
             }
-            let pause = if is_done { IDLE_PAUSE } else { RETRY_PAUSE };
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = outage.began(), if is_done => {}
+                () = tokio::time::sleep(PAUSE) => {}
                 _ = stopping.changed() => {}
             }
         }
     }
 
-    /// Drains until the spool is empty.
+    /// Drains until the spool is empty, and ends the outage with the first commit.
     async fn drain(&mut self, is_stopping: bool) -> Result<(), Interrupted> {
         loop {
             let live_before = self.metrics.batch_events.get_sample_count();
@@ -77,7 +74,7 @@ impl Drainer {
                     self.commit(&[]).await.map_err(|_| Interrupted)?;
                     self.end_outage();
                 }
-                return if self.spool.entries() == 0 { Ok(()) } else { Err(Interrupted) };
+                return Ok(());
             }
             let (drained, refused) = self.merge(&page).await?;
             self.end_outage();
@@ -128,5 +125,5 @@ impl Drainer {
     }
 }
 
-/// Draining stopped before the spool was empty; it is tried again.
+/// The database or the spool failed; draining continues later.
 struct Interrupted;

@@ -1,11 +1,10 @@
-//! What was erased by id, for whoever drains a spool: an event that waited there when its run was
-//! erased must not bring it back. Every instance asks the same table, so it does not matter on
-//! which machine the event waits.
+//! Remembers which executions were erased by id, so that events in a spool do not bring them back. All
+//! instances use the same table, so it does not matter on which machine an event waits.
 //!
-//! Who drains a page holds a lock, shared with others that drain, from asking until the page is
-//! committed; who erases holds it alone. So a page is either committed before the rows are
-//! deleted, or it knows what was erased. The lock belongs to the connection that commits: if
-//! that is cut, PostgreSQL lets go of it only when it is done with the statement.
+//! Draining a page takes a shared lock before it reads the table and holds it until the page is committed;
+//! erasing takes the lock exclusively. So a page is either committed before the rows are deleted, or it leaves
+//! out what was erased. The lock belongs to the connection that commits: if the connection is lost, PostgreSQL
+//! releases the lock only after the statement has ended.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -13,14 +12,14 @@ use uuid::Uuid;
 
 use crate::ingest::execution::Execution;
 
-/// The advisory lock between those that drain and those that erase.
+/// The advisory lock between draining and erasing.
 const LOCK: i64 = 0x7465_6c65_6572_6173;
 
-/// Leaves out what was erased after it came. `connection` holds the lock from here on, until
-/// [`unlock`] or its end.
+/// Leaves out events that arrived before their execution was erased. `connection` holds the shared lock
+/// afterwards, until [`unlock`] or its end.
 ///
 /// # Errors
-/// What the database says; the connection may hold the lock then.
+/// Any error from the database; the connection may hold the lock all the same.
 pub(crate) async fn without_erased<'a>(
     connection: &mut PgConnection,
     events: &[&'a Execution],
@@ -29,7 +28,7 @@ pub(crate) async fn without_erased<'a>(
     let mut keys: Vec<_> = events.iter().flat_map(|event| keys_of(event)).collect();
     keys.sort_unstable();
     keys.dedup();
-    // Its own statement, so that it sees what was erased while the lock was waited for.
+    // A separate statement: its snapshot includes what was erased while the lock was awaited.
     let erased = sqlx::query!("select key, at from erased where key = any($1) order by key", &keys);
     let erased = erased.fetch_all(connection).await?;
     let is_erased = |event: &Execution| {
@@ -45,26 +44,26 @@ fn keys_of(event: &Execution) -> impl Iterator<Item = Uuid> {
     [Some(event.key), event.session].into_iter().flatten().map(|key| key.0)
 }
 
-/// Lets whoever waits erase.
+/// Releases the shared lock.
 ///
 /// # Errors
-/// What the database says.
+/// Any error from the database.
 pub(crate) async fn unlock(connection: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query!("select pg_advisory_unlock_shared($1)", LOCK).fetch_one(connection).await.map(drop)
 }
 
-/// Waits until nobody drains, and keeps them from it until the transaction ends.
+/// Takes the exclusive lock until the transaction ends.
 ///
 /// # Errors
-/// What the database says.
-pub(crate) async fn begin(transaction: &mut PgConnection) -> sqlx::Result<()> {
+/// Any error from the database.
+pub(crate) async fn lock(transaction: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query!("select pg_advisory_xact_lock($1)", LOCK).fetch_one(transaction).await.map(drop)
 }
 
-/// Remembers what is erased.
+/// Records that executions or sessions were erased.
 ///
 /// # Errors
-/// What the database says.
+/// Any error from the database.
 pub(crate) async fn note(
     transaction: &mut PgConnection,
     keys: &[Uuid],
@@ -79,10 +78,10 @@ pub(crate) async fn note(
     note.execute(transaction).await.map(drop)
 }
 
-/// Forgets what was erased before a time.
+/// Deletes the records of what was erased before a time.
 ///
 /// # Errors
-/// What the database says.
+/// Any error from the database.
 pub(crate) async fn forget(connection: &mut PgConnection, before: DateTime<Utc>) -> sqlx::Result<()> {
     sqlx::query!("delete from erased where at < $1", before).execute(connection).await.map(drop)
 }

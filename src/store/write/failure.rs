@@ -1,25 +1,25 @@
-//! What an error of the database means for what was to be written.
+//! Classifies errors of the database by what they mean for a batch.
 
-/// What to do about an error of the database.
+/// What an error of the database means for a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It has nothing to do with what is in the batch and may pass: try the same again.
+    /// Temporary and unrelated to the events: the same batch may succeed when it is retried.
     Again,
-    /// The database cannot be reached or takes nothing now.
+    /// The database cannot be reached or accepts no writes.
     Away,
-    /// It did not answer in time. What was sent may be committed or not.
+    /// The database did not answer in time. The batch may be committed or not.
     TooSlow,
-    /// Something in the batch is to blame.
+    /// An event in the batch causes the error.
     Refused,
 }
 
 impl Failure {
-    /// The meaning of an error.
+    /// Classifies an error.
     #[must_use]
     pub fn of(error: &sqlx::Error) -> Self {
         let sqlx::Error::Database(database) = error else {
             return match error {
-                // A connection that died while idle; the next one may be good.
+                // The connection died while it was idle; another one may work.
                 sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => Self::Again,
                 sqlx::Error::Encode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
                     Self::Refused
@@ -29,15 +29,15 @@ impl Failure {
         };
         // Classes of SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
         match database.code().as_deref().map(|code| (code.get(..2).unwrap_or(code), code)) {
-            // Serialization failure, deadlock; administrator command, crash, not yet started.
+            // Serialization failure or deadlock; shutdown by an administrator, crash, still starting.
             Some(("40", _) | (_, "57P01" | "57P02" | "57P03")) => Self::Again,
-            // Data exception, constraint violation, a value too large for an index row.
+            // Data exception, constraint violation, value too large for an index.
             Some(("22" | "23", _) | (_, "54000")) => Self::Refused,
             _ => Self::Away,
         }
     }
 
-    /// Stable code, for the log and the metric.
+    /// Stable code, for the log and the label of the metric.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {

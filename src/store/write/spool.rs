@@ -12,7 +12,7 @@
 //! - `entry` is the format of an entry.
 //! - `file` is the SQLite file.
 //!
-//! All file access happens on a dedicated thread.
+//! File access happens on the blocking threads of the runtime, one operation at a time.
 
 mod entry;
 mod file;
@@ -22,26 +22,20 @@ use std::fs::{self, DirBuilder, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::Utc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
 
 use crate::ingest::execution::Execution;
 use crate::metrics::Metrics;
-use file::{File, FileError, Row, set_aside};
+use file::{File, FileError, set_aside};
 
 /// Bytes of entries in one transaction, which is held in memory and in the log.
 const GROUP_BYTES: usize = 1 << 20;
 /// Bytes of entries that are drained at once.
 const PAGE_BYTES: usize = 1 << 20;
-/// Commands that may wait for the thread; callers wait when there are more.
-const MAX_COMMANDS: usize = 4;
-/// Pause before a file that could not be opened is opened again.
-const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why the spool cannot be used at all.
 #[derive(Debug, thiserror::Error)]
@@ -86,15 +80,7 @@ pub struct Spooled {
     pub execution: Box<Execution>,
 }
 
-type Answer<T> = oneshot::Sender<Result<T, SpoolError>>;
-
-enum Command {
-    Append(Vec<String>, Answer<()>),
-    Oldest(usize, Answer<Vec<Spooled>>),
-    Remove { drained: Vec<EntryId>, refused: Vec<EntryId>, answer: Answer<()> },
-}
-
-/// The state of the spool as of the last command.
+/// The state of the spool after the last operation.
 #[derive(Debug, Default)]
 struct State {
     entries: AtomicU64,
@@ -102,23 +88,20 @@ struct State {
     is_full: AtomicBool,
 }
 
-/// Sends commands to the thread of the spool, which ends when the last clone is dropped.
+/// A shared handle of the spool.
 #[derive(Clone, Debug)]
 pub struct Spool {
-    commands: mpsc::Sender<Command>,
+    /// `None` once the spool is closed.
+    storage: Arc<Mutex<Option<Storage>>>,
     state: Arc<State>,
 }
 
 impl Spool {
-    /// Opens or creates the spool in a folder and starts its thread.
+    /// Opens or creates the spool in a folder.
     ///
     /// # Errors
     /// [`OpenError`]. A damaged file or a full disk is not an error here.
-    pub fn open(
-        folder: &Path,
-        max_bytes: u64,
-        metrics: &Arc<Metrics>,
-    ) -> Result<(Self, JoinHandle<()>), OpenError> {
+    pub fn open(folder: &Path, max_bytes: u64, metrics: &Arc<Metrics>) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Folder { folder: folder.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
         let mut options = OpenOptions::new();
@@ -129,23 +112,19 @@ impl Spool {
             Err(TryLockError::WouldBlock) => return Err(OpenError::Locked(folder.to_owned())),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let (commands, receiver) = mpsc::channel(MAX_COMMANDS);
         let state = Arc::new(State::default());
-        let mut worker = Worker {
+        let mut storage = Storage {
             folder: folder.to_owned(),
             max_bytes,
             file: None,
             openings: 0,
-            failed_at: None,
             state: Arc::clone(&state),
             metrics: Arc::clone(metrics),
             _lock: lock,
         };
         // The entries of an earlier process are counted before the first request.
-        let _ = worker.with_file(|_| Ok(()));
-        let thread = thread::Builder::new().name("spool".to_owned());
-        let thread = thread.spawn(move || worker.run(receiver)).map_err(failed)?;
-        Ok((Self { commands, state }, thread))
+        let _ = storage.with_file(|_| Ok(()));
+        Ok(Self { storage: Arc::new(Mutex::new(Some(storage))), state })
     }
 
     /// Appends executions; they are on the disk when this returns.
@@ -161,7 +140,7 @@ impl Spool {
             if bytes >= GROUP_BYTES || position + 1 == executions.len() {
                 bytes = 0;
                 let group = std::mem::take(&mut group);
-                self.send(|answer| Command::Append(group, answer)).await?;
+                self.with_storage(move |storage| storage.append(&group)).await?;
             }
         }
         Ok(())
@@ -172,7 +151,7 @@ impl Spool {
     /// # Errors
     /// [`SpoolError`].
     pub async fn oldest(&self, entries: usize) -> Result<Vec<Spooled>, SpoolError> {
-        self.send(|answer| Command::Oldest(entries, answer)).await
+        self.with_storage(move |storage| storage.oldest(entries)).await
     }
 
     /// Removes entries that are committed, and sets aside those that the database refuses. Entries of an
@@ -181,7 +160,15 @@ impl Spool {
     /// # Errors
     /// [`SpoolError`]; then the entries are still there.
     pub async fn remove(&self, drained: Vec<EntryId>, refused: Vec<EntryId>) -> Result<(), SpoolError> {
-        self.send(|answer| Command::Remove { drained, refused, answer }).await
+        self.with_storage(move |storage| storage.remove(&drained, &refused)).await
+    }
+
+    /// Closes the file and releases the folder. Every later operation fails.
+    pub async fn close(&self) {
+        let storage = Arc::clone(&self.storage);
+        let close = move || drop(storage.lock().unwrap_or_else(PoisonError::into_inner).take());
+        // It only fails if closing panics, and there is nothing left to close then.
+        let _ = spawn_blocking(close).await;
     }
 
     /// Number of entries.
@@ -205,45 +192,35 @@ impl Spool {
         }
     }
 
-    async fn send<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Result<T, SpoolError> {
-        let (answer, answered) = oneshot::channel();
-        self.commands.send(command(answer)).await.map_err(|_| SpoolError::Failed)?;
-        answered.await.unwrap_or(Err(SpoolError::Failed))
+    /// Runs an operation to its end, even if the caller stops waiting.
+    async fn with_storage<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut Storage) -> Result<T, SpoolError> + Send + 'static,
+    ) -> Result<T, SpoolError> {
+        let storage = Arc::clone(&self.storage);
+        let operation = move || {
+            let mut storage = storage.lock().unwrap_or_else(PoisonError::into_inner);
+            storage.as_mut().ok_or(SpoolError::Failed).and_then(operation)
+        };
+        spawn_blocking(operation).await.unwrap_or(Err(SpoolError::Failed))
     }
 }
 
-/// Runs on the thread of the spool and owns the file.
-struct Worker {
+/// The folder, its lock and the file.
+#[derive(Debug)]
+struct Storage {
     folder: PathBuf,
     max_bytes: u64,
     /// `None` while it cannot be opened.
     file: Option<File>,
     /// How many times it was opened.
     openings: u32,
-    failed_at: Option<Instant>,
     state: Arc<State>,
     metrics: Arc<Metrics>,
     _lock: fs::File,
 }
 
-impl Worker {
-    fn run(mut self, mut commands: mpsc::Receiver<Command>) {
-        while let Some(command) = commands.blocking_recv() {
-            // The caller may have timed out, so its end of the channel may be closed.
-            match command {
-                Command::Append(bodies, answer) => {
-                    let _ = answer.send(self.append(&bodies));
-                }
-                Command::Oldest(entries, answer) => {
-                    let _ = answer.send(self.oldest(entries));
-                }
-                Command::Remove { drained, refused, answer } => {
-                    let _ = answer.send(self.remove(&drained, &refused));
-                }
-            }
-        }
-    }
-
+impl Storage {
     fn append(&mut self, bodies: &[String]) -> Result<(), SpoolError> {
         let written = self.with_file(|file| file.append(Utc::now().timestamp(), bodies));
         self.state.is_full.store(written == Err(SpoolError::Full), Ordering::Relaxed);
@@ -251,11 +228,11 @@ impl Worker {
     }
 
     fn oldest(&mut self, entries: usize) -> Result<Vec<Spooled>, SpoolError> {
-        let (rows, unreadable) = self.with_file(|file| file.oldest(entries, PAGE_BYTES))?;
+        let (entries, unreadable) = self.with_file(|file| file.oldest(entries, PAGE_BYTES))?;
         self.count_cut("unreadable", unreadable);
         let opening = self.openings;
-        let spooled = |Row { id: number, execution }| Spooled { id: EntryId { opening, number }, execution };
-        Ok(rows.into_iter().map(spooled).collect())
+        let spooled = |(number, execution)| Spooled { id: EntryId { opening, number }, execution };
+        Ok(entries.into_iter().map(spooled).collect())
     }
 
     fn remove(&mut self, drained: &[EntryId], refused: &[EntryId]) -> Result<(), SpoolError> {
@@ -289,9 +266,6 @@ impl Worker {
         &mut self,
         operation: impl FnOnce(&mut File) -> Result<T, FileError>,
     ) -> Result<T, SpoolError> {
-        if self.failed_at.is_some_and(|failed_at| failed_at.elapsed() < REOPEN_PAUSE) {
-            return Err(SpoolError::Failed);
-        }
         let result = self.open_file().and_then(operation);
         if let Some(usage) = self.file.as_ref().and_then(|file| file.usage().ok()) {
             self.state.entries.store(usage.entries, Ordering::Relaxed);
@@ -310,7 +284,6 @@ impl Worker {
         };
         tracing::error!(%error, "the spool cannot be used");
         self.file = None;
-        self.failed_at = Some(Instant::now());
         Err(SpoolError::Failed)
     }
 
@@ -325,7 +298,6 @@ impl Worker {
             };
             self.file = Some(opened?);
             self.openings += 1;
-            self.failed_at = None;
         }
         self.file.as_mut().ok_or(FileError::Damaged)
     }

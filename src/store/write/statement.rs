@@ -1,4 +1,4 @@
-//! One batch into the database: rows and rollups in one statement.
+//! Writes the rows of a batch and the difference to the rollups in one statement.
 
 use sqlx::encode::{Encode, IsNull};
 use sqlx::error::BoxDynError;
@@ -16,7 +16,7 @@ const EXIT_CODE: usize = 3;
 const SIGNATURE: usize = 4;
 const ENVIRONMENT: usize = 5;
 const HOUR: usize = 6;
-/// The tables, which are the names of their row types.
+/// The rollups; a table and its row type have the same name.
 const TABLES: [&str; 7] = [
     "rollup_script",
     "rollup_duration",
@@ -27,7 +27,7 @@ const TABLES: [&str; 7] = [
     "rollup_hour",
 ];
 
-/// A row of the rollup `TABLES[TABLE]`, as a value of its row type: its columns in order.
+/// What is added to a row of the rollup `TABLES[TABLE]`, as a value of its row type: its columns in order.
 #[derive(Clone, Copy, Debug)]
 struct Added<'a, const TABLE: usize>(&'a Key<'a>, Measures);
 
@@ -84,11 +84,11 @@ impl<const TABLE: usize> Encode<'_, Postgres> for Added<'_, TABLE> {
     }
 }
 
-/// Writes rows, sorted by key, and adds to the rollups, in one statement: all of it or nothing.
+/// Writes rows, sorted by key, and adds to the rollups. Either everything is written or nothing.
 ///
 /// # Errors
-/// What the database says; SQLSTATE 40001 if another writer changed or deleted one of the rows since
-/// it was read.
+/// Any error from the database; SQLSTATE 40001 if another writer changed or deleted one of the rows after it
+/// was read.
 pub(crate) async fn write(
     connection: &mut PgConnection,
     rows: &[Written<'_>],

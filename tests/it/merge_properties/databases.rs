@@ -1,4 +1,4 @@
-//! Empty databases for every case, and what is read from them.
+//! Empty databases for every case, and queries of their contents.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Permissions};
@@ -25,7 +25,7 @@ use super::events::Batches;
 
 pub(crate) type Runs = BTreeMap<RunKey, Execution>;
 
-/// What the rows must be when these events, in whatever order, were committed.
+/// The rows that these events must result in, in any order.
 pub(crate) fn joined<'a>(events: impl IntoIterator<Item = &'a Execution>) -> Runs {
     let mut runs = Runs::new();
     for event in events {
@@ -34,7 +34,7 @@ pub(crate) fn joined<'a>(events: impl IntoIterator<Item = &'a Execution>) -> Run
     runs
 }
 
-/// The tables of counts.
+/// The rollups.
 pub(crate) const ROLLUPS: [&str; 7] = [
     "rollup_script",
     "rollup_duration",
@@ -91,7 +91,7 @@ impl Bench {
     }
 }
 
-/// The one cluster; it ends with the last test that uses it.
+/// The shared cluster; it stops with the last test that uses it.
 struct Cluster {
     embedded: Embedded,
     _root: TempDir,
@@ -105,7 +105,7 @@ impl Cluster {
             return cluster;
         }
         let root = tempfile::tempdir().expect("a temporary folder");
-        // Else the account that runs PostgreSQL for root cannot reach it.
+        // Otherwise the account that runs PostgreSQL for root could not reach it.
         fs::set_permissions(root.path(), Permissions::from_mode(0o711)).expect("it is ours");
         let settings = Settings { data_dir: root.path().join("data"), pg_bin: None };
         let cluster =
@@ -150,7 +150,7 @@ impl Database {
 
     pub(crate) async fn commit(&mut self, known: &mut Known, batch: &[Execution]) {
         let runs = join_events(batch);
-        assert!(runs.windows(2).all(|two| two[0].key < two[1].key), "each run once, in the order of locks");
+        assert!(runs.windows(2).all(|two| two[0].key < two[1].key), "each run once, in lock order");
         let merged = merge(&mut self.connection, known, &runs).await;
         assert_eq!(merged.expect("it runs"), Merged::Committed);
     }
@@ -162,7 +162,7 @@ impl Database {
         }
     }
 
-    /// All rows. What is derived from the rest of a row stands in it as well.
+    /// All rows. Checks their derived columns as well.
     pub(crate) async fn runs(&mut self) -> Runs {
         let rows: Vec<(Stored, String)> = sqlx::query_as("select execution, status from execution")
             .fetch_all(&mut self.connection)
@@ -176,7 +176,7 @@ impl Database {
         rows.into_iter().map(read).collect()
     }
 
-    /// All rows that are not zero, in words: ids of groups differ from database to database.
+    /// All rollup rows that are not zero, as text without the ids of populations, which differ between databases.
     pub(crate) async fn rollups(&mut self) -> BTreeSet<String> {
         let each = ROLLUPS.map(|table| {
             format!(
@@ -190,7 +190,7 @@ impl Database {
         rows.fetch_all(&mut self.connection).await.expect("it runs").into_iter().collect()
     }
 
-    /// The days of all rows that are not zero.
+    /// The days of all rollup rows that are not zero.
     pub(crate) async fn days(&mut self) -> BTreeSet<NaiveDate> {
         let each = ROLLUPS.map(|table| format!("select day from {table} where runs <> 0"));
         let days = sqlx::query_scalar(AssertSqlSafe(each.join(" union ")));
@@ -214,17 +214,17 @@ impl Database {
     }
 }
 
-/// Commits every batch beside other writers, as often as it takes.
+/// Commits every batch despite other writers, with as many attempts as necessary.
 pub(crate) async fn persist(connection: &mut PgConnection, batches: Batches) {
     let mut known = Known::default();
     for batch in batches {
         let runs = join_events(&batch);
         for attempt in 1.. {
-            assert!(attempt < 1_000, "somebody always gets through");
+            assert!(attempt < 1_000, "one of the writers always succeeds");
             match merge(connection, &mut known, &runs).await {
                 Ok(Merged::Committed) => break,
                 Ok(Merged::Outrun) => {}
-                // A deadlock, or a serialization failure.
+                // Deadlock or serialization failure.
                 Err(sqlx::Error::Database(error)) if error.code().is_some_and(|c| c.starts_with("40")) => {}
                 Err(error) => panic!("{error}"),
             }

@@ -1,4 +1,4 @@
-//! Arbitrary events of a few runs, from so few values that they often agree, differ and collide.
+//! Arbitrary events of a few runs, from few values, so that events often agree and conflict.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::collection::vec;
@@ -11,7 +11,7 @@ use telemetry_server::ingest::identity::RunKey;
 use telemetry_server::ingest::reported::{Facts, Reported};
 use uuid::Uuid;
 
-/// Events as they are committed together.
+/// Batches of events.
 pub(crate) type Batches = Vec<Vec<Execution>>;
 
 /// A midnight in UTC.
@@ -69,7 +69,7 @@ pub(crate) fn two_arrangements() -> impl Strategy<Value = (Batches, Batches)> {
     })
 }
 
-/// Where the facts of an event come from: so few values that runs share and change their counts.
+/// Generates the facts of an event from few values, so that runs share and change their counts.
 struct Letters {
     status: Status,
     letters: std::vec::IntoIter<Option<usize>>,

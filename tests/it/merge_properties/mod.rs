@@ -1,8 +1,8 @@
-//! The merge against a real PostgreSQL: whatever events come in whatever batches, every row is the
-//! join of its events and every rollup equals its recount.
+//! Property tests of the merge against a real PostgreSQL: for any events in any batches, every row is the join of
+//! its events and every rollup equals its recount.
 //!
-//! Cases are arbitrary but always the same. All tests share one cluster; each has databases of its
-//! own, emptied before every case.
+//! Cases are arbitrary but reproducible. All tests share one cluster; each has its own databases, which are
+//! emptied before every case.
 
 mod databases;
 mod deleting;
@@ -44,7 +44,7 @@ fn after_every_batch_the_rows_are_the_join_and_the_rollups_their_recount() {
 fn another_order_and_other_batches_give_the_same_rows_and_counts() {
     each_case(two_arrangements(), async |[one, other], (batches, rearranged)| {
         one.commit_all(batches).await;
-        // What is sent again changes nothing.
+        // Sending events again changes nothing.
         other.commit_all(rearranged.clone()).await;
         other.commit_all(rearranged).await;
         assert_eq!(one.runs().await, other.runs().await);
@@ -53,7 +53,7 @@ fn another_order_and_other_batches_give_the_same_rows_and_counts() {
 }
 
 #[test]
-fn two_writers_of_the_same_runs_end_with_what_one_would_have_written() {
+fn two_writers_of_the_same_runs_write_what_one_would_have_written() {
     each_case(two_arrangements(), async |[database, reference], (batches, rearranged)| {
         let mut rival = PgConnection::connect_with(&database.options).await.expect("it runs");
         tokio::join!(persist(&mut database.connection, batches.clone()), persist(&mut rival, rearranged));
@@ -111,7 +111,7 @@ fn a_rebuild_beside_a_writer_loses_and_doubles_nothing() {
 }
 
 #[test]
-fn verify_sees_any_damage_and_a_rebuild_mends_it() {
+fn verify_finds_any_damage_and_a_rebuild_repairs_it() {
     let damages = vec((0..4_usize, select(&DAMAGES[..]), 0..40_usize), 1..5);
     each_case((batches(), damages), async |[database, _], (batches, damages)| {
         database.commit_all(batches).await;
@@ -164,7 +164,7 @@ fn an_earlier_first_event_moves_a_run_to_the_day_before() {
     });
 }
 
-/// The build reads these files instead of asking a database, so nothing else would notice.
+/// The build reads these files instead of querying a database, so only this test finds an outdated one.
 #[test]
 fn every_recorded_query_prepares_on_a_new_database() {
     let mut bench = Bench::new();
@@ -188,12 +188,12 @@ fn every_recorded_query_prepares_on_a_new_database() {
     });
 }
 
-/// What can happen to a row of a rollup.
+/// Ways in which a row of a rollup can be damaged.
 const DAMAGES: [&str; 6] = [
     "delete from {table} where ctid = {row}",
     "update {table} set runs = runs + 3 where ctid = {row}",
     "update {table} set population = -population where ctid = {row}",
-    // On a day without runs, and of a group that has none.
+    // A day and a population without runs.
     "update {table} set day = day - 10000 where ctid = {row}",
     "insert into {table} select (jsonb_populate_record(r, '{\"population\": 0}')).* from {table} r
      where ctid = {row} on conflict do nothing",

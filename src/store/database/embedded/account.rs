@@ -1,5 +1,5 @@
-//! The account that runs PostgreSQL, and how a program is started as it. PostgreSQL refuses to
-//! run as root, so a server that runs as root starts every program of it as another user.
+//! The account that runs the PostgreSQL programs. PostgreSQL refuses to run as root, so a server that runs as
+//! root starts them as another user.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,27 +16,27 @@ use nix::unistd::{self, Gid, Uid, User};
 
 use super::error::EmbeddedError;
 
-/// The user that the distribution's package makes.
+/// The user that the distribution's package creates.
 const SYSTEM_USER: &str = "postgres";
 
-/// The environment that PostgreSQL gets. Nothing else: `PGPORT`, `PGOPTIONS` and the like would
-/// change its behaviour, and the server's own secrets are not its business.
+/// The environment variables that PostgreSQL inherits. Others such as `PGPORT` and `PGOPTIONS` would change its
+/// behaviour, or contain secrets of the server.
 const KEPT_VARIABLES: [&str; 2] = ["PATH", "LD_LIBRARY_PATH"];
 
-/// Who runs PostgreSQL.
+/// The account that runs PostgreSQL.
 #[derive(Clone, Debug)]
 pub(super) struct Account {
     pub(super) uid: u32,
     pub(super) gid: u32,
-    /// For messages: the name, or `user id 1000` if it has none.
+    /// The name for messages, or `user id 1000` if there is none.
     pub(super) name: String,
-    /// This process is root and has to become the account first.
+    /// Whether this process is root and switches to the account.
     pub(super) switch: bool,
 }
 
 impl Account {
-    /// The account for the cluster that `cluster` is or will be: an ordinary user's own; for
-    /// root the owner of the folder if it is there, else `postgres`.
+    /// Chooses the account for a cluster that exists or will be created: the user of this process or, if that is
+    /// root, the owner of the folder or `postgres`.
     pub(super) fn for_cluster(cluster: &Path) -> Result<Self, EmbeddedError> {
         let own = Uid::effective();
         if !own.is_root() {
@@ -58,14 +58,14 @@ impl Account {
         Self { uid, gid, name, switch }
     }
 
-    /// Whether the account can enter `folder`. Asked of the kernel by a child that runs as the
-    /// account, because modes alone do not tell: there are ACLs, mounts and namespaces.
+    /// Whether the account can enter `folder`. A child process that runs as the account tries it, because the
+    /// mode does not reflect ACLs, mounts and namespaces.
     pub(super) fn can_enter(&self, folder: &Path) -> Result<bool, EmbeddedError> {
         Ok(!self.switch
             || self.run(Path::new("test"), [OsStr::new("-x"), folder.as_os_str()])?.status.success())
     }
 
-    /// Runs a program to its end as the account. It ends with the calling thread.
+    /// Runs a program as the account and waits for it. The program ends if the calling thread ends.
     pub(super) fn run<I>(&self, program: &Path, arguments: I) -> Result<Output, EmbeddedError>
     where
         I: IntoIterator<Item: AsRef<OsStr>>,
@@ -74,8 +74,8 @@ impl Account {
         command.args(arguments).output().map_err(EmbeddedError::io("run", program))
     }
 
-    /// A program that runs as the account, gets `on_our_death` when the thread that started it
-    /// ends (so also on kill -9 of this process), and does not get the terminal's Ctrl-C.
+    /// A command that runs as the account. It receives `on_our_death` when the thread that started it ends, which
+    /// includes a kill -9 of this process, and does not receive Ctrl-C from the terminal.
     pub(super) fn command(&self, program: &Path, on_our_death: Signal) -> Command {
         let mut command = Command::new(program);
         command.current_dir("/").stdin(Stdio::null()).process_group(0).env_clear().env("LC_ALL", "C");
@@ -85,19 +85,19 @@ impl Account {
             }
         }
         if self.switch {
-            // This also drops all supplementary groups.
+            // Drops all supplementary groups as well.
             command.uid(self.uid).gid(self.gid);
         }
         let parent = unistd::getpid();
         let die_with_parent = move || {
             prctl::set_pdeathsig(on_our_death)?;
-            // A parent that died before the line above sends no signal any more.
+            // If the parent died before the line above, no signal will come.
             if unistd::getppid() == parent { Ok(()) } else { Err(io::Error::from(Errno::ESRCH)) }
         };
-        // The standard library calls the closure after setgroups, setgid and setuid, and it has
-        // to: the kernel forgets the parent-death signal when the user changes.
-        // SAFETY: between fork and exec only async-signal-safe calls are allowed; the closure
-        // makes two system calls (prctl, getppid) and neither allocates nor locks.
+        // The standard library calls the closure after setgroups, setgid and setuid. It must: the kernel clears
+        // the parent-death signal when the user changes.
+        // SAFETY: between fork and exec only async-signal-safe calls are allowed. The closure makes two system
+        // calls (prctl, getppid) and neither allocates nor locks.
         unsafe { command.pre_exec(die_with_parent) };
         command
     }

@@ -1,6 +1,5 @@
-//! Where the cluster, its socket and the lock lie, and who may enter. All follows from
-//! `DATA_DIR` and the account alone, so that a second process (`verify`, `rebuild`) finds the
-//! running cluster by the same rules.
+//! The paths of the cluster, its socket and the lock, and their permissions. They depend only on `DATA_DIR` and
+//! the account, so that a second process such as `verify` or `rebuild` finds the running cluster.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
@@ -14,29 +13,28 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 use super::account::Account;
 use super::error::EmbeddedError;
 
-/// The name of the socket in its folder. The port is part of it; there is no TCP port.
+/// The file name of the socket. It contains a port number, but PostgreSQL listens on no TCP port.
 pub(super) const SOCKET: &str = ".s.PGSQL.5432";
 
-/// The longest path of a socket, without the final NUL (`sun_path`).
+/// Longest path of a socket in bytes, without the final NUL (`sun_path`).
 const LONGEST_SOCKET_PATH: usize = 107;
 
 /// The folders of one cluster.
 #[derive(Clone, Debug)]
 pub(super) struct Folders {
-    /// Holds the others, and the lock. Mostly `DATA_DIR`.
+    /// Contains the cluster and the lock, and usually the socket. Usually `DATA_DIR`.
     pub(super) home: PathBuf,
     /// PostgreSQL's data directory.
     pub(super) cluster: PathBuf,
-    /// Holds the socket. Mode 0700, and that is all the access control there is: whoever
-    /// passes it is the account or root.
+    /// Contains the socket. Its mode, 0700, is the only access control: only the account and root can connect.
     pub(super) socket_dir: PathBuf,
-    /// Names the cluster in `ps`, unique on this machine. No tag is the beginning of another.
+    /// Identifies the cluster in process titles. Unique on this machine; no tag is a prefix of another.
     pub(super) tag: String,
 }
 
 impl Folders {
-    /// Finds the place for the cluster of `data_dir`, and makes `data_dir` if it is not there.
-    /// It lies in `fallback` if the account cannot reach `data_dir`, as under `/root`.
+    /// Determines the folders for `data_dir`, which is created if it does not exist. They are in `fallback` if
+    /// the account cannot reach `data_dir`, for example under `/root`.
     pub(super) fn resolve(data_dir: &Path, fallback: &Path) -> Result<(Self, Account), EmbeddedError> {
         make_reachable(data_dir)?;
         let data_dir = data_dir.canonicalize().map_err(EmbeddedError::io("resolve", data_dir))?;
@@ -52,19 +50,19 @@ impl Folders {
             }
             _ => {}
         }
-        // The folder's number is as unique as its path, shorter, and the same by every path.
+        // The inode number is as unique as the path, shorter, and the same for every path to the folder.
         let found = fs::metadata(&home).map_err(EmbeddedError::io("read", &home))?;
         let tag = format!("telemetry-{:x}-{:016x}", found.dev(), found.ino());
         let mut socket_dir = home.join("run");
         if !fits_a_socket(&socket_dir) {
-            // Only root can write to /run. In /tmp the owner is checked when it is made.
+            // Only root can write to /run. In /tmp, `make_socket_dir` checks the owner.
             socket_dir = Path::new(if account.switch { "/run" } else { "/tmp" }).join(&tag);
         }
         Ok((Self { home, cluster, socket_dir, tag }, account))
     }
 
-    /// Takes the lock that makes this process the only one to run the cluster, for as long as
-    /// the value lives. Programs that are started do not inherit it.
+    /// Takes the lock that allows only one process to run the cluster, for as long as the value lives. Child
+    /// processes do not inherit it.
     pub(super) fn lock(&self, account: &Account) -> Result<Flock<File>, EmbeddedError> {
         let path = self.home.join("lock");
         let mut options = OpenOptions::new();
@@ -85,7 +83,7 @@ impl Folders {
             }
             Err((mut file, Errno::EWOULDBLOCK)) => {
                 let mut holder = String::new();
-                // Only for the message, which does without it, too.
+                // Only for the error message, which can do without it.
                 let _ = file.read_to_string(&mut holder);
                 Err(EmbeddedError::Locked { folder: self.home.clone(), holder: holder.parse().ok() })
             }
@@ -93,12 +91,12 @@ impl Folders {
         }
     }
 
-    /// Makes the folder of the socket, or checks that the one that is there is the account's
-    /// and closed to everybody else.
+    /// Creates the folder of the socket, or checks that an existing one belongs to the account and excludes
+    /// everyone else.
     pub(super) fn make_socket_dir(&self, account: &Account) -> Result<(), EmbeddedError> {
         let folder = &self.socket_dir;
         make_private(folder, account)?;
-        // Not of what a link points to: in /tmp anybody may have put a link here.
+        // Does not follow links: in /tmp, any user may have created one.
         let found = fs::symlink_metadata(folder).map_err(EmbeddedError::io("read", folder))?;
         let problem = if !found.is_dir() {
             "it is not a folder"
@@ -112,33 +110,33 @@ impl Folders {
         Err(EmbeddedError::SocketFolder { folder: folder.clone(), problem })
     }
 
-    /// Removes the folder of the socket if it lies outside and is empty.
+    /// Removes the folder of the socket if it is outside `home` and empty.
     pub(super) fn tidy_socket_dir(&self) {
         if !self.socket_dir.starts_with(&self.home) {
-            // One that is not empty or gone is as well.
+            // Fails if it is not empty or already gone.
             let _ = fs::remove_dir(&self.socket_dir);
         }
     }
 }
 
-/// A socket's path is short, and PostgreSQL's programs take one with a comma for a list.
+/// Whether a socket can be in the folder: its path must be short, and PostgreSQL's programs split it at commas.
 fn fits_a_socket(folder: &Path) -> bool {
     folder.join(SOCKET).as_os_str().len() <= LONGEST_SOCKET_PATH
         && !folder.as_os_str().as_bytes().iter().any(|byte| b",\"".contains(byte))
 }
 
-/// Makes a folder of mode 0700 that belongs to the account, unless there is something already.
+/// Creates a folder of mode 0700 that belongs to the account, unless the path exists.
 pub(super) fn make_private(folder: &Path, account: &Account) -> Result<(), EmbeddedError> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            // Root's own is what a crash between the two steps left.
+            // A folder that belongs to root was left by a crash before the change of the owner.
             let ours = |found: fs::Metadata| found.is_dir() && found.uid() == 0;
             if !account.switch || !fs::symlink_metadata(folder).is_ok_and(ours) {
                 return Ok(());
             }
         }
-        Err(error) => return Err(EmbeddedError::io("make", folder)(error)),
+        Err(error) => return Err(EmbeddedError::io("create", folder)(error)),
     }
     let owned = if account.switch {
         std::os::unix::fs::lchown(folder, Some(account.uid), Some(account.gid))
@@ -148,14 +146,14 @@ pub(super) fn make_private(folder: &Path, account: &Account) -> Result<(), Embed
     owned.map_err(EmbeddedError::io("change the owner of", folder))
 }
 
-/// Makes a folder and those above it that others may pass but not list, whatever the umask.
+/// Creates a folder and its parents so that other users can traverse but not list them, whatever the umask is.
 fn make_reachable(folder: &Path) -> Result<(), EmbeddedError> {
     let missing: Vec<&Path> =
         folder.ancestors().take_while(|part| !part.as_os_str().is_empty() && !part.exists()).collect();
     for part in missing.into_iter().rev() {
         match fs::create_dir(part) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-            made => made.map_err(EmbeddedError::io("make", part))?,
+            made => made.map_err(EmbeddedError::io("create", part))?,
         }
         let opened = fs::set_permissions(part, Permissions::from_mode(0o711));
         opened.map_err(EmbeddedError::io("change the mode of", part))?;
@@ -166,8 +164,8 @@ fn make_reachable(folder: &Path) -> Result<(), EmbeddedError> {
 fn home(data_dir: &Path, fallback: &Path, account: &Account) -> Result<PathBuf, EmbeddedError> {
     let cluster = data_dir.join("postgres");
     let elsewhere = fallback.join("postgres");
-    // The choice is kept as a link, so that a later change of some mode does not bring up an
-    // empty cluster beside the one with the data.
+    // A link records the choice, so that a later change of permissions does not create an empty cluster beside
+    // the one with the data.
     let linked = fs::read_link(&cluster).is_ok_and(|target| target == elsewhere);
     if !linked && account.can_enter(data_dir)? {
         return Ok(data_dir.to_owned());
@@ -185,7 +183,7 @@ fn home(data_dir: &Path, fallback: &Path, account: &Account) -> Result<PathBuf, 
         symlink(&elsewhere, &cluster).map_err(EmbeddedError::io("link", &cluster))?;
     }
     tracing::info!(
-        "user {} cannot reach {}: the database lies in {}",
+        "user {} cannot reach {}; the database is in {}",
         account.name,
         data_dir.display(),
         fallback.display()

@@ -1,5 +1,5 @@
-//! Makes the cluster and the database in it. The cluster is made beside its place and renamed
-//! into it, so that it is there completely or not at all, wherever a crash strikes.
+//! Creates the cluster and its database. The cluster is created under a temporary name and then renamed, so that
+//! a crash never leaves an incomplete one.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -10,17 +10,16 @@ use super::error::EmbeddedError;
 use super::folders;
 use super::launch::Launch;
 
-/// The database's superuser. Not the account's name, so that the cluster stays usable when it
-/// is moved to another account.
+/// The database's superuser. Differs from the account, so that the cluster can be moved to another account.
 pub(super) const USER: &str = "telemetry";
 
-/// The database that the server works in.
+/// The database of the server.
 pub(super) const DATABASE: &str = "telemetry";
 
-/// What a cluster is called before it is complete.
+/// Prefix of the temporary name.
 const UNFINISHED: &str = "postgres.unfinished";
 
-/// Makes the cluster unless it is there. What an interrupted attempt left is removed.
+/// Creates the cluster unless it exists. Removes the remains of an interrupted attempt.
 pub(super) fn make_cluster(launch: &Launch) -> Result<(), EmbeddedError> {
     let folders = &launch.folders;
     let cluster = &folders.cluster;
@@ -28,25 +27,25 @@ pub(super) fn make_cluster(launch: &Launch) -> Result<(), EmbeddedError> {
     if cluster.join("PG_VERSION").exists() {
         return Ok(());
     }
-    // An empty folder gives way; a folder with something in it is not ours to remove.
+    // An empty folder is replaced; one with content is not ours to remove.
     if cluster.exists() && fs::remove_dir(cluster).is_err() {
         return Err(EmbeddedError::NotACluster { folder: cluster.clone() });
     }
-    tracing::info!("making a database cluster in {}", cluster.display());
-    // The process id keeps it apart from one in which a killed initdb still writes.
+    tracing::info!("creating a database cluster in {}", cluster.display());
+    // The process id distinguishes it from one into which a killed initdb still writes.
     let unfinished = folders.home.join(format!("{UNFINISHED}.{}", std::process::id()));
-    // A C library without C.UTF-8 has C; the encoding is UTF-8 all the same.
+    // C libraries without C.UTF-8 have C; the encoding is UTF-8 either way.
     initdb(&unfinished, "C.UTF-8", launch)
         .or_else(|_| initdb(&unfinished, "C", launch))
         .inspect_err(|_| remove_unfinished(&folders.home))?;
-    // initdb has synced what is inside.
+    // initdb has synced the content.
     let moved = fs::rename(&unfinished, cluster);
     moved
         .and_then(|()| File::open(&folders.home)?.sync_all())
         .map_err(EmbeddedError::io("move the new cluster to", cluster))
 }
 
-/// Makes the database unless it is there. The cluster must accept connections.
+/// Creates the database unless it exists. The cluster must accept connections.
 pub(super) fn make_database(launch: &Launch) -> Result<(), EmbeddedError> {
     let createdb = launch.programs.path("createdb");
     let to = |option: &str, value: &OsStr| [OsString::from(option), value.to_owned()];
@@ -57,7 +56,7 @@ pub(super) fn make_database(launch: &Launch) -> Result<(), EmbeddedError> {
     ];
     let arguments = arguments.into_iter().flatten().chain([OsString::from("--no-password"), DATABASE.into()]);
     let output = launch.account.run(&createdb, arguments)?;
-    // The programs run with LC_ALL=C, so the text is this one.
+    // The programs run with LC_ALL=C, so their messages are in English.
     if output.status.success() || String::from_utf8_lossy(&output.stderr).contains("already exists") {
         return Ok(());
     }
@@ -68,25 +67,28 @@ fn initdb(folder: &Path, locale: &str, launch: &Launch) -> Result<(), EmbeddedEr
     folders::make_private(folder, &launch.account)?;
     let program = launch.programs.path("initdb");
     let mut arguments = vec![OsString::from("--pgdata"), folder.into()];
-    // Collation C orders like C.UTF-8 (by code point), compares faster, and no update of the C
-    // library can change it under an index.
+    // Collation C orders by code point like C.UTF-8, compares faster, and cannot change with an update of the C
+    // library, which would corrupt indexes.
     let ctype = format!("--lc-ctype={locale}");
     let options = ["--encoding=UTF8", "--locale=C", &ctype, "--data-checksums", "--username", USER];
     arguments.extend(options.map(OsString::from));
-    // The socket's folder lets in only the account and root (who is not the account, so that
-    // `peer` would keep root's server out).
+    // Only the account and root can enter the folder of the socket. `peer` would exclude a server that runs as
+    // root.
     arguments.extend(["--auth-local=trust", "--auth-host=reject"].map(OsString::from));
     let output = launch.account.run(&program, arguments)?;
     if output.status.success() { Ok(()) } else { Err(failed(&program, &output)) }
 }
 
-/// Best effort: a killed initdb may still write into the folder. It then stays until the next
-/// start and harms nobody.
+/// Removes incomplete clusters if possible. If a killed initdb still writes into one, it stays until the next
+/// start, which is harmless.
 fn remove_unfinished(home: &Path) {
     for entry in fs::read_dir(home).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
             let removed = fs::remove_dir_all(entry.path());
-            tracing::debug!("{} is left from an interrupted start: {removed:?}", entry.path().display());
+            tracing::debug!(
+                "removing {}, which an interrupted start has left: {removed:?}",
+                entry.path().display()
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a program needs to work on the cluster, and how the postmaster is called.
+//! The command line of the postmaster.
 
 use std::ffi::OsString;
 use std::io;
@@ -10,13 +10,12 @@ use super::account::Account;
 use super::folders::Folders;
 use super::programs::Programs;
 
-/// What PostgreSQL is started with, on top of its defaults. Arguments win over
-/// `postgresql.conf` and `ALTER SYSTEM`.
+/// Server parameters. Arguments take precedence over `postgresql.conf` and `ALTER SYSTEM`.
 const PARAMETERS: &[&str] = &[
     "listen_addresses=",
     "port=5432",
     "unix_socket_permissions=0700",
-    // What is answered 2xx is on the disk.
+    // 2xx means that the event is on the disk.
     "fsync=on",
     "full_page_writes=on",
     "synchronous_commit=on",
@@ -26,9 +25,8 @@ const PARAMETERS: &[&str] = &[
     "wal_compression=on",
     "timezone=UTC",
     "log_timezone=UTC",
-    // Its log goes into ours, and ours holds nothing of a body: an ERROR quotes the value that
-    // it complains about and a statement holds values, so only LOG, FATAL and PANIC are asked
-    // for, without detail and statement.
+    // Its log goes into ours, which must not contain parts of bodies. An ERROR quotes values and statements
+    // contain them, so only LOG, FATAL and PANIC are logged, without details and statements.
     "log_destination=stderr",
     "logging_collector=off",
     "lc_messages=C",
@@ -42,7 +40,7 @@ const PARAMETERS: &[&str] = &[
     "log_parameter_max_length_on_error=0",
 ];
 
-/// The cluster, and what runs it.
+/// The cluster, its account and its programs.
 pub(super) struct Launch {
     pub(super) folders: Folders,
     pub(super) account: Account,
@@ -50,7 +48,7 @@ pub(super) struct Launch {
 }
 
 impl Launch {
-    /// Starts the postmaster. It is told to shut down when the calling thread ends.
+    /// Starts the postmaster. It shuts down when the calling thread ends.
     pub(super) fn spawn_postmaster(&self) -> io::Result<Child> {
         let mut command = self.account.command(&self.programs.path("postgres"), Signal::SIGINT);
         command.arg("-D").arg(&self.folders.cluster);
@@ -64,7 +62,7 @@ impl Launch {
     }
 }
 
-/// A quarter of the memory, as PostgreSQL's manual advises, from 128 MB to 1 GB.
+/// A quarter of the memory, as the PostgreSQL manual recommends, but at least 128 MB and at most 1 GB.
 fn shared_buffers_mb() -> u64 {
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kilobytes =
@@ -73,7 +71,8 @@ fn shared_buffers_mb() -> u64 {
     (kilobytes / 1024 / 4).clamp(128, 1024)
 }
 
-/// The parameter is a list; quoted, the folder may have spaces at its ends.
+/// The parameter that sets the folder of the socket. Its value is a list; quotes preserve leading and trailing
+/// spaces.
 fn socket_parameter(folders: &Folders) -> OsString {
     let mut value = OsString::from("unix_socket_directories=\"");
     value.push(folders.socket_dir.as_os_str());

@@ -1,10 +1,9 @@
-//! What a kill -9 leaves behind. When the server is killed, its PostgreSQL shuts down by
-//! itself, and that takes a moment. When PostgreSQL is killed, its backends may go on for as
-//! long as a query runs, and a new one refuses to start beside them. Both leave lock files
-//! with a process id, which after a restart of the machine may be anybody's.
+//! Cleans up after a kill -9. If the server is killed, PostgreSQL shuts down by itself, which takes a moment. If
+//! the postmaster is killed, its backends may run until their queries end, and a new postmaster refuses to
+//! start beside them. Both leave lock files with a process id, which may belong to an unrelated process after a
+//! reboot.
 //!
-//! Whoever calls these functions holds the lock on the data folder, so no process that is
-//! found here has an owner any more.
+//! The caller holds the lock on the data folder, so no other server owns the processes found here.
 
 use std::fs;
 use std::io;
@@ -18,24 +17,25 @@ use nix::unistd::Pid;
 use super::error::EmbeddedError;
 use super::folders::{Folders, SOCKET};
 
-/// How long an old PostgreSQL may take to begin to shut down.
+/// Longest time until an old PostgreSQL begins to shut down.
 const UNTIL_STOPPING: Duration = Duration::from_secs(30);
-/// How long it may take in all: the last checkpoint writes up to all shared buffers.
+/// Longest time until it has shut down: the last checkpoint may write all shared buffers.
 const UNTIL_STOPPED: Duration = Duration::from_secs(120);
-/// Backends without a postmaster mostly see it at once. Then they are told, then ended.
-const UNTIL_TOLD: Duration = Duration::from_secs(1);
-const UNTIL_ENDED: Duration = Duration::from_secs(5);
+/// Backends usually exit as soon as their postmaster is gone. After the first time limit they receive SIGQUIT,
+/// after the second SIGKILL.
+const UNTIL_QUIT: Duration = Duration::from_secs(1);
+const UNTIL_KILLED: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(20);
 
 /// PostgreSQL's `postmaster.pid`.
 pub(super) struct PidFile {
     pub(super) pid: i32,
-    /// `starting`, `ready`, `stopping`; empty before the first.
+    /// `starting`, `ready` or `stopping`; empty at first.
     status: String,
 }
 
 impl PidFile {
-    /// `None` if there is no file or no process id in it.
+    /// Reads the file; `None` if it does not exist or contains no process id.
     pub(super) fn read(cluster: &Path) -> Option<Self> {
         let text = fs::read_to_string(cluster.join("postmaster.pid")).ok()?;
         let mut lines = text.lines();
@@ -51,8 +51,8 @@ impl PidFile {
     }
 }
 
-/// Waits until no process of the cluster is left and clears lock files that name a stranger.
-/// `give_up` ends the wait early, and then nothing is cleared.
+/// Waits until all processes of the cluster have ended, and removes lock files that name an unrelated process.
+/// If `give_up` returns true, the wait ends early and nothing is removed.
 pub(super) fn settle(folders: &Folders, give_up: impl Fn() -> bool) -> Result<(), EmbeddedError> {
     let begun = Instant::now();
     loop {
@@ -74,8 +74,8 @@ pub(super) fn settle(folders: &Folders, give_up: impl Fn() -> bool) -> Result<()
             None if waited > UNTIL_STOPPING => {
                 return Err(EmbeddedError::OldPostgres { folder: folders.cluster.clone(), pid: first });
             }
-            None if waited > UNTIL_ENDED => send(&left, Signal::SIGKILL),
-            None if waited > UNTIL_TOLD => send(&left, Signal::SIGQUIT),
+            None if waited > UNTIL_KILLED => send(&left, Signal::SIGKILL),
+            None if waited > UNTIL_QUIT => send(&left, Signal::SIGQUIT),
             None => {}
         }
         if give_up() {
@@ -83,8 +83,8 @@ pub(super) fn settle(folders: &Folders, give_up: impl Fn() -> bool) -> Result<()
         }
         thread::sleep(POLL);
     }
-    forget_stranger(&folders.cluster.join("postmaster.pid"))?;
-    forget_stranger(&folders.socket_dir.join(format!("{SOCKET}.lock")))
+    remove_stale_lock(&folders.cluster.join("postmaster.pid"))?;
+    remove_stale_lock(&folders.socket_dir.join(format!("{SOCKET}.lock")))
 }
 
 /// Ends backends that have outlived their postmaster.
@@ -92,17 +92,17 @@ pub(super) fn end_orphans(folders: &Folders) {
     let begun = Instant::now();
     loop {
         let left = processes(folders);
-        if left.is_empty() || begun.elapsed() > UNTIL_TOLD * 2 {
+        if left.is_empty() || begun.elapsed() > UNTIL_QUIT * 2 {
             return;
         }
-        send(&left, if begun.elapsed() < UNTIL_TOLD { Signal::SIGQUIT } else { Signal::SIGKILL });
+        send(&left, if begun.elapsed() < UNTIL_QUIT { Signal::SIGQUIT } else { Signal::SIGKILL });
         thread::sleep(POLL);
     }
 }
 
-/// The processes of the cluster. They are known by the tag in their title (`cluster_name`),
-/// which is readable even where root may not look into other users' processes, as in many
-/// containers; and by their working directory, for a postmaster that was started by hand.
+/// Finds the processes of the cluster by the tag in their title (`cluster_name`), which is readable even where
+/// root cannot inspect the processes of other users, as in many containers. A postmaster that was started
+/// manually is found by its working directory.
 fn processes(folders: &Folders) -> Vec<i32> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
@@ -118,22 +118,22 @@ fn belongs(pid: i32, folders: &Folders) -> bool {
     }
     let tag = folders.tag.as_bytes();
     let tagged = |title: Vec<u8>| title.windows(tag.len()).any(|part| part == tag);
-    // A process that has ended and is not reaped yet has no title and no folder.
+    // A zombie has neither a title nor a working directory.
     fs::read(process.join("cmdline")).is_ok_and(tagged)
         || fs::read_link(process.join("cwd")).is_ok_and(|folder| folder == folders.cluster)
 }
 
 fn send(pids: &[i32], signal: Signal) {
     for &pid in pids {
-        // One that has ended meanwhile needs no signal.
+        // The process may have ended in the meantime.
         let _ = signal::kill(Pid::from_raw(pid), signal);
     }
 }
 
-/// Removes a lock file of PostgreSQL whose process id belongs to a living process; by now that
-/// is a stranger, and PostgreSQL would take it for an old server and refuse to start. The file
-/// of a dead process stays: PostgreSQL reads more out of it and replaces it itself.
-fn forget_stranger(file: &Path) -> Result<(), EmbeddedError> {
+/// Removes a lock file of PostgreSQL whose process id belongs to a running process. By now that process is
+/// unrelated, but PostgreSQL would take it for another server and refuse to start. A file with the id of a dead
+/// process stays: PostgreSQL reads it and replaces it itself.
+fn remove_stale_lock(file: &Path) -> Result<(), EmbeddedError> {
     let Ok(text) = fs::read_to_string(file) else {
         return Ok(());
     };
@@ -141,7 +141,7 @@ fn forget_stranger(file: &Path) -> Result<(), EmbeddedError> {
     if pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
         return Ok(());
     }
-    tracing::info!("{} is left from a crash: removed", file.display());
+    tracing::info!("removing {}, which a crash has left", file.display());
     match fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(EmbeddedError::io("remove", file)(error))

@@ -1,6 +1,6 @@
-//! Finds the programs of PostgreSQL. A folder counts only if it holds `initdb` as well as
-//! `postgres`: `pg_config` also comes with the client library alone, and on some machines PATH
-//! has a lone copy of `postgres` that cannot find its share files.
+//! Finds the PostgreSQL programs. A folder must contain both `initdb` and `postgres`: `pg_config` may belong to
+//! the client library alone, and on some machines PATH contains a lone copy of `postgres` that cannot find its
+//! shared files.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use super::account::Account;
 use super::error::EmbeddedError;
 
-/// The oldest major version that is supported.
+/// The oldest supported major version.
 const OLDEST: u32 = 13;
 
-/// Where Debian's packages put each major version.
+/// The folder in which Debian's packages install each major version.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
 /// The programs of one installation.
@@ -30,20 +30,20 @@ impl Programs {
         self.folder.join(name)
     }
 
-    /// Every usable installation, the preferred one first; at least one. `PG_BIN`, if set, is
-    /// the only one.
+    /// Returns all usable installations, at least one, the preferred one first. If `PG_BIN` is set, no other
+    /// folder is considered.
     pub(super) fn find(pg_bin: Option<&Path>, account: &Account) -> Result<Vec<Self>, EmbeddedError> {
         if let Some(folder) = pg_bin {
             let fail = |problem| EmbeddedError::PgBin { folder: folder.to_owned(), problem, oldest: OLDEST };
             let programs = Self::at(folder, account).map_err(fail)?;
             if programs.major < OLDEST {
-                return Err(fail(format!("it holds PostgreSQL {}", programs.major)));
+                return Err(fail(format!("it contains PostgreSQL {}", programs.major)));
             }
             return Ok(vec![programs]);
         }
         let mut found: Vec<Self> = Vec::new();
         for folder in usual_folders(account) {
-            // What is unusable here is passed over: nobody asked for this folder by name.
+            // Unusable folders are skipped: they were not configured explicitly.
             if let Ok(programs) = Self::at(&folder, account)
                 && !found.iter().any(|other| other.folder == programs.folder)
             {
@@ -59,8 +59,8 @@ impl Programs {
         Ok(usable)
     }
 
-    /// The installation for `cluster`: the one of the version that made it, the preferred one
-    /// if there is no cluster yet.
+    /// Chooses the installation whose version created `cluster`, or the preferred one if there is no cluster
+    /// yet.
     pub(super) fn choose(mut found: Vec<Self>, cluster: &Path) -> Result<Self, EmbeddedError> {
         let needed = fs::read_to_string(cluster.join("PG_VERSION")).unwrap_or_default();
         let needed = needed.trim();
@@ -79,13 +79,13 @@ impl Programs {
         let folder = folder.canonicalize().map_err(|error| error.to_string())?;
         for name in ["postgres", "initdb"] {
             if !folder.join(name).is_file() {
-                return Err(format!("there is no program `{name}` in it"));
+                return Err(format!("it contains no program `{name}`"));
             }
         }
         let output =
             account.run(&folder.join("postgres"), ["--version"]).map_err(|error| error.to_string())?;
         let version = String::from_utf8_lossy(&output.stdout);
-        let major = major(&version).ok_or_else(|| "`postgres --version` says no version".to_owned())?;
+        let major = major(&version).ok_or_else(|| "`postgres --version` prints no version".to_owned())?;
         Ok(Self { folder, major })
     }
 
@@ -94,7 +94,7 @@ impl Programs {
     }
 }
 
-/// The folders to look at, the preferred one first. They need not exist.
+/// The folders to search, the preferred one first. They may not exist.
 fn usual_folders(account: &Account) -> Vec<PathBuf> {
     let mut folders = Vec::new();
     if let Ok(output) = account.run(Path::new("pg_config"), ["--bindir"]) {
@@ -115,8 +115,8 @@ fn usual_folders(account: &Account) -> Vec<PathBuf> {
     folders
 }
 
-/// The major version out of `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`; also out
-/// of `17beta1` and `18devel`.
+/// Parses the major version out of `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`. Also accepts
+/// `17beta1` and `18devel`.
 fn major(version: &str) -> Option<u32> {
     let number = version.split_whitespace().nth(2)?;
     number.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()

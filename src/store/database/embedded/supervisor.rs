@@ -1,8 +1,8 @@
-//! Runs `postgres` as a child of this process, restarts it when it dies, and ends it.
+//! Runs `postgres` as a child process, restarts it after a crash, and shuts it down.
 //!
-//! It is a direct child (pg_ctl would detach it) so that it can be told to shut down when this
-//! process dies, even by kill -9. The kernel ties that signal to the *thread* that forked, so
-//! one thread starts every postmaster and lives until the last one has ended.
+//! It is a direct child, which pg_ctl would detach, so that the kernel can signal it to shut down when this
+//! process dies, even by a kill -9. The kernel sends that signal when the *thread* that forked ends, so a single
+//! thread starts every postmaster and lives until the last one has ended.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
@@ -19,22 +19,23 @@ use super::error::EmbeddedError;
 use super::launch::Launch;
 use super::leftovers::{self, PidFile};
 
-/// How long a start may take; recovery from a crash reads up to `max_wal_size` of log.
+/// Longest time for a start; crash recovery reads up to `max_wal_size` of log.
 const READY_LIMIT: Duration = Duration::from_secs(600);
-/// How often a long start is mentioned.
+/// Interval at which a slow start is logged.
 const READY_NOTE: Duration = Duration::from_secs(60);
 const READY_POLL: Duration = Duration::from_millis(20);
-/// A fast shutdown ends every connection and writes a checkpoint. The whole server is to end within 10 s.
+/// Longest time for a fast shutdown, which ends all connections and writes a checkpoint. The server as a whole
+/// should stop within 10 s.
 const FAST_LIMIT: Duration = Duration::from_secs(5);
-/// An immediate shutdown; PostgreSQL itself kills its backends after 5 s of it.
+/// Longest time for an immediate shutdown.
 const IMMEDIATE_LIMIT: Duration = Duration::from_secs(1);
-/// Between two restarts; doubled each time, reset when one has run for `STEADY`.
+/// Pause before a restart; doubled each time, reset after PostgreSQL has run for `STEADY`.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
 const STEADY: Duration = Duration::from_secs(60);
-/// Lines of the log that an error shows.
+/// Lines of the log in an error message.
 const KEPT_LINES: usize = 6;
-/// Bytes of one line of the log; the rest counts as the next line.
+/// Bytes of a line of the log; the rest becomes the next line.
 const LINE_LIMIT: u64 = 4096;
 
 /// The thread that keeps one cluster running.
@@ -53,15 +54,14 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// The postmaster. It is not reaped before this is `None`, so a signal to it cannot hit a
-    /// stranger.
+    /// The postmaster. It is not reaped while this is set, so its id cannot belong to another process.
     pid: Option<Pid>,
-    /// It has been ready once: from now on it is restarted.
+    /// Whether PostgreSQL is restarted when it ends: set once it has been ready.
     restart: bool,
     stopping: bool,
-    /// The thread is done: no postmaster runs and none will.
+    /// The thread is done; no postmaster runs or will be started.
     finished: bool,
-    /// How the last postmaster ended, or why it could not be started.
+    /// The exit status of the last postmaster, or why it could not be started.
     status: String,
     log: VecDeque<String>,
 }
@@ -71,7 +71,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a change at most `limit`; returns at once if `done` already holds.
+    /// Waits until `done` holds, but no longer than `limit`.
     fn wait(&self, limit: Duration, done: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
         let waited = self.changed.wait_timeout_while(self.lock(), limit, |state| !done(state));
         waited.unwrap_or_else(PoisonError::into_inner).0
@@ -93,12 +93,12 @@ impl Supervisor {
         Ok(supervisor)
     }
 
-    /// The postmaster's process id; `None` while it is down.
+    /// The process id of the postmaster; `None` while none runs.
     pub(super) fn pid(&self) -> Option<i32> {
         self.shared.lock().pid.map(Pid::as_raw)
     }
 
-    /// Shuts PostgreSQL down, ever harder, and returns when nothing of it is left.
+    /// Shuts PostgreSQL down with increasingly forceful signals, and returns when all its processes have ended.
     pub(super) fn stop(&mut self) -> Result<(), EmbeddedError> {
         let Some(thread) = self.thread.take() else {
             return Ok(());
@@ -114,14 +114,14 @@ impl Supervisor {
         for (step, (signal, limit)) in steps.into_iter().enumerate() {
             if let Some(pid) = self.shared.lock().pid {
                 forced = step > 0;
-                // It cannot be gone: it is not reaped while its id is in the state.
+                // Cannot fail: the process is not reaped while its id is set.
                 let _ = signal::kill(pid, signal);
             }
             if self.shared.wait(limit, |state| state.finished).finished {
                 break;
             }
         }
-        // A thread that panicked has nothing left to say either.
+        // A panic of the thread has been reported already.
         let _ = thread.join();
         leftovers::end_orphans(&self.launch.folders);
         self.launch.folders.tidy_socket_dir();
@@ -180,7 +180,7 @@ fn supervise(launch: &Launch, shared: &Arc<Shared>) {
         if !restart || state.stopping {
             break;
         }
-        tracing::error!("PostgreSQL ended unexpectedly ({}), it is started again", state.status);
+        tracing::error!("PostgreSQL ended unexpectedly ({}); restarting it", state.status);
         drop(state);
         if begun.elapsed() > STEADY {
             delay = FIRST_DELAY;
@@ -197,13 +197,13 @@ fn supervise(launch: &Launch, shared: &Arc<Shared>) {
     shared.changed.notify_all();
 }
 
-/// Runs one postmaster to its end. Returns whether the next one is wanted.
+/// Runs one postmaster until it ends. Returns whether to restart it.
 fn run_once(launch: &Launch, shared: &Arc<Shared>) -> bool {
     let mut state = shared.lock();
     if state.stopping {
         return false;
     }
-    // Under the lock, so that a stop comes either before the start or knows the process.
+    // Under the lock, so that a stop either prevents the start or knows the process.
     let mut child = match launch.spawn_postmaster() {
         Ok(child) => child,
         Err(error) => {
@@ -219,7 +219,7 @@ fn run_once(launch: &Launch, shared: &Arc<Shared>) -> bool {
         let shared = Arc::clone(shared);
         thread::Builder::new().name("pg-log".to_owned()).spawn(move || forward_log(stderr, &shared))
     });
-    // Waits without reaping: as long as the process is not reaped its id is not given away.
+    // Waits without reaping, so that the id is not reused yet.
     while wait::waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(nix::Error::EINTR) {}
     let (restart, failed) = {
         let mut state = shared.lock();
@@ -228,14 +228,14 @@ fn run_once(launch: &Launch, shared: &Arc<Shared>) -> bool {
         (state.restart, !state.restart && !state.stopping)
     };
     if let (true, Some(Ok(log))) = (failed, log) {
-        // The error message wants all of the log. It ends now: a postmaster that gives up has
-        // no backends that could hold it open.
+        // The error message needs the complete log. The pipe closes now: a postmaster that fails to start has
+        // no backends that could keep it open.
         let _ = log.join();
     }
     restart
 }
 
-/// Passes PostgreSQL's log on, line by line, and keeps the last lines for an error message.
+/// Forwards PostgreSQL's log line by line and keeps the last lines for an error message.
 fn forward_log(stderr: ChildStderr, shared: &Shared) {
     let mut reader = BufReader::new(stderr);
     let mut bytes = Vec::new();
@@ -247,7 +247,7 @@ fn forward_log(stderr: ChildStderr, shared: &Shared) {
         }
         let line = String::from_utf8_lossy(bytes.trim_ascii()).into_owned();
         let mut state = shared.lock();
-        // At a stop every connection that is still open is told so, as FATAL.
+        // A shutdown logs a FATAL line for every open connection.
         if !state.stopping && (line.starts_with("FATAL:") || line.starts_with("PANIC:")) {
             tracing::warn!(target: "postgres", "{line}");
         } else {

@@ -1,9 +1,9 @@
--- Writes a batch: one statement, so one transaction.
--- $1: executions in key order. New ones are inserted, those that were read as the revision before are
--- replaced. One that somebody else has inserted or changed since is left alone; then the number
--- of rows written is not $2 and everything is undone. One that was deleted since would be inserted
--- again; then the number of rows inserted is not $3 and everything is undone as well.
--- $4 to $10: what is added to the rollups, in key order. $11: the days of all these rows.
+-- Writes a batch in one statement, and therefore in one transaction.
+-- $1: executions in key order. New rows are inserted; existing ones are replaced if their revision is the one
+-- that was read. A row that another writer has inserted or changed in the meantime is skipped: then the number
+-- of written rows is not $2, and the statement fails. A row that has been deleted in the meantime is inserted
+-- again: then the number of inserted rows is not $3, and the statement fails as well.
+-- $4 to $10: what is added to the rollups, in key order. $11: the days of these rows.
 with written as (
     insert into execution select * from unnest($1::execution[])
     on conflict (run_key) do update set
@@ -32,7 +32,7 @@ with written as (
         runtime_source = excluded.runtime_source, runtime_ref = excluded.runtime_ref,
         signature = excluded.signature
     where execution.revision = excluded.revision - 1
-    -- An inserted row has no xmax; one that was replaced was locked for it and has this transaction's.
+    -- An inserted row has no xmax. A replaced row was locked first, so its xmax is this transaction.
     returning xmax = 0 as is_new
 ), script as (
     insert into rollup_script select * from unnest($4::rollup_script[])

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::ingest::execution::Execution;
 use crate::ingest::identity::RunKey;
-use crate::ingest::reported::{Facts, Reported, with_facts};
+use crate::ingest::reported::Facts;
 use crate::ingest::scrub::scrub_facts;
 
 /// The version of the format.
@@ -40,6 +40,7 @@ struct Version {
     version: u32,
 }
 
+/// An entry with facts that are borrowed to encode and owned to decode.
 #[derive(Serialize, Deserialize)]
 struct Entry<F> {
     version: u32,
@@ -54,36 +55,6 @@ struct Entry<F> {
     facts: F,
 }
 
-macro_rules! entry {
-    ($($(#[$doc:meta])* $field:ident: $type:ty),+ $(,)?) => {
-        #[derive(Serialize)]
-        struct EncodedFacts<'a> {
-            $(#[serde(skip_serializing_if = "Option::is_none")] $field: Option<(Status, &'a $type)>,)+
-        }
-
-        #[derive(Deserialize)]
-        struct DecodedFacts {
-            $(#[serde(default)] $field: Option<(Status, $type)>,)+
-        }
-
-        impl<'a> From<&'a Facts> for EncodedFacts<'a> {
-            fn from(facts: &'a Facts) -> Self {
-                Self { $($field: facts.$field.status().zip(facts.$field.get()),)+ }
-            }
-        }
-
-        impl From<DecodedFacts> for Facts {
-            fn from(facts: DecodedFacts) -> Self {
-                Self { $($field: facts.$field.map_or_else(Reported::default, |(status, value)| {
-                    Reported::by(status, Some(value))
-                }),)+ }
-            }
-        }
-    };
-}
-
-with_facts!(entry);
-
 /// Encodes an execution.
 pub(super) fn encode(execution: &Execution) -> serde_json::Result<String> {
     let told = |status: Status| execution.step(status).map(|at| (status, at));
@@ -95,7 +66,7 @@ pub(super) fn encode(execution: &Execution) -> serde_json::Result<String> {
         first_seen: execution.first_seen,
         last_seen: execution.last_seen,
         steps: Status::ALL.into_iter().filter_map(told).collect(),
-        facts: EncodedFacts::from(&execution.facts),
+        facts: &execution.facts,
     })
 }
 
@@ -105,7 +76,7 @@ pub(super) fn decode(body: &str) -> Result<Execution, Unreadable> {
     if version != VERSION {
         return Err(Unreadable::Version);
     }
-    let entry: Entry<DecodedFacts> = serde_json::from_str(body).map_err(|_| Unreadable::Garbled)?;
+    let entry: Entry<Facts> = serde_json::from_str(body).map_err(|_| Unreadable::Garbled)?;
     let mut steps = [None; Status::ALL.len()];
     for (status, at) in entry.steps {
         steps[usize::from(status.rank())] = Some(at);
@@ -120,7 +91,7 @@ pub(super) fn decode(body: &str) -> Result<Execution, Unreadable> {
         first_seen: entry.first_seen,
         last_seen: entry.last_seen,
         steps,
-        facts: scrub_facts(entry.facts.into()),
+        facts: scrub_facts(entry.facts),
         signature: None,
     };
     Ok(execution.with_signature())
@@ -152,6 +123,7 @@ mod tests {
         let body = encode(&run).expect("it can be encoded");
         assert_eq!(decode(&body), Ok(run));
         assert!(!body.contains("secret"), "{body}");
+        assert!(body.contains(r#""exit_code":["failed",100]"#), "as earlier versions wrote it: {body}");
         assert!(!body.contains("null"), "absent facts are left out: {body}");
     }
 

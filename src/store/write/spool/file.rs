@@ -53,12 +53,7 @@ impl From<io::Error> for FileError {
     }
 }
 
-/// An entry that waits to be drained.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub(super) id: i64,
-    pub(super) execution: Box<Execution>,
-}
+type Entry = (i64, Box<Execution>);
 
 /// How much waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,9 +131,9 @@ impl File {
         Ok(())
     }
 
-    /// Reads the oldest entries, at most `entries` of about `bytes` in total. Unreadable ones are set aside;
-    /// returns their number as well.
-    pub(super) fn oldest(&mut self, entries: usize, bytes: usize) -> Result<(Vec<Row>, u64), FileError> {
+    /// Reads the oldest entries with their ids, at most `entries` of about `bytes` in total. Unreadable ones are
+    /// set aside; returns their number as well.
+    pub(super) fn oldest(&mut self, entries: usize, bytes: usize) -> Result<(Vec<Entry>, u64), FileError> {
         let (mut rows, mut unreadable, mut read) = (Vec::new(), Vec::new(), 0);
         let mut statement = self.connection.prepare("select id, body from entry order by id limit ?1")?;
         let mut found = statement.query([i64::try_from(entries).unwrap_or(i64::MAX)])?;
@@ -149,7 +144,7 @@ impl File {
             let body = row.get_ref(1)?.as_bytes_or_null().ok().flatten().unwrap_or_default();
             read += body.len();
             match std::str::from_utf8(body).map_err(|_| Unreadable::Garbled).and_then(decode) {
-                Ok(execution) => rows.push(Row { id, execution: Box::new(execution) }),
+                Ok(execution) => rows.push((id, Box::new(execution))),
                 Err(reason) => unreadable.push((id, reason)),
             }
         }

@@ -1,4 +1,4 @@
-//! What a spool promises, against real files.
+//! The guarantees of the spool, tested with real files.
 
 use std::borrow::Cow;
 use std::fs::{self, OpenOptions};
@@ -27,22 +27,20 @@ fn run(number: usize, padding: usize) -> Execution {
 
 struct Open {
     spool: Spool,
-    thread: JoinHandle<()>,
     metrics: Arc<Metrics>,
 }
 
 impl Open {
     fn new(folder: &Path) -> Self {
         let metrics = Arc::new(Metrics::new().expect("right"));
-        let (spool, thread) = Spool::open(folder, 64 * MIB, &metrics).expect("a spool");
-        Self { spool, thread, metrics }
+        Self { spool: Spool::open(folder, 64 * MIB, &metrics).expect("a spool"), metrics }
     }
 
     async fn append(&self, runs: &[Execution]) -> Result<(), SpoolError> {
         self.spool.append(&runs.iter().map(Cow::Borrowed).collect::<Vec<_>>()).await
     }
 
-    /// Takes everything out; returns it in the order in which it came.
+    /// Removes all entries and returns them in order.
     async fn drain(&self) -> Vec<Execution> {
         let mut drained = Vec::new();
         loop {
@@ -60,9 +58,8 @@ impl Open {
         self.metrics.spool_cut.with_label_values(&[reason]).get()
     }
 
-    fn close(self) {
-        drop(self.spool);
-        self.thread.join().expect("no panic");
+    async fn close(self) {
+        self.spool.close().await;
     }
 }
 
@@ -70,7 +67,7 @@ fn runs(numbers: std::ops::Range<usize>) -> Vec<Execution> {
     numbers.map(|number| run(number, 600)).collect()
 }
 
-/// What a kill -9 would leave on the disk now.
+/// A copy of what a kill -9 would leave on the disk now.
 fn as_after_a_kill(folder: &Path) -> TempDir {
     let copy = tempfile::tempdir().expect("a folder");
     fs::create_dir(copy.path().join("queue")).expect("it is empty");
@@ -81,7 +78,7 @@ fn as_after_a_kill(folder: &Path) -> TempDir {
 }
 
 #[tokio::test]
-async fn what_was_written_is_there_after_a_kill_in_its_order_and_for_nobody_else() {
+async fn entries_survive_a_kill_in_order_and_are_private() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path().join("spool");
     let open = Open::new(&folder);
@@ -93,25 +90,24 @@ async fn what_was_written_is_there_after_a_kill_in_its_order_and_for_nobody_else
     assert_eq!(fs::metadata(&folder).expect("it is there").permissions().mode() & 0o777, 0o700);
 
     let killed = Open::new(as_after_a_kill(&folder).path());
-    assert_eq!(killed.spool.entries(), 300, "known before anything is asked");
+    assert_eq!(killed.spool.entries(), 300, "counted before the first command");
     assert_eq!(killed.drain().await, all);
     assert_eq!((killed.spool.entries(), killed.metrics.spool_drained.get()), (0, 300));
-    killed.close();
-    // Nothing was taken from the first.
+    killed.close().await;
     assert_eq!(open.drain().await, all);
-    assert!(open.metrics.spool_bytes.get() < 100_000, "its room went back");
-    open.close();
+    assert!(open.metrics.spool_bytes.get() < 100_000, "the file has shrunk");
+    open.close().await;
 }
 
 #[tokio::test]
-async fn a_torn_tail_is_cut_and_nothing_else() {
+async fn only_a_torn_tail_is_cut() {
     let folder = tempfile::tempdir().expect("a folder");
     let open = Open::new(folder.path());
     let all = runs(0..40);
     open.append(&all[..30]).await.expect("there is room");
     open.append(&all[30..]).await.expect("there is room");
     let killed = as_after_a_kill(folder.path());
-    open.close();
+    open.close().await;
     let log = OpenOptions::new().write(true).open(killed.path().join("queue/spool.sqlite3-wal"));
     let log = log.expect("it is there");
     let bytes = log.metadata().expect("it is there").len();
@@ -119,25 +115,26 @@ async fn a_torn_tail_is_cut_and_nothing_else() {
 
     let killed = Open::new(killed.path());
     assert_eq!(killed.drain().await, &all[..30]);
-    killed.close();
+    killed.close().await;
 }
 
 #[tokio::test]
-async fn a_second_process_is_refused_and_told_why() {
+async fn a_second_process_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().expect("a folder");
     let open = Open::new(folder.path());
     let second = Spool::open(folder.path(), 64 * MIB, &open.metrics).map(drop).expect_err("it is locked");
     assert!(second.to_string().contains("SPOOL_DIR"), "{second}");
-    open.close();
-    Open::new(folder.path()).close();
+    let another_handle = open.spool.clone();
+    open.close().await;
+    Open::new(folder.path()).close().await;
+    assert_eq!(another_handle.oldest(1).await.map(drop), Err(SpoolError::Failed), "it is closed for good");
 }
 
 #[tokio::test]
-async fn a_full_spool_says_so_and_takes_again_when_there_is_room() {
+async fn a_full_spool_refuses_entries_until_there_is_room() {
     let folder = tempfile::tempdir().expect("a folder");
     let metrics = Arc::new(Metrics::new().expect("right"));
-    let (spool, thread) = Spool::open(folder.path(), 16 * MIB, &metrics).expect("a spool");
-    let open = Open { spool, thread, metrics };
+    let open = Open { spool: Spool::open(folder.path(), 16 * MIB, &metrics).expect("a spool"), metrics };
     let group: Vec<_> = (0..20).map(|number| run(number, 16_000)).collect();
     let mut groups = 0;
     let refused = loop {
@@ -155,10 +152,10 @@ async fn a_full_spool_says_so_and_takes_again_when_there_is_room() {
         .sum();
     assert!(used <= 16 * MIB, "{used}");
 
-    assert_eq!(open.drain().await.len(), groups * group.len(), "a refused group left nothing behind");
+    assert_eq!(open.drain().await.len(), groups * group.len(), "nothing of a refused group is left");
     assert!(!open.spool.is_full());
     open.append(&group).await.expect("there is room");
-    open.close();
+    open.close().await;
 }
 
 #[tokio::test]
@@ -167,7 +164,7 @@ async fn a_damaged_file_is_set_aside_and_counted_and_a_new_one_is_created() {
     let open = Open::new(folder.path());
     let all = runs(0..2000);
     open.append(&all).await.expect("there is room");
-    open.close();
+    open.close().await;
     let file = OpenOptions::new().write(true).open(folder.path().join(FILE)).expect("it is there");
     let bytes = file.metadata().expect("it is there").len();
     file.write_all_at(&[0xff; 8192], bytes / 2 / 4096 * 4096).expect("it is ours");
@@ -177,10 +174,10 @@ async fn a_damaged_file_is_set_aside_and_counted_and_a_new_one_is_created() {
     let kept = folder.path().join("damaged-1/spool.sqlite3");
     assert_eq!(fs::metadata(kept).expect("nothing is deleted").len(), bytes);
     open.append(&all).await.expect("there is room");
-    open.close();
+    open.close().await;
     let open = Open::new(folder.path());
     assert_eq!((open.cut("damaged"), open.drain().await.len()), (0, 2000));
-    open.close();
+    open.close().await;
 }
 
 #[tokio::test]
@@ -207,7 +204,7 @@ async fn a_file_that_is_damaged_while_it_is_open_is_replaced() {
     open.append(&runs(0..30)).await.expect("a new file takes entries at once");
     open.spool.remove(ids, Vec::new()).await.expect("it is writable");
     assert_eq!(open.spool.entries(), 30, "numbers of the old file remove nothing from the new one");
-    open.close();
+    open.close().await;
 }
 
 #[tokio::test]
@@ -221,7 +218,7 @@ async fn a_file_that_is_not_a_database_is_set_aside() {
         assert!(folder.path().join(format!("damaged-{number}")).exists());
         open.append(&runs(0..3)).await.expect("there is room");
         assert_eq!(open.drain().await.len(), 3);
-        open.close();
+        open.close().await;
     }
 }
 
@@ -231,7 +228,7 @@ async fn an_unreadable_entry_does_not_affect_the_others() {
     let open = Open::new(folder.path());
     let all = runs(0..5);
     open.append(&all).await.expect("there is room");
-    open.close();
+    open.close().await;
     let change = |statement: &str| {
         let connection = rusqlite::Connection::open(folder.path().join(FILE)).expect("a file");
         assert_eq!(connection.execute(statement, []).expect("it is right"), 1);
@@ -242,12 +239,12 @@ async fn an_unreadable_entry_does_not_affect_the_others() {
     let open = Open::new(folder.path());
     assert_eq!(open.drain().await, [all[0].clone(), all[2].clone(), all[4].clone()]);
     assert_eq!((open.cut("unreadable"), open.spool.entries()), (2, 0));
-    open.close();
+    open.close().await;
     // A version that knows the format drains the entry of another version.
     change("update aside set reason = reason || '' where reason = 'version'");
     let open = Open::new(folder.path());
     assert_eq!(open.spool.entries(), 1);
-    open.close();
+    open.close().await;
 }
 
 #[tokio::test]
@@ -278,11 +275,11 @@ async fn a_file_with_checksums_of_an_earlier_version_is_drained() {
     assert_eq!(open.drain().await, all);
     open.append(&all).await.expect("there is room");
     assert_eq!((open.drain().await.len(), open.cut("damaged")), (2, 0));
-    open.close();
+    open.close().await;
 }
 
 #[tokio::test]
-async fn what_the_database_refuses_is_kept_aside() {
+async fn entries_that_the_database_refuses_are_kept_aside() {
     let folder = tempfile::tempdir().expect("a folder");
     let open = Open::new(folder.path());
     open.append(&runs(0..3)).await.expect("there is room");
@@ -290,21 +287,21 @@ async fn what_the_database_refuses_is_kept_aside() {
     open.spool.remove(ids[..1].to_vec(), ids[1..2].to_vec()).await.expect("it is writable");
     assert_eq!((open.cut("refused"), open.metrics.spool_drained.get(), open.spool.entries()), (1, 1, 1));
     assert_eq!(open.drain().await.len(), 1);
-    open.close();
+    open.close().await;
 }
 
 #[tokio::test]
-async fn what_was_read_before_the_file_was_replaced_does_not_remove_what_is_in_the_new_one() {
+async fn ids_are_only_valid_until_the_file_is_opened_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let open = Open::new(folder.path());
     open.append(&runs(0..30)).await.expect("there is room");
     let ids: Vec<_> = open.spool.oldest(10).await.expect("legible").iter().map(|entry| entry.id).collect();
-    open.close();
+    open.close().await;
     let open = Open::new(folder.path());
     let later = ids.iter().map(|id| EntryId { opening: id.opening + 1, ..*id }).collect();
     open.spool.remove(later, Vec::new()).await.expect("it is writable");
     assert_eq!((open.spool.entries(), open.metrics.spool_drained.get()), (30, 0));
     open.spool.remove(ids, Vec::new()).await.expect("it is writable");
     assert_eq!((open.spool.entries(), open.metrics.spool_drained.get()), (20, 10));
-    open.close();
+    open.close().await;
 }
