@@ -136,8 +136,14 @@ mod tests {
 
     #[test]
     fn a_key_block_that_began_before_the_window_is_dropped() {
-        assert_eq!(without_partial_start("half\nAAAA\n-----END OPENSSH PRIVATE KEY-----\nfailed\n"), "failed\n");
-        assert_eq!(without_partial_start("half\na\n-----BEGIN X-----\nb\n-----END X-----\n").lines().next(), Some("a"));
+        assert_eq!(
+            without_partial_start("half\nAAAA\n-----END OPENSSH PRIVATE KEY-----\nfailed\n"),
+            "failed\n"
+        );
+        assert_eq!(
+            without_partial_start("half\na\n-----BEGIN X-----\nb\n-----END X-----\n").lines().next(),
+            Some("a")
+        );
     }
 
     #[test]
