@@ -46,7 +46,7 @@ pub(crate) enum Command {
     Runs,
     /// Erase the runs of this host from the server
     Forget {
-        /// Run ids [default: all runs that this host reported]
+        /// Run ids; defaults to all runs that this host reported
         ids: Vec<String>,
     },
 }
@@ -107,10 +107,10 @@ pub(crate) struct End {
     /// Log file whose last lines are scrubbed and included
     #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
     pub(crate) log: Option<PathBuf>,
-    /// Command that failed [env: FAILED_COMMAND, which other users cannot see]
+    /// Command that failed; defaults to FAILED_COMMAND, which other users cannot see
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) command: Option<String>,
-    /// Line number of the failed command [env: FAILED_LINE]
+    /// Line number of the failed command; defaults to FAILED_LINE
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) line: Option<String>,
 }
