@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::common::app::{Cluster, TestApp, spawn_app, spawn_app_on, spawn_unlimited};
+use crate::common::app::{Cluster, TestApp, spawn_app, spawn_unlimited};
 use crate::common::history::History;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
