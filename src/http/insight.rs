@@ -118,7 +118,7 @@ async fn read_script(state: &AppState, app: &str, filter: &Filter) -> Result<Scr
         (status = 200, description = "Attempts per session, and how many a retry saved", body = Sessions),
         (status = 304, description = "The answer is the one named by If-None-Match"),
         (status = 400, description = "A parameter has no meaning", body = ErrorBody),
-        (status = 503, description = "The database does not answer in time; see Retry-After", body = ErrorBody),
+        (status = 503, description = "The database does not answer in time, or sessions are still being counted; see Retry-After", body = ErrorBody),
     )
 )]
 pub async fn show_sessions(

@@ -26,6 +26,7 @@ mod reading;
 mod regressions;
 mod report;
 mod secrecy;
+mod sessions;
 mod spans;
 mod tidy;
 mod upgrade;

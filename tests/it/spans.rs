@@ -124,6 +124,7 @@ async fn what_changes_a_day_takes_its_sums_away() {
     assert!(erase(app.pool(), RunKey(key), Utc::now()).await.expect("it runs") > 0);
     assert!(number(&app, "select count(*) from sealed_span where is_ready").await < sealed);
     app.verify().await;
+    count_sessions(&app).await;
     let (unsealed, _) = (answers(&app).await, seal(&app).await);
     assert_same(&unsealed, &answers(&app).await);
     // What nobody needs any more is deleted.
