@@ -28,6 +28,7 @@ mod report;
 mod secrecy;
 mod monthly_sums;
 mod seeding;
+mod sessions;
 mod tidy;
 mod upgrade;
 mod wire_replay;

@@ -26,7 +26,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// Marked days per transaction. One day of the public service takes about 40 ms.
 const DAYS_AT_ONCE: usize = 10;
 /// The advisory lock of the instance that counts.
-const LOCK: i64 = 0x7465_6c65_7365_7300;
+pub const LOCK: i64 = 0x7465_6c65_7365_7300;
 
 /// A row of `rollup_session`, without its day.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -14,7 +14,7 @@ use telemetry_server::config::Variables;
 use telemetry_server::config::protection::ProtectionVariables;
 use telemetry_server::store::database::connect::embedded_options;
 use telemetry_server::store::database::embedded::Embedded;
-use telemetry_server::store::keep::recount;
+use telemetry_server::store::keep::{recount, sessions};
 
 use super::DataDir;
 
@@ -173,6 +173,14 @@ impl TestApp {
     /// A connection of the test's own.
     pub(crate) async fn connection(&self) -> PgConnection {
         PgConnection::connect_with(&self.options).await.expect("it runs")
+    }
+
+    /// A connection that counts sessions, while the server does not.
+    pub(crate) async fn session_counter(&self) -> PgConnection {
+        let mut connection = self.connection().await;
+        let lock = sqlx::query("select pg_advisory_lock($1)").bind(sessions::LOCK);
+        lock.execute(&mut connection).await.expect("it runs");
+        connection
     }
 
     /// Rows in `execution`.
