@@ -25,6 +25,7 @@ const FACETS: [&str; 4] = ["os", "method", "pve_version", "gpu"];
 #[utoipa::path(
     get,
     path = "/api/dashboard",
+    operation_id = "dashboard",
     tag = "aggregates",
     params(FilterParameters, ListParameters),
     responses((status = 200, description = "Counts, rates and lists", body = Dashboard), CachedResponses)
