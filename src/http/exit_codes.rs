@@ -17,6 +17,7 @@ use crate::http::request::parameters::set;
 #[utoipa::path(
     get,
     path = "/api/exit-codes",
+    operation_id = "exit_codes",
     tag = "catalogue",
     responses((status = 200, description = "An object of texts by code", body = BTreeMap<String, String>))
 )]
@@ -38,6 +39,7 @@ pub struct GenerationParameters {
 #[utoipa::path(
     get,
     path = "/api/exit-codes/{code}",
+    operation_id = "exit_code",
     tag = "catalogue",
     params(("code" = u8, Path, description = "0 to 255"), GenerationParameters),
     responses(

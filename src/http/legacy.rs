@@ -103,28 +103,28 @@ macro_rules! entries {
 
 entries!(
     /// Entries, page by page
-    paginated, "/data/paginated", PAGE, None);
+    data_paginated, "/data/paginated", PAGE, None);
 entries!(
     /// Entries
-    all, "/data/json", MAX_LIMIT, None);
+    data_json, "/data/json", MAX_LIMIT, None);
 entries!(
     /// Entries of an application
     ///
     /// Requires `nsapp`.
-    of_app, "/data/nsapp", MAX_LIMIT, Some("nsapp"));
+    data_nsapp, "/data/nsapp", MAX_LIMIT, Some("nsapp"));
 entries!(
     /// Entries with an outcome
     ///
     /// Requires `status`.
-    of_status, "/data/status", MAX_LIMIT, Some("status"));
+    data_status, "/data/status", MAX_LIMIT, Some("status"));
 entries!(
     /// Entries of an operating system
     ///
     /// Requires `os_type`.
-    of_os, "/data/os", MAX_LIMIT, Some("os_type"));
+    data_os, "/data/os", MAX_LIMIT, Some("os_type"));
 entries!(
     /// Entries of a period
-    of_days, "/data/date", MAX_LIMIT, None);
+    data_date, "/data/date", MAX_LIMIT, None);
 
 async fn answer_entries(
     request: &ReadRequest,
@@ -180,6 +180,7 @@ fn link(path: &str, query: &str, cursor: &str) -> Option<HeaderValue> {
 #[utoipa::path(
     get,
     path = "/data/summary",
+    operation_id = "data_summary",
     tag = "2025",
     params(FilterParameters),
     responses((status = 200, description = "Counts", body = Summary), CachedResponses)
@@ -198,6 +199,7 @@ pub async fn counts(request: ReadRequest) -> Result<HttpResponse, ApiError> {
 #[utoipa::path(
     get,
     path = "/data/errors",
+    operation_id = "data_errors",
     tag = "2025",
     params(FilterParameters, ListParameters),
     responses((status = 200, description = "Errors, most frequent first", body = ErrorCounts), CachedResponses)

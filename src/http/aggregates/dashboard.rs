@@ -27,6 +27,7 @@ const FACETS: [Facet; 4] = [Facet::Os, Facet::Method, Facet::PveVersion, Facet::
 #[utoipa::path(
     get,
     path = "/api/dashboard",
+    operation_id = "dashboard",
     tag = "aggregates",
     params(FilterParameters, ListParameters),
     responses((status = 200, description = "Counts, rates and lists", body = Dashboard), CachedResponses)

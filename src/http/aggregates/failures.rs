@@ -21,6 +21,7 @@ use crate::store::read::snapshot::Snapshot;
 #[utoipa::path(
     get,
     path = "/api/errors",
+    operation_id = "failures",
     tag = "aggregates",
     params(FilterParameters, ListParameters),
     responses((status = 200, description = "Failures", body = Errors), CachedResponses)

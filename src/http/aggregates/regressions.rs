@@ -44,6 +44,7 @@ impl RegressionParameters {
 #[utoipa::path(
     get,
     path = "/api/regressions",
+    operation_id = "regressions",
     tag = "aggregates",
     params(FilterParameters, ListParameters, RegressionParameters),
     responses((status = 200, description = "Regressions, clearest first", body = Regressions), CachedResponses)

@@ -17,6 +17,7 @@ const REPOSITORIES: i64 = 1_000;
 #[utoipa::path(
     get,
     path = "/api/repo-slugs",
+    operation_id = "repositories",
     tag = "aggregates",
     params(FilterParameters, ListParameters),
     responses((status = 200, description = "Repositories, most runs first", body = RepoSlugs), CachedResponses)

@@ -14,6 +14,7 @@ use crate::store::read::snapshot::Snapshot;
 #[utoipa::path(
     get,
     path = "/api/runtime",
+    operation_id = "runtime",
     tag = "aggregates",
     params(FilterParameters, ListParameters),
     responses(

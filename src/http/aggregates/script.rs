@@ -20,6 +20,7 @@ const SIGNATURES: i64 = 20;
 #[utoipa::path(
     get,
     path = "/api/scripts/{app}",
+    operation_id = "script",
     tag = "aggregates",
     params(("app" = String, Path, description = "Name of the script"), FilterParameters, ListParameters),
     responses(

@@ -19,6 +19,7 @@ use crate::store::read::snapshot::Snapshot;
 #[utoipa::path(
     get,
     path = "/api/scripts",
+    operation_id = "scripts",
     tag = "aggregates",
     params(FilterParameters, ListParameters),
     responses(

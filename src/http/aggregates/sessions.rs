@@ -16,6 +16,7 @@ use crate::store::read::snapshot::Snapshot;
 #[utoipa::path(
     get,
     path = "/api/sessions",
+    operation_id = "sessions",
     tag = "aggregates",
     params(FilterParameters, ListParameters),
     responses(

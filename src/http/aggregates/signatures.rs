@@ -53,6 +53,7 @@ impl SignatureParameters {
 #[utoipa::path(
     get,
     path = "/api/signatures",
+    operation_id = "signatures",
     tag = "aggregates",
     params(FilterParameters, ListParameters, SignatureParameters),
     responses((status = 200, description = "Signatures, most frequent first", body = Signatures), CachedResponses)
@@ -77,6 +78,7 @@ pub async fn list(request: ReadRequest) -> Result<HttpResponse, ApiError> {
 #[utoipa::path(
     get,
     path = "/api/signatures/{id}",
+    operation_id = "signature",
     tag = "aggregates",
     params(("id" = String, Path, description = "16 hexadecimal digits"), FilterParameters, ListParameters),
     responses(

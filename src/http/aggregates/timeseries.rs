@@ -100,6 +100,7 @@ fn one_of<T: Copy>(
 #[utoipa::path(
     get,
     path = "/api/timeseries",
+    operation_id = "timeseries",
     tag = "aggregates",
     params(FilterParameters, ListParameters, SeriesParameters),
     responses((status = 200, description = "The series", body = Timeseries), CachedResponses)

@@ -51,6 +51,7 @@ enum EventResult {
 #[utoipa::path(
     post,
     path = "/api/v1/events",
+    operation_id = "report_events",
     tag = "ingest",
     summary = "Reports many events",
     description = "A JSON array, or one JSON object per line, of up to 10,000 events and 16 MiB after decompression. \

@@ -27,6 +27,7 @@ struct Health {
 #[utoipa::path(
     get,
     path = "/healthz",
+    operation_id = "health",
     tag = "operation",
     responses((status = 200, description = "The process runs", body = Health))
 )]
@@ -41,6 +42,7 @@ pub async fn healthy() -> HttpResponse {
 #[utoipa::path(
     get,
     path = "/readyz",
+    operation_id = "readiness",
     tag = "operation",
     responses(
         (status = 200, description = "Events are accepted", body = Health),

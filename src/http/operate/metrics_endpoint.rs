@@ -15,6 +15,7 @@ use crate::store::write::spool::Spool;
 #[utoipa::path(
     get,
     path = "/metrics",
+    operation_id = "metrics",
     tag = "operation",
     responses((status = 200, description = "Metrics", body = String, content_type = "text/plain"))
 )]

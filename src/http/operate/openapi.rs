@@ -50,12 +50,12 @@ const ABOUT: &str = "All counts are of runs, not of events, by the UTC day of th
         exit_codes::list,
         exit_codes::show,
         legacy::counts,
-        legacy::paginated,
-        legacy::all,
-        legacy::of_app,
-        legacy::of_status,
-        legacy::of_os,
-        legacy::of_days,
+        legacy::data_paginated,
+        legacy::data_json,
+        legacy::data_nsapp,
+        legacy::data_status,
+        legacy::data_os,
+        legacy::data_date,
         legacy::errors,
         health::healthy,
         health::ready,
@@ -95,5 +95,17 @@ mod tests {
         for internal in ["# Errors", "ApiError", "[`", "::", "Result<", "Option<"] {
             assert!(!text.contains(internal), "{internal} in the description of the API");
         }
+    }
+
+    #[test]
+    fn operation_ids_are_unique() {
+        let api = Api::openapi();
+        let operations = api.paths.paths.values().flat_map(|path| [&path.get, &path.post, &path.delete]);
+        let mut ids: Vec<_> =
+            operations.flatten().filter_map(|operation| operation.operation_id.clone()).collect();
+        let count = ids.len();
+        ids.sort();
+        ids.dedup();
+        assert!(count > 30 && ids.len() == count, "{count} operations, {} ids: {ids:?}", ids.len());
     }
 }

@@ -63,6 +63,7 @@ pub struct RecordParameters {
 #[utoipa::path(
     get,
     path = "/api/records",
+    operation_id = "records",
     tag = "executions",
     params(FilterParameters, RecordParameters, ListParameters),
     responses((status = 200, description = "A page of executions, or an export", body = Records), CachedResponses)

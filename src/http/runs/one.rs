@@ -34,6 +34,7 @@ struct Runs {
 #[utoipa::path(
     get,
     path = "/api/runs/{id}",
+    operation_id = "run",
     tag = "executions",
     params(("id" = String, Path, description = "A random_id or execution_id")),
     responses(
@@ -60,6 +61,7 @@ pub async fn show(id: web::Path<String>, state: web::Data<AppState>) -> Result<H
 #[utoipa::path(
     delete,
     path = "/api/runs/{id}",
+    operation_id = "erase_run",
     tag = "executions",
     params(("id" = String, Path, description = "A random_id or execution_id")),
     responses(
