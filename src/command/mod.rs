@@ -12,6 +12,7 @@ mod catalogue;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use sqlx::Connection;
@@ -27,6 +28,8 @@ use crate::config::{Config, Variables};
 use crate::store::database::connect::connect;
 use crate::store::database::migrate;
 
+/// Longest wait for blocking work, such as on a hanging disk, when the program ends.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 /// Exit status for an invalid configuration; clap uses the same for invalid flags.
 const INVALID_CONFIGURATION: u8 = 2;
 /// The variables in the help of each command, by heading. The help of `serve` shows all but those for mail,
@@ -134,7 +137,8 @@ fn execute(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
     // The writer and its connections; they take a quarter of a core at full load.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let result = runtime.block_on(on_database(command, config, &database.options));
-    drop(runtime);
+    // The disk of the spool may hang. PostgreSQL is stopped all the same.
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     let closed = database.close();
     result.and_then(|code| closed.map(|()| code))
 }

@@ -4,7 +4,7 @@ use chrono::{Days, Utc};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Executor};
-use telemetry_server::seed::{Plan, seed};
+use telemetry_seed::{Plan, seed};
 use telemetry_server::store::keep::{recount, retention, sessions};
 
 use crate::common::app::{TestApp, spawn_app};

@@ -1,14 +1,13 @@
 //! The guarantees of the write path when the database refuses events or is configured differently.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::common::app::{Cluster, spawn_app_on};
 use futures_util::future::join_all;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use telemetry_server::store::database::outage::Outage;
-use telemetry_server::store::database::pools::{WriteTimeouts, delete_pool, read_pool, write_pool};
+use telemetry_server::store::database::pools::{WriteTimeouts, delete_pool, write_pool};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_the_database_refuses_does_not_affect_others() {
@@ -73,22 +72,4 @@ async fn a_commit_waits_for_the_disk_even_if_the_database_has_another_default() 
         assert_eq!(shown, "on");
         pool.close().await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn readers_on_the_same_machine_have_a_lower_priority_than_writers() {
-    let cluster = tokio::task::block_in_place(Cluster::shared);
-    let options = cluster.database().await;
-    let (timeouts, outage) = (WriteTimeouts::WITH_SPOOL, Arc::<Outage>::default());
-    let niceness = async |pool: sqlx::PgPool| {
-        let process: i32 =
-            sqlx::query_scalar("select pg_backend_pid()").fetch_one(&pool).await.expect("it runs");
-        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("it runs");
-        pool.close().await;
-        // proc_pid_stat(5): the 19th field; the second one, in parentheses, may have spaces.
-        let after_name = stat.rsplit_once(')').expect("it has a name").1;
-        after_name.split_whitespace().nth(16).expect("a field").parse::<i32>().expect("a number")
-    };
-    assert_eq!(niceness(write_pool(&options, 1, timeouts, &outage)).await, 0);
-    assert_eq!(niceness(read_pool(&options, Duration::from_secs(1))).await, 10);
 }

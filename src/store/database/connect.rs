@@ -76,7 +76,15 @@ pub fn embedded_options(endpoint: &Endpoint) -> PgConnectOptions {
 /// # Errors
 /// [`DatabaseError::Unreachable`], or [`DatabaseError::TooOld`].
 pub async fn connect(options: &PgConnectOptions, timeout: Duration) -> Result<PgConnection, DatabaseError> {
-    let started = Instant::now();
+    connect_since(Instant::now(), options, timeout).await
+}
+
+/// [`connect`], with a timeout that began at `started`.
+async fn connect_since(
+    started: Instant,
+    options: &PgConnectOptions,
+    timeout: Duration,
+) -> Result<PgConnection, DatabaseError> {
     let mut pause = Duration::from_millis(100);
     loop {
         let left = timeout.saturating_sub(started.elapsed());
@@ -112,7 +120,7 @@ pub async fn connect_to_primary(
 ) -> Result<PgConnection, DatabaseError> {
     let started = Instant::now();
     loop {
-        let mut connection = connect(options, timeout.saturating_sub(started.elapsed())).await?;
+        let mut connection = connect_since(started, options, timeout).await?;
         let is_replica = sqlx::query_scalar!("select pg_is_in_recovery() as \"is_replica!\"");
         if !is_replica.fetch_one(&mut connection).await? {
             return Ok(connection);

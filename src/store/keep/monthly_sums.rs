@@ -15,7 +15,7 @@ use sqlx::{Connection, PgConnection};
 /// Days after the end of a month until its sums are made. Hardly anything changes in it by then.
 const SETTLED_DAYS: i32 = 2;
 /// Time between two passes.
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_secs(15);
 /// The advisory lock of the instance that makes the sums.
 const LOCK: i64 = 0x7465_6c65_7370_6e00;
 
@@ -81,7 +81,7 @@ pub(crate) async fn invalidate(connection: &mut PgConnection, day: NaiveDate) ->
     .map(drop)
 }
 
-/// Makes missing sums at once and then every minute. Never returns; may be aborted at any time.
+/// Makes missing sums at once and then every 15 s. Never returns; may be aborted at any time.
 pub async fn keep_making(options: PgConnectOptions) {
     loop {
         let made = async {
@@ -133,6 +133,9 @@ async fn mark(connection: &mut PgConnection) -> sqlx::Result<Vec<i32>> {
                  now() at time zone 'UTC' - make_interval(months => 1, days => $1)),
              interval '1 month') as month
          where not exists (select from month_sum where first_day = month::date and is_ready)
+             -- Counting its sessions would invalidate the sums again.
+             and not exists (
+                 select from session_touched where day >= month and day < month + interval '1 month')
          order by month desc",
         SETTLED_DAYS
     );

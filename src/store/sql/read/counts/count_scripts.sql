@@ -4,7 +4,7 @@
 -- lists.
 with script as materialized (
     select app, kind,
-        sum(runs) filter (where outcome <> 'running') as runs,
+        coalesce(sum(runs) filter (where outcome <> 'running'), 0) as runs,
         coalesce(sum(runs) filter (where outcome = 'running'), 0) as running,
         coalesce(sum(runs) filter (where outcome = 'success'), 0) as success,
         coalesce(sum(runs) filter (where outcome = 'failed'), 0) as failed,
@@ -16,7 +16,7 @@ with script as materialized (
         select app, population, outcome, runs, duration_count, duration_sum from selected_script($1)
         union all
         select app, population, 'running', runs::integer, 0, 0 from rollup_script
-        where outcome = 'open' and open_hour >= $2 and is_selected(day, population, $1)
+        where outcome = 'open' and runs <> 0 and open_hour >= $2 and is_selected(day, population, $1)
     ) as counted join population on population.id = population
     group by app, kind
 ), ranked as (
