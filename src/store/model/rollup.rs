@@ -19,7 +19,7 @@ use size::{CORE_CLASSES, DISK_CLASSES, RAM_CLASSES, class};
 /// rollups of another definition rebuilds them when it starts.
 const DEFINITION: u32 = 3;
 
-/// Identifies the counting rules of this program: [`DEFINITION`] and the classification of exit codes.
+/// Identifies the counting rules of this program: `DEFINITION` and the classification of exit codes.
 #[must_use]
 pub fn definition() -> String {
     format!("{DEFINITION}-{:016x}", classification_fingerprint())

@@ -21,7 +21,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// The first and the last day; a missing one is replaced by [`EARLIEST`] or [`LATEST`].
+    /// The first and the last day; a missing one is replaced by `EARLIEST` or `LATEST`.
     #[must_use]
     pub fn days(&self) -> (NaiveDate, NaiveDate) {
         (self.from.unwrap_or(EARLIEST), self.to.unwrap_or(LATEST))

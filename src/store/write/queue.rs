@@ -1,8 +1,8 @@
 //! The bounded queue between the requests and the writer.
 //!
 //! Events are refused as soon as they could not be answered in time: a late answer is useless, because the
-//! client has given up and sends the event again. [`Pace`] turns that time into a number of events; the
-//! capacity of the channel and [`MAX_PENDING_BYTES`] bound the memory.
+//! client has given up and sends the event again. `Pace` turns that time into a number of events; the
+//! capacity of the channel and `MAX_PENDING_BYTES` bound the memory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -110,7 +110,7 @@ pub struct Batches {
 /// The events that are committed together, and the requests that wait for them.
 #[derive(Debug)]
 pub(super) struct Batch {
-    pub(super) events: Vec<Box<Execution>>,
+    pub(super) events: Vec<Execution>,
     /// One for each event, in the same order.
     pub(super) answers: Vec<Answer>,
     markers: Vec<oneshot::Sender<()>>,
@@ -212,7 +212,7 @@ impl Batches {
                     if batch.events.len().is_multiple_of(WAIT_SAMPLE) {
                         self.metrics.stages.queue.observe((begun - since).as_secs_f64());
                     }
-                    batch.events.push(execution);
+                    batch.events.push(*execution);
                     batch.answers.push(answer);
                     batch.bytes += bytes;
                 }

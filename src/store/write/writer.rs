@@ -60,10 +60,10 @@ impl Writer {
 
     /// Stores events and answers their requests. A batch that contains an event that the database refuses is
     /// halved until that event is alone, so that no other event is lost with it.
-    async fn store(&mut self, events: &[Box<Execution>], mut answers: Vec<Answer>) {
+    async fn store(&mut self, events: &[Execution], mut answers: Vec<Answer>) {
         let mut work = if events.is_empty() { Vec::new() } else { vec![events] };
         while let Some(events) = work.pop() {
-            let executions = join_events(events.iter().map(Box::as_ref));
+            let executions = join_events(events);
             let result = match self.commit(events.len(), &executions).await {
                 Ok(()) => Ok(()),
                 Err(Failure::Refused) if events.len() > 1 => {
