@@ -32,12 +32,13 @@ async fn every_answer_is_described() {
     History::write(&mut app.connection().await, 300).await;
     let plan = Plan { executions: 500, days: 40, seed: 1, until: chrono::Utc::now(), plants: Vec::new() };
     seed(app.pool(), &plan, |_| ()).await.expect("it is written");
+    // One worker: with several, the parser of CPython 3.11 fails now and then.
     let mut schemathesis = Command::new(program);
     schemathesis
         .arg("run")
         .arg(format!("{}/openapi.json", app.url))
         .args(["--checks", CHECKS, "--max-examples", EXAMPLES, "--seed", "1"])
-        .args(["--phases", "examples,coverage,fuzzing", "--no-shrink", "--workers", "2", "--warnings", "off"])
+        .args(["--phases", "examples,coverage,fuzzing", "--no-shrink", "--workers", "1", "--warnings", "off"])
         .args(["--request-timeout", "30"])
         .current_dir(env!("CARGO_TARGET_TMPDIR"))
         .env_remove("HTTP_PROXY")

@@ -20,9 +20,6 @@ use telemetry_server::config::Variables;
 use telemetry_server::limit::limits::{Kind, Limits};
 use telemetry_server::metrics::Metrics;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const FORGED: u64 = 2_000_000;
 const FORGED_BY_HTTP: u64 = 204_800;
 /// Requests that are sent before their responses are read.

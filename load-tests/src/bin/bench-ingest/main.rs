@@ -19,9 +19,6 @@ use telemetry_load_tests::process::{Server, open_to_all};
 use telemetry_load_tests::wrk::{self, Measured};
 use telemetry_server::store::database::embedded::{Embedded, Settings};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const CONNECTIONS: [u32; 2] = [64, 1024];
 const ROUNDS: usize = 3;
 const SECONDS: u32 = 6;
