@@ -7,15 +7,15 @@
 //! ```
 //! [`ingest`] turns the bytes of any client generation into a `CleanEvent`; [`store`] queues it,
 //! joins it with what is known of its run and commits row and rollups in one transaction. The
-//! read side answers from the rollups ([`expose`]); [`http`] is both ends of the flow.
+//! read side answers from the rollups ([`expose`]). [`http`] receives the events and sends the answers.
 //!
 //! # What a status promises
 //! - `2xx`: the event is committed, or fsynced on this machine while the database is away.
 //! - `400`, `413`, `415`: it can never be stored as it is; the body names the field and the reason.
 //! - `408`, `429`: it was not stored; the client was too slow, or comes too often.
-//! - `503` with `Retry-After`: it was not stored, or nobody knows; sending it again is harmless.
+//! - `503` with `Retry-After`: it was not stored, or the outcome is unknown; sending it again is harmless.
 //!
-//! The modules stand in reading order; each imports only from those above it.
+//! The modules are listed in dependency order: each imports only from those above it.
 
 pub mod config;
 pub mod ingest;

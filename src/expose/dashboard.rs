@@ -25,7 +25,7 @@ pub struct DashboardCounts {
     pub signatures: Vec<SignatureCount>,
     /// The scripts that these reasons hit.
     pub signature_scripts: Vec<SignatureScripts>,
-    /// Runs by `os`, `method`, `pve_version` and `gpu`.
+    /// Runs by each facet that has a list.
     pub facets: Vec<FacetCount>,
     /// Runs by repository slug.
     pub slugs: Vec<SlugCount>,

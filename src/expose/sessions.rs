@@ -34,7 +34,7 @@ impl SessionTotals {
     }
 }
 
-/// Sessions by day and by script. They are counted about once a minute.
+/// Sessions by day and by script. They are counted every 15 to 60 seconds.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Sessions {
     /// The time of the last count.

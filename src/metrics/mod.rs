@@ -127,7 +127,7 @@ impl Metrics {
                 "telemetry_connections_cut_total",
                 "Connections closed because the client was too slow.",
             )?,
-            queue_events: gauge("telemetry_queue_events", "Events in the queue of the writers.")?,
+            queue_events: gauge("telemetry_queue_events", "Events in the queue.")?,
             batch_events: histogram(
                 "telemetry_batch_events",
                 "Events in a committed batch.",
@@ -169,10 +169,10 @@ impl Metrics {
                 "telemetry_retention_horizon_timestamp_seconds",
                 "Unix time in seconds of the first day whose executions are complete; 0 while none has expired.",
             )?,
-            spool_spooled: counter("telemetry_spool_spooled_total", "Events written to the spool.")?,
+            spool_spooled: counter("telemetry_spool_spooled_total", "Entries written to the spool.")?,
             spool_drained: counter(
                 "telemetry_spool_drained_total",
-                "Events that left the spool: committed to the database, or erased.",
+                "Entries that left the spool: committed to the database, or erased.",
             )?,
             spool_cut: counters(
                 "telemetry_spool_cut_total",
@@ -180,11 +180,11 @@ impl Metrics {
                 "reason",
                 &["damaged", "unreadable", "refused"],
             )?,
-            spool_entries: gauge("telemetry_spool_entries", "Events in the spool.")?,
+            spool_entries: gauge("telemetry_spool_entries", "Entries in the spool.")?,
             spool_bytes: gauge("telemetry_spool_bytes", "Size of the spool in bytes.")?,
             spool_oldest_age: gauge(
                 "telemetry_spool_oldest_age_seconds",
-                "Age of the oldest event in the spool in seconds; 0 if the spool is empty.",
+                "Age of the oldest entry in the spool in seconds; 0 if the spool is empty.",
             )?,
             spooling: gauge(
                 "telemetry_spooling",

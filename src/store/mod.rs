@@ -1,5 +1,4 @@
-//! What is stored and how, in reading order: the database and its connections, the rows and what they
-//! count for, the way in, what happens to stored executions later, and the queries behind every answer.
+//! Storage: the database and its connections, the data model, the write path, maintenance, and queries.
 
 pub mod database;
 pub mod model;

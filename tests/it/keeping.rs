@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use telemetry_server::store::keep::clock_check::{Doubt, doubt};
+use telemetry_server::store::keep::clock_check::{Doubt, reason_to_wait};
 use telemetry_server::store::keep::recount;
 use telemetry_server::store::keep::retention::first_kept_day;
 
@@ -203,7 +203,7 @@ async fn a_clock_that_is_far_ahead_deletes_nothing() {
     runs_of(&app, &[20, 19, 18, 2, 1]).await;
     let mut connection = PgConnection::connect_with(&app.pool().connect_options()).await.expect("it runs");
     let mut doubt_on = async |now: DateTime<Utc>, kept: u32| {
-        doubt(&mut connection, now, first_kept_day(now, kept)).await.expect("it runs")
+        reason_to_wait(&mut connection, now, first_kept_day(now, kept)).await.expect("it runs")
     };
     let now = Utc::now();
     assert_eq!(doubt_on(now, 365).await, None, "there is nothing to delete");
@@ -236,7 +236,7 @@ async fn after_a_long_silence_nothing_is_deleted_until_the_clock_is_believed() {
         let mut connection =
             PgConnection::connect_with(&app.pool().connect_options()).await.expect("it runs");
         let now = Utc::now();
-        let found = doubt(&mut connection, now, first_kept_day(now, kept)).await.expect("it runs");
+        let found = reason_to_wait(&mut connection, now, first_kept_day(now, kept)).await.expect("it runs");
         assert_eq!(found, expected, "{since:?} {kept}");
         app.stop().await;
     }

@@ -122,7 +122,7 @@ fn check_file(path: &str, content: &str, breaches: &mut Vec<String>) {
     }
 }
 
-/// The server's modules are listed in reading order, and each imports only what is listed above it:
+/// The server's modules are listed in dependency order, and each imports only what is listed above it:
 /// among the modules of the crate, and among the modules of each folder. Test modules are exempt.
 fn check_module_order(tree: &Tree, breaches: &mut Vec<String>) {
     let sources: Vec<Source> = tree

@@ -17,7 +17,7 @@ use uuid::Uuid;
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The last migration of the first release. Nobody upgrades from the ones before it.
-const FIRST_RELEASE: i64 = 7;
+const FIRST_RELEASE: i64 = 8;
 /// A later migration, as an example.
 const EXAMPLE: &str = "alter table execution add column later text;
     alter table rollup_script add column later bigint not null default 0;

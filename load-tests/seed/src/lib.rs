@@ -19,7 +19,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sqlx::{PgConnection, PgPool};
 use telemetry_server::ingest::execution::Execution;
-use telemetry_server::store::write::merge::{Known, Merged, join_events, merge};
+use telemetry_server::store::write::merge::{KnownIds, Merged, join_events, merge};
 
 use crate::catalogue::Catalogue;
 use crate::plant::Plant;
@@ -60,7 +60,7 @@ pub async fn seed(pool: &PgPool, plan: &Plan, progress: impl FnMut(&[Execution])
     let progress = RefCell::new(progress);
     let writers = (0..WRITERS).map(async |_| {
         let mut connection = pool.acquire().await?;
-        let mut known = Known::default();
+        let mut known = KnownIds::default();
         while let Some(&(day, count)) = days.get(next.fetch_add(1, Ordering::Relaxed)) {
             for batch in executions_of(plan, &catalogue, day, count).chunks(BATCH) {
                 write(&mut connection, &mut known, batch).await?;
@@ -74,12 +74,12 @@ pub async fn seed(pool: &PgPool, plan: &Plan, progress: impl FnMut(&[Execution])
     Ok(written.into_inner())
 }
 
-async fn write(connection: &mut PgConnection, known: &mut Known, batch: &[Execution]) -> sqlx::Result<()> {
+async fn write(connection: &mut PgConnection, known: &mut KnownIds, batch: &[Execution]) -> sqlx::Result<()> {
     let runs = join_events(batch);
     for _ in 0..MAX_ATTEMPTS {
         match merge(connection, known, &runs).await {
             Ok(Merged::Committed) => return Ok(()),
-            Ok(Merged::Outrun) => {}
+            Ok(Merged::Conflict) => {}
             // A serialization failure or a deadlock with a running server.
             Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code.starts_with("40")) => {}
             Err(error) => return Err(error),

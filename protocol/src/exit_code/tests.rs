@@ -56,10 +56,21 @@ fn no_code_occurs_twice_in_a_generation() {
 }
 
 #[test]
-fn entries_are_sorted_by_code() {
-    for generation in Generation::ALL {
-        assert!(entries(generation).is_sorted_by(|a, b| a.code < b.code), "{generation:?}");
-    }
+fn lines_are_in_order_of_section_and_code() {
+    // The sections: all generations, generation 1, generations 2 and 3.
+    let place = |entries: Vec<catalogue::Entry>| {
+        let first = entries.first().expect("a line has a generation");
+        let section = match (entries.len(), first.generation) {
+            (3, _) => 0,
+            (_, Generation::One) => 1,
+            _ => 2,
+        };
+        (section, first.code, first.generation.number())
+    };
+    let lines = catalogue::lines(catalogue::DATA).filter_map(catalogue::read_line);
+    let places: Vec<_> = lines.map(place).collect();
+    let misplaced = places.windows(2).find(|pair| pair[0] >= pair[1]);
+    assert_eq!(misplaced, None, "section, code and generation of two lines");
 }
 
 #[test]

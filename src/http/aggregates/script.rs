@@ -39,7 +39,7 @@ pub async fn show(app: web::Path<String>, request: ReadRequest) -> Result<HttpRe
 
 async fn read(state: &AppState, snapshot: &mut Snapshot<'_>, app: &str) -> Result<ScriptView, ApiError> {
     let as_of = snapshot.as_of().await?;
-    if !snapshot.knows_script(app).await? {
+    if !snapshot.script_exists(app).await? {
         return Err(ApiError::UnknownRun);
     }
     let running_since = state.running_since(as_of);

@@ -12,7 +12,8 @@ use crate::store::read::snapshot::Snapshot;
 
 /// Attempts per session, by day and by script
 ///
-/// A session is all attempts of one person at one script. Counted once a minute; `as_of` is the time of the count.
+/// A session is all attempts of one person at one script. Counted every 15 to 60 seconds; `as_of` is the time of the
+/// count.
 #[utoipa::path(
     get,
     path = "/api/sessions",

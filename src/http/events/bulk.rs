@@ -23,7 +23,7 @@ const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The answer to many events.
 #[derive(Serialize, ToSchema)]
 pub struct BulkResult {
-    /// Number of events that are committed.
+    /// Number of events that are committed, or saved on disk while the database is away.
     accepted: usize,
     /// Number of the other events.
     rejected: usize,
@@ -35,7 +35,7 @@ pub struct BulkResult {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum EventResult {
-    /// The event is committed.
+    /// The event is committed, or saved on disk while the database is away.
     Stored {
         /// `accepted`.
         status: &'static str,
@@ -44,7 +44,7 @@ enum EventResult {
     Refused(ErrorBody),
 }
 
-/// Accepts many events; answers after their commit.
+/// Accepts many events; answers after they are committed, or saved on disk while the database is away.
 ///
 /// # Errors
 /// [`ApiError`] if no event is stored: the body cannot be split, or no event could be written now.
@@ -83,8 +83,8 @@ pub async fn accept(
     let (state, started) = (state.get_ref(), Instant::now());
     let results = stream::iter(events).map(|event| async move {
         let stored = if event.len() <= state.max_body_bytes {
-            let queue_timeout = QUEUE_TIMEOUT.saturating_sub(started.elapsed());
-            ingest(event, Route::Telemetry, state, queue_timeout).await
+            state.queue.wait_for_capacity(QUEUE_TIMEOUT.saturating_sub(started.elapsed())).await;
+            ingest(event, Route::Telemetry, state).await
         } else {
             Err(ApiError::BodyTooLarge { max_bytes: state.max_body_bytes })
         };

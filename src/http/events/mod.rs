@@ -1,9 +1,8 @@
-//! `POST` of events: receive the body, run it through the ingest pipeline, and answer after the commit.
+//! `POST` of events: receive the body, run it through the ingest pipeline, and answer after the commit, or
+//! after the event is saved on disk while the database is away.
 
 pub mod single;
 pub mod bulk;
-
-use std::time::Duration;
 
 use actix_web::error::PayloadError;
 use actix_web::http::header::CONTENT_ENCODING;
@@ -16,14 +15,8 @@ use crate::ingest::normalise::Route;
 use crate::ingest::pipeline::{Accepted, read_event_in_stages};
 use crate::state::AppState;
 
-/// Runs an event through the pipeline and returns after its commit. Waits for room in the queue, at most for
-/// `queue_timeout`.
-async fn ingest(
-    body: &[u8],
-    route: Route,
-    state: &AppState,
-    queue_timeout: Duration,
-) -> Result<(), ApiError> {
+/// Runs an event through the pipeline and returns after it is committed or saved on disk.
+async fn ingest(body: &[u8], route: Route, state: &AppState) -> Result<(), ApiError> {
     let mut stopwatch = state.metrics.stages.stopwatch();
     let stage_ended = |stage| stopwatch.iter_mut().for_each(|stopwatch| stopwatch.lap(stage));
     let Accepted { event, rescues } = read_event_in_stages(body, route, now(), &state.ids, stage_ended)?;
@@ -32,7 +25,6 @@ async fn ingest(
     }
     state.limits.check_run(event.execution())?;
     let generation = ["0", "1", "2", "3"][usize::from(event.execution().generation.number())];
-    state.queue.wait_for_capacity(queue_timeout).await;
     state.queue.submit(event).await?;
     state.metrics.events_accepted.with_label_values(&[generation]).inc();
     Ok(())

@@ -1,7 +1,5 @@
 //! `POST` of one event, as all scripts in the field send it.
 
-use std::time::Duration;
-
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,7 +17,8 @@ pub struct Accepted {
     status: &'static str,
 }
 
-/// Accepts one event that came by `route`; answers after its commit.
+/// Accepts one event that came by `route`; answers after it is committed, or saved on disk while the
+/// database is away.
 ///
 /// # Errors
 /// [`ApiError`], counted by its code.
@@ -35,7 +34,7 @@ pub async fn accept(
         }
         let body = receive(&request, payload, state.max_body_bytes, &state).await?;
         state.queue.check_capacity()?;
-        ingest(&body, route, &state, Duration::ZERO).await
+        ingest(&body, route, &state).await
     };
     stored.await.inspect_err(|error| count_rejection(*error, &state))?;
     Ok(HttpResponse::Ok().json(Accepted { status: "accepted" }))
@@ -54,13 +53,14 @@ macro_rules! describe {
             path = $path,
             tag = "ingest",
             summary = $summary,
-            description = "Answers after the event is committed. An event that is sent again changes nothing.",
+            description = "Answers after the event is committed, or saved on disk while the database is away. An event that \
+                           is sent again changes nothing.",
             request_body(
                 content = Object,
                 description = "A JSON object as the scripts send it. Malformed JSON is repaired if its meaning is clear."
             ),
             responses(
-                (status = 200, description = "The event is committed", body = Accepted),
+                (status = 200, description = "The event is committed or saved on disk", body = Accepted),
                 (status = 400, description = "The event is not valid; sending it again cannot succeed", body = ErrorBody),
                 (status = 408, description = "The body did not arrive in time", body = ErrorBody),
                 (status = 413, description = "The body is too long", body = ErrorBody),

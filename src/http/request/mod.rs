@@ -1,4 +1,4 @@
-//! What every request passes before its handler: limits, measurement, and the common parameters.
+//! Steps before the handler: limits, measurement, and the common parameters.
 
 pub mod client_address;
 pub mod guard;

@@ -70,7 +70,7 @@ pub async fn show(id: web::Path<String>, state: web::Data<AppState>) -> Result<H
     )
 )]
 pub async fn erase(id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
-    // A promise to erase it later would be lost with the disk of this machine.
+    // Erasing is not deferred: a note on this machine could be lost with its disk.
     if state.outage.is_on() {
         return Err(ApiError::DatabaseUnavailable);
     }

@@ -1,7 +1,7 @@
-//! Checks the clock before executions expire: to a clock that is years ahead, everything looks expired.
+//! Checks the clock before executions expire. With a clock that is years ahead, every execution would expire.
 //!
 //! The clock of the server is compared with that of the database. Both may be the same, so the stored runs are
-//! checked as well, because somebody always installs something. A month without runs means that the clock jumped
+//! checked as well: in normal operation runs arrive every day. A month without runs means that the clock jumped
 //! ahead or that the server was out of use. In both cases nothing is deleted before a week of runs has followed,
 //! and the runs just before the silence stay until the silence itself is older than the retention period.
 
@@ -42,7 +42,7 @@ impl Doubt {
 ///
 /// # Errors
 /// Any error from the database.
-pub async fn doubt(
+pub async fn reason_to_wait(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
     day: NaiveDate,

@@ -61,7 +61,7 @@ async fn erase_page(connection: &mut PgConnection, key: RunKey, at: DateTime<Utc
     if !counted.is_empty() {
         let mut populations = Populations::default();
         let keys: Vec<_> = counted.iter().copied().map(PopulationKey::of).collect();
-        populations.learn(&mut transaction, &keys).await?;
+        populations.load_or_insert(&mut transaction, &keys).await?;
         let mut difference = Difference::default();
         for run in counted {
             difference.count(run, populations.id(PopulationKey::of(run)).unwrap_or_default(), -1);

@@ -13,7 +13,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
 use crate::metrics::Metrics;
-use crate::store::keep::clock_check::doubt;
+use crate::store::keep::clock_check::reason_to_wait;
 use crate::store::keep::horizon::{advance, horizon};
 use crate::store::write::erasures;
 
@@ -72,14 +72,14 @@ impl Retention {
         let deleted = &self.metrics.executions_deleted.with_label_values(&["age"]);
         if let Some(days) = self.days {
             let day = first_kept_day(now, days);
-            match doubt(&mut connection, now, day).await? {
+            match reason_to_wait(&mut connection, now, day).await? {
                 None => delete_before(&mut connection, day, |rows| deleted.inc_by(rows)).await?,
-                Some(doubt) => {
+                Some(reason) => {
                     tracing::warn!(
-                        reason = doubt.code(),
+                        reason = reason.code(),
                         "the clock may be wrong: no expired executions are deleted"
                     );
-                    self.metrics.retention_refusals.with_label_values(&[doubt.code()]).inc();
+                    self.metrics.retention_refusals.with_label_values(&[reason.code()]).inc();
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Sessions: the attempts of one person at one script, counted in `rollup_session` by the day of the
 //! first attempt.
 //!
-//! Two writers may hold two attempts of one session at the same time, so a count in their transactions
+//! Two instances may write two attempts of one session at the same time, so a count in their transactions
 //! would race. Instead, writers mark each day whose rows they change (`session_touched`), and one instance
 //! counts the sessions of marked days from the rows.
 //!

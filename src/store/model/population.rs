@@ -30,7 +30,7 @@ pub struct Populations {
 }
 
 impl Populations {
-    /// The id of a population; `None` unless [`Populations::learn`] or [`Populations::all`] loaded it.
+    /// The id of a population; `None` unless [`Populations::load_or_insert`] or [`Populations::all`] loaded it.
     #[must_use]
     pub fn id(&self, key: PopulationKey<'_>) -> Option<i32> {
         let found = self.known.binary_search_by(|known| known.key().cmp(&key)).ok()?;
@@ -53,7 +53,7 @@ impl Populations {
     ///
     /// # Errors
     /// Any error from the database.
-    pub async fn learn(
+    pub async fn load_or_insert(
         &mut self,
         connection: &mut PgConnection,
         keys: &[PopulationKey<'_>],

@@ -19,7 +19,7 @@ impl Signatures {
     ///
     /// # Errors
     /// Any error from the database.
-    pub async fn learn<'a>(
+    pub async fn load_or_insert<'a>(
         &mut self,
         connection: &mut PgConnection,
         runs: impl Iterator<Item = &'a Execution>,

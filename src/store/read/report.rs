@@ -103,7 +103,7 @@ pub async fn of_week(
     Ok((scripts, signatures.fetch_all(connection).await?))
 }
 
-/// What is known of a way to fail.
+/// The evidence about one signature.
 #[derive(Clone, Debug)]
 pub struct SignatureEvidence {
     /// The failing line, masked.
@@ -116,10 +116,10 @@ pub struct SignatureEvidence {
     pub days: Vec<(NaiveDate, i64)>,
 }
 
-/// The evidence of the last 30 days; `None` for a signature that nobody knows.
+/// The evidence of the last 30 days; `None` if the signature does not exist.
 ///
 /// # Errors
-/// What the database says.
+/// Any error from the database.
 pub async fn of_signature(
     pool: &PgPool,
     signature: i64,

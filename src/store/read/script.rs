@@ -70,7 +70,7 @@ impl Snapshot<'_> {
     ///
     /// # Errors
     /// Any error from the database.
-    pub async fn knows_script(&mut self, app: &str) -> sqlx::Result<bool> {
+    pub async fn script_exists(&mut self, app: &str) -> sqlx::Result<bool> {
         sqlx::query_scalar!(
             "select exists (select from rollup_script where app = $1 and runs <> 0) as \"known!\"",
             app

@@ -33,9 +33,9 @@ pub(crate) struct Selection {
     pub(crate) populations: Option<Vec<i32>>,
 }
 
-/// Facts that every count of a snapshot needs, looked up once.
+/// What every count of a snapshot needs, looked up once.
 #[derive(Clone, Debug)]
-struct Known {
+struct Scope {
     months: Vec<Month>,
     /// First and last day of the rollups; `None` without any.
     bounds: Option<(NaiveDate, NaiveDate)>,
@@ -47,7 +47,7 @@ struct Known {
 pub struct Snapshot<'a> {
     pub(crate) transaction: Transaction<'static, Postgres>,
     pub(crate) filter: &'a Filter,
-    known: Option<Known>,
+    scope: Option<Scope>,
 }
 
 impl<'a> Snapshot<'a> {
@@ -57,24 +57,24 @@ impl<'a> Snapshot<'a> {
     /// Any error from the database, or that no connection was free in time.
     pub async fn open(pool: &PgPool, filter: &'a Filter) -> sqlx::Result<Self> {
         let transaction = pool.begin_with(BEGIN_SNAPSHOT).await?;
-        Ok(Self { transaction, filter, known: None })
+        Ok(Self { transaction, filter, scope: None })
     }
 
-    async fn known(&mut self) -> sqlx::Result<Known> {
-        if let Some(known) = &self.known {
-            return Ok(known.clone());
+    async fn scope(&mut self) -> sqlx::Result<Scope> {
+        if let Some(scope) = &self.scope {
+            return Ok(scope.clone());
         }
         let connection = &mut *self.transaction;
         let bounds = sqlx::query!(
             "select (select min(day) from rollup_script) as first, (select max(day) from rollup_script) as last"
         );
         let bounds = bounds.fetch_one(&mut *connection).await?;
-        let known = Known {
+        let scope = Scope {
             bounds: bounds.first.zip(bounds.last),
             months: ready(connection).await?,
             populations: self.filter.populations(connection).await?,
         };
-        Ok(self.known.insert(known).clone())
+        Ok(self.scope.insert(scope).clone())
     }
 
     /// What the filter selects.
@@ -91,7 +91,7 @@ impl<'a> Snapshot<'a> {
         &mut self,
         (first_day, last_day): (NaiveDate, NaiveDate),
     ) -> sqlx::Result<Selection> {
-        let Known { months, bounds, populations } = self.known().await?;
+        let Scope { months, bounds, populations } = self.scope().await?;
         let Split { months, days } = bounds.map_or_else(Split::default, |(oldest, newest)| {
             // Whole months, for these may have sums.
             let (oldest, newest) = (first_of(oldest), first_of(newest) + Months::new(1) - Days::new(1));

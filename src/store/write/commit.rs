@@ -13,7 +13,7 @@ use crate::ingest::execution::Execution;
 use crate::metrics::Metrics;
 use crate::store::write::erasures::{unlock, without_erased};
 use crate::store::write::failure::Failure;
-use crate::store::write::merge::{Known, Merged, join_events, merge};
+use crate::store::write::merge::{KnownIds, Merged, join_events, merge};
 
 /// Most attempts to commit a batch, which fail because of other writers or a restarting database.
 const MAX_ATTEMPTS: u32 = 8;
@@ -37,7 +37,7 @@ enum Work<'a> {
 /// [`Failure`]. The executions may be committed unless it is `Refused`; committing them again is harmless.
 pub async fn commit(
     pool: &PgPool,
-    known: &mut Known,
+    known: &mut KnownIds,
     executions: &[Cow<'_, Execution>],
     timeout: Duration,
     metrics: &Metrics,
@@ -52,7 +52,7 @@ pub async fn commit(
 /// [`Failure`], as for [`commit`].
 pub async fn commit_spooled(
     pool: &PgPool,
-    known: &mut Known,
+    known: &mut KnownIds,
     events: &[&Execution],
     timeout: Duration,
     metrics: &Metrics,
@@ -62,7 +62,7 @@ pub async fn commit_spooled(
 
 async fn retry(
     pool: &PgPool,
-    known: &mut Known,
+    known: &mut KnownIds,
     work: Work<'_>,
     timeout: Duration,
     metrics: &Metrics,
@@ -77,13 +77,13 @@ async fn retry(
         }
         match attempt_once(pool, known, work, left).await {
             Ok(Merged::Committed) => return Ok(()),
-            Ok(Merged::Outrun) => metrics.batch_retries.inc(),
+            Ok(Merged::Conflict) => metrics.batch_retries.inc(),
             Err(failed) => {
                 failure = failed;
                 metrics.batch_failures.with_label_values(&[failure.code()]).inc();
                 tracing::warn!(attempt, reason = failure.code(), "batch not committed");
                 // The cached ids may belong to a database that was replaced.
-                *known = Known::default();
+                *known = KnownIds::default();
                 if failure != Failure::Again {
                     break;
                 }
@@ -97,7 +97,7 @@ async fn retry(
 
 async fn attempt_once(
     pool: &PgPool,
-    known: &mut Known,
+    known: &mut KnownIds,
     work: Work<'_>,
     timeout: Duration,
 ) -> Result<Merged, Failure> {
@@ -130,7 +130,7 @@ async fn attempt_once(
 
 async fn merge_spooled(
     connection: &mut PgConnection,
-    known: &mut Known,
+    known: &mut KnownIds,
     events: &[&Execution],
 ) -> sqlx::Result<Merged> {
     let events = without_erased(connection, events).await?;

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::metrics::Metrics;
 use crate::store::write::commit::commit_spooled;
 use crate::store::write::failure::Failure;
-use crate::store::write::merge::Known;
+use crate::store::write::merge::KnownIds;
 use crate::store::write::spool::{EntryId, Spool, Spooled};
 use crate::store::write::writer::Destination;
 
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Drainer {
     spool: Spool,
     destination: Destination,
-    known: Known,
+    known: KnownIds,
     page: usize,
     metrics: Arc<Metrics>,
 }
@@ -38,7 +38,7 @@ impl Drainer {
         Some(Self {
             spool: destination.spool.clone()?,
             destination: destination.clone(),
-            known: Known::default(),
+            known: KnownIds::default(),
             page: MAX_PAGE,
             metrics: Arc::clone(metrics),
         })

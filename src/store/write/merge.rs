@@ -1,5 +1,5 @@
-//! Commits a batch in one transaction: reads the rows of its executions, joins them with the events, writes
-//! them back and adds the difference to the rollups.
+//! Merges a batch: reads the rows of its executions, joins them with the events, and writes them and the
+//! difference to the rollups in one statement.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ const SERIALIZATION_FAILURE: &str = "40001";
 
 /// Cache of the small tables that rows refer to.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct KnownIds {
     /// Ids of populations.
     pub populations: Populations,
     /// Signatures that have a template.
@@ -34,7 +34,7 @@ pub enum Merged {
     /// Everything is committed.
     Committed,
     /// Another writer changed one of the rows after it was read. Nothing was written; try again.
-    Outrun,
+    Conflict,
 }
 
 /// Joins the events of each execution, so that each row is written once. Sorted by key: every writer locks
@@ -66,16 +66,16 @@ struct Change<'a> {
 /// Any error from the database; then nothing is written.
 pub async fn merge(
     connection: &mut PgConnection,
-    known: &mut Known,
+    known: &mut KnownIds,
     executions: &[Cow<'_, Execution>],
 ) -> sqlx::Result<Merged> {
-    let Known { populations, signatures } = known;
+    let KnownIds { populations, signatures } = known;
     let changes = changes(connection, executions).await?;
     if changes.is_empty() {
         return Ok(Merged::Committed);
     }
-    populations.learn(connection, &populations_of(&changes)).await?;
-    signatures.learn(connection, changes.iter().map(|change| change.new.as_ref())).await?;
+    populations.load_or_insert(connection, &populations_of(&changes)).await?;
+    signatures.load_or_insert(connection, changes.iter().map(|change| change.new.as_ref())).await?;
 
     let mut difference = Difference::default();
     let mut rows = Vec::with_capacity(changes.len());
@@ -92,7 +92,7 @@ pub async fn merge(
     match write(connection, &rows, &difference.into_rows()).await {
         Ok(()) => Ok(Merged::Committed),
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(SERIALIZATION_FAILURE) => {
-            Ok(Merged::Outrun)
+            Ok(Merged::Conflict)
         }
         Err(error) => Err(error),
     }

@@ -1,4 +1,7 @@
 //! The write path: the queue, the writer and its statement, and the spool for outages of the database.
+//!
+//! The modules are listed in dependency order: each imports only from those above it. An event passes `queue`,
+//! `writer`, `commit`, `merge` and `statement`, or `spool` and `drain`.
 
 pub mod statement;
 pub mod merge;

@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 use crate::store::database::outage::Outage;
 use crate::store::write::commit::commit;
 use crate::store::write::failure::Failure;
-use crate::store::write::merge::{Known, join_events};
+use crate::store::write::merge::{KnownIds, join_events};
 use crate::store::write::queue::{Answer, Batches, WriteError};
 use crate::store::write::spool::{Spool, SpoolError};
 
@@ -38,7 +38,7 @@ pub struct Destination {
 pub struct Writer {
     batches: Batches,
     destination: Destination,
-    known: Known,
+    known: KnownIds,
     metrics: Arc<Metrics>,
 }
 
@@ -46,7 +46,7 @@ impl Writer {
     /// A writer of the events of a queue.
     #[must_use]
     pub fn new(batches: Batches, destination: Destination, metrics: &Arc<Metrics>) -> Self {
-        Self { batches, destination, known: Known::default(), metrics: Arc::clone(metrics) }
+        Self { batches, destination, known: KnownIds::default(), metrics: Arc::clone(metrics) }
     }
 
     /// Commits until the queue is closed and every request is answered.

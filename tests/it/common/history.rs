@@ -9,7 +9,7 @@ use telemetry_server::ingest::execution::{Execution, full_hour};
 use telemetry_server::ingest::identity::IdKey;
 use telemetry_server::ingest::normalise::Route;
 use telemetry_server::ingest::pipeline::read_event;
-use telemetry_server::store::write::merge::{Known, Merged, join_events, merge};
+use telemetry_server::store::write::merge::{KnownIds, Merged, join_events, merge};
 
 /// Runs, newest last.
 pub(crate) struct History {
@@ -56,11 +56,11 @@ impl History {
         for end in (1..events.len()).rev() {
             events.swap(end, dice.roll(end + 1));
         }
-        let mut known = Known::default();
+        let mut known = KnownIds::default();
         for batch in events.chunks(400) {
             let runs = join_events(batch);
             // A start that comes after another event of its run is taken for the first, once.
-            if merge(connection, &mut known, &runs).await.expect("it is stored") == Merged::Outrun {
+            if merge(connection, &mut known, &runs).await.expect("it is stored") == Merged::Conflict {
                 let merged = merge(connection, &mut known, &runs).await.expect("it is stored");
                 assert_eq!(merged, Merged::Committed);
             }

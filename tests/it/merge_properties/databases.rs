@@ -18,7 +18,7 @@ use telemetry_server::store::database::embedded::{Embedded, Settings};
 use telemetry_server::store::database::migrate::migrate;
 use telemetry_server::store::keep::recount::verify;
 use telemetry_server::store::model::row::Stored;
-use telemetry_server::store::write::merge::{Known, Merged, join_events, merge};
+use telemetry_server::store::write::merge::{KnownIds, Merged, join_events, merge};
 use tempfile::TempDir;
 
 use super::events::Batches;
@@ -148,7 +148,7 @@ impl Database {
         self.connection.execute(sqlx::raw_sql(AssertSqlSafe(delete))).await.expect("it runs");
     }
 
-    pub(crate) async fn commit(&mut self, known: &mut Known, batch: &[Execution]) {
+    pub(crate) async fn commit(&mut self, known: &mut KnownIds, batch: &[Execution]) {
         let runs = join_events(batch);
         assert!(runs.windows(2).all(|two| two[0].key < two[1].key), "each run once, in lock order");
         let merged = merge(&mut self.connection, known, &runs).await;
@@ -156,7 +156,7 @@ impl Database {
     }
 
     pub(crate) async fn commit_all(&mut self, batches: Batches) {
-        let mut known = Known::default();
+        let mut known = KnownIds::default();
         for batch in batches {
             self.commit(&mut known, &batch).await;
         }
@@ -216,14 +216,14 @@ impl Database {
 
 /// Commits every batch despite other writers, with as many attempts as necessary.
 pub(crate) async fn persist(connection: &mut PgConnection, batches: Batches) {
-    let mut known = Known::default();
+    let mut known = KnownIds::default();
     for batch in batches {
         let runs = join_events(&batch);
         for attempt in 1.. {
             assert!(attempt < 1_000, "one of the writers always succeeds");
             match merge(connection, &mut known, &runs).await {
                 Ok(Merged::Committed) => break,
-                Ok(Merged::Outrun) => {}
+                Ok(Merged::Conflict) => {}
                 // Deadlock or serialization failure.
                 Err(sqlx::Error::Database(error)) if error.code().is_some_and(|c| c.starts_with("40")) => {}
                 Err(error) => panic!("{error}"),

@@ -17,7 +17,7 @@ use telemetry_server::store::keep::horizon::horizon;
 use telemetry_server::store::keep::recount::{rebuild, verify};
 use telemetry_server::store::keep::retention::{delete_before, first_kept_day};
 use telemetry_server::store::write::commit::commit_spooled;
-use telemetry_server::store::write::merge::{Known, Merged, join_events, merge};
+use telemetry_server::store::write::merge::{KnownIds, Merged, join_events, merge};
 
 use super::databases::{Bench, Database, commit_when_somebody_waits, each_case, joined, persist};
 use super::events::{Batches, batches, event, key, midnight, two_arrangements};
@@ -115,11 +115,11 @@ fn a_writer_that_has_read_a_row_does_not_bring_it_back() {
             .expect("it runs");
         let end = [event(1, Status::Failed, midnight(), Facts::default())];
         let batch = join_events(&end);
-        let mut known = Known::default();
+        let mut known = KnownIds::default();
         let merging = merge(&mut database.connection, &mut known, &batch);
         let (merged, ()) = tokio::join!(merging, commit_when_somebody_waits(transaction, &mut observer));
 
-        assert_eq!(merged.expect("it runs"), Merged::Outrun);
+        assert_eq!(merged.expect("it runs"), Merged::Conflict);
         assert!(database.runs().await.is_empty() && database.rollups().await.is_empty());
         let again = merge(&mut database.connection, &mut known, &batch).await;
         assert_eq!(again.expect("it runs"), Merged::Committed);
@@ -140,16 +140,16 @@ fn a_row_that_was_made_anew_is_not_taken_for_the_one_that_was_read() {
             .await
             .expect("it runs");
         let late = [told(1, Status::Validation, "late", midnight())];
-        let merged = merge(&mut transaction, &mut Known::default(), &join_events(&late)).await;
+        let merged = merge(&mut transaction, &mut KnownIds::default(), &join_events(&late)).await;
         assert_eq!(merged.expect("it runs"), Merged::Committed);
 
         let end = [event(1, Status::Failed, midnight(), Facts::default())];
         let batch = join_events(&end);
-        let mut known = Known::default();
+        let mut known = KnownIds::default();
         let merging = merge(&mut database.connection, &mut known, &batch);
         let (merged, ()) = tokio::join!(merging, commit_when_somebody_waits(transaction, &mut observer));
 
-        assert_eq!(merged.expect("it runs"), Merged::Outrun);
+        assert_eq!(merged.expect("it runs"), Merged::Conflict);
         let again = merge(&mut database.connection, &mut known, &batch).await;
         assert_eq!(again.expect("it runs"), Merged::Committed);
         assert_eq!(database.runs().await, joined(late.iter().chain(&end)));
@@ -183,7 +183,8 @@ fn what_waited_in_a_spool_is_left_out_if_it_was_erased_meanwhile() {
         let metrics = Metrics::new().expect("right");
         let patience = Duration::from_secs(60);
         for _ in 0..2 {
-            let committed = commit_spooled(&pool, &mut Known::default(), &events, patience, &metrics).await;
+            let committed =
+                commit_spooled(&pool, &mut KnownIds::default(), &events, patience, &metrics).await;
             committed.expect("it runs");
         }
         assert_eq!(database.runs().await, joined([events[1], events[4]]));
@@ -209,7 +210,7 @@ fn erasing_waits_for_a_page_that_is_being_drained() {
             .expect("it runs");
         let run = told(1, Status::Installing, "x", midnight());
         let (events, metrics) = ([&run], Metrics::new().expect("right"));
-        let mut known = Known::default();
+        let mut known = KnownIds::default();
         let draining = commit_spooled(&pool, &mut known, &events, Duration::from_secs(60), &metrics);
         let erasing = async {
             let waiting = "select count(*) from pg_stat_activity

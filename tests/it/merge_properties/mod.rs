@@ -20,7 +20,7 @@ use telemetry_protocol::Status;
 use telemetry_server::ingest::execution::Execution;
 use telemetry_server::ingest::reported::{Facts, Reported};
 use telemetry_server::store::keep::recount::{rebuild, verify};
-use telemetry_server::store::write::merge::{Known, Merged, join_events, merge};
+use telemetry_server::store::write::merge::{KnownIds, Merged, join_events, merge};
 
 use self::databases::{Bench, ROLLUPS, commit_when_somebody_waits, each_case, joined, persist};
 use self::events::{batches, event, key, midnight, two_arrangements};
@@ -28,7 +28,7 @@ use self::events::{batches, event, key, midnight, two_arrangements};
 #[test]
 fn after_every_batch_the_rows_are_the_join_and_the_rollups_their_recount() {
     each_case(batches(), async |[database, _], batches| {
-        let mut known = Known::default();
+        let mut known = KnownIds::default();
         for (count, batch) in batches.iter().enumerate() {
             database.commit(&mut known, batch).await;
             let so_far = batches[..=count].iter().flatten();
@@ -80,12 +80,12 @@ fn a_row_that_changes_after_it_was_read_makes_the_batch_start_again() {
         sqlx::query(change).execute(&mut *transaction).await.expect("it runs");
         let events = [event(Status::Failed), Execution { key: key(2), ..event(Status::Failed) }];
         let batch = join_events(&events);
-        let mut known = Known::default();
+        let mut known = KnownIds::default();
         let commit_when_it_waits = commit_when_somebody_waits(transaction, &mut observer);
         let merging = merge(&mut database.connection, &mut known, &batch);
         let (merged, ()) = tokio::join!(merging, commit_when_it_waits);
 
-        assert_eq!(merged.expect("it runs"), Merged::Outrun);
+        assert_eq!(merged.expect("it runs"), Merged::Conflict);
         assert_eq!((database.runs().await, database.rollups().await), before, "all or nothing");
         let again = merge(&mut database.connection, &mut known, &batch).await;
         assert_eq!(again.expect("it runs"), Merged::Committed);

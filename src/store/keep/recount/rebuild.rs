@@ -13,7 +13,7 @@ use crate::store::keep::{monthly_sums, sessions};
 use crate::store::model::difference::Difference;
 use crate::store::model::rollup::PopulationKey;
 use crate::store::model::row::{Stored, Written};
-use crate::store::write::merge::Known;
+use crate::store::write::merge::KnownIds;
 use crate::store::write::statement::write;
 
 /// The result of [`rebuild`].
@@ -31,7 +31,7 @@ pub struct Rebuilt {
 /// # Errors
 /// Any error from the database; the days before it are rebuilt.
 pub async fn rebuild(connection: &mut PgConnection) -> sqlx::Result<Rebuilt> {
-    let mut known = Known::default();
+    let mut known = KnownIds::default();
     let mut rebuilt = Rebuilt::default();
     for day in days(connection).await? {
         if rebuild_day(connection, &mut known, day).await? {
@@ -48,7 +48,11 @@ pub async fn rebuild(connection: &mut PgConnection) -> sqlx::Result<Rebuilt> {
 }
 
 /// Returns false, and changes nothing, for a day before the horizon.
-async fn rebuild_day(connection: &mut PgConnection, known: &mut Known, day: NaiveDate) -> sqlx::Result<bool> {
+async fn rebuild_day(
+    connection: &mut PgConnection,
+    known: &mut KnownIds,
+    day: NaiveDate,
+) -> sqlx::Result<bool> {
     let mut transaction = connection.begin().await?;
     // Waits for running batches and holds back new ones, so that nothing is counted twice or left out.
     sqlx::query!("lock table execution in share row exclusive mode").execute(&mut *transaction).await?;
@@ -79,11 +83,15 @@ async fn rebuild_day(connection: &mut PgConnection, known: &mut Known, day: Naiv
 }
 
 /// Counts some executions and derives their derived columns.
-async fn rebuild_page(connection: &mut PgConnection, known: &mut Known, page: &[Stored]) -> sqlx::Result<()> {
+async fn rebuild_page(
+    connection: &mut PgConnection,
+    known: &mut KnownIds,
+    page: &[Stored],
+) -> sqlx::Result<()> {
     let derived: Vec<_> = page.iter().map(derive).collect();
     let touched: Vec<_> = derived.iter().map(PopulationKey::of).collect();
-    known.populations.learn(connection, &touched).await?;
-    known.signatures.learn(connection, derived.iter()).await?;
+    known.populations.load_or_insert(connection, &touched).await?;
+    known.signatures.load_or_insert(connection, derived.iter()).await?;
     let mut difference = Difference::default();
     let mut changed = Vec::new();
     for (execution, row) in derived.iter().zip(page) {

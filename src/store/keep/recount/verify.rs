@@ -83,7 +83,8 @@ pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification>
             }
         };
         let rows = RollupRow::of(&mut snapshot, day).await?;
-        add(rows.iter().map(|row| (row.key(day), row.measures())).collect());
+        let rows = rows.iter().map(|row| row.key(day).map(|key| (key, row.measures())));
+        add(rows.collect::<sqlx::Result<Vec<_>>>()?);
         let mut last = None;
         loop {
             let page = page_of(&mut snapshot, day, last).await?;
@@ -149,7 +150,8 @@ impl RollupRow {
         sqlx::query_file_as!(Self, "src/store/sql/keep/rollups_of_day.sql", day).fetch_all(connection).await
     }
 
-    fn key(&self, day: NaiveDate) -> Key<'_> {
+    /// The key of the row; an error for a rollup that is missing here.
+    fn key(&self, day: NaiveDate) -> sqlx::Result<Key<'_>> {
         let (app, outcome) = (self.app.as_str(), self.outcome.as_str());
         let slice = match self.rollup.as_str() {
             "script" => Slice::Script { app, outcome, open_hour: self.open_hour },
@@ -161,15 +163,16 @@ impl RollupRow {
                 Slice::Environment { app, property, value, detail, outcome, retry: self.number != 0 }
             }
             "hour" => Slice::Hour { hour: self.number, outcome },
-            _ => Slice::ExitCode {
+            "exit code" => Slice::ExitCode {
                 app,
                 outcome,
                 exit_code: self.number,
                 category: &self.value,
                 generation: self.generation,
             },
+            unknown => return Err(sqlx::Error::Decode(format!("unknown rollup: {unknown}").into())),
         };
-        Key { day, population: self.population, slice }
+        Ok(Key { day, population: self.population, slice })
     }
 
     const fn measures(&self) -> Measures {
