@@ -88,7 +88,7 @@ fn read_pool(config: &Config, options: &PgConnectOptions) -> PgPool {
     pools::read_pool(config.read_database.as_ref().map_or(options, Login::options), config.read_timeout)
 }
 
-/// The threads and tasks of the spool.
+/// The spool and the task that drains it.
 #[derive(Debug)]
 struct Spooling {
     drainer: JoinHandle<()>,
@@ -225,11 +225,21 @@ impl Running {
         Ok(())
     }
 
-    /// Returns when the server, the writer or the retention task ends unexpectedly.
+    /// Returns when the server or a background task ends, which none of them does on its own.
     pub async fn ended(&mut self) -> anyhow::Error {
+        let spool = &mut self.spool;
+        let drainer = async {
+            match spool {
+                Some(spooling) => drop((&mut spooling.drainer).await),
+                None => std::future::pending().await,
+            }
+        };
         let server = tokio::select! {
             _ = &mut self.writer => return anyhow::anyhow!("the writer ended"),
+            () = drainer => return anyhow::anyhow!("the drainer of the spool ended"),
             _ = &mut self.retention => return anyhow::anyhow!("the deletion of expired executions ended"),
+            _ = &mut self.sessions => return anyhow::anyhow!("the counting of sessions ended"),
+            _ = &mut self.monthly_sums => return anyhow::anyhow!("the making of monthly sums ended"),
             server = &mut self.server => server,
         };
         match server {

@@ -85,16 +85,17 @@ impl Scrape {
             Some(_) => self.metrics.domain_read_seconds.observe(started.elapsed().as_secs_f64()),
             None => self.metrics.domain_read_failures.inc(),
         }
-        text.ok_or(Missing)
+        // A failure is cached as well, so that scrapes do not burden a database that is slow.
+        Ok(text.unwrap_or_default())
     }
 
     async fn read_regressions(&self, now: DateTime<Utc>) -> Result<String, Missing> {
         let found = tokio::time::timeout(REGRESSIONS_TIMEOUT, regressed(&self.read_pool, now)).await;
         let text = found.ok().and_then(Result::ok).and_then(|regressed| regressed.render().ok());
-        text.ok_or_else(|| {
+        if text.is_none() {
             tracing::warn!("cannot search for regressions: the database does not answer");
-            Missing
-        })
+        }
+        Ok(text.unwrap_or_default())
     }
 }
 

@@ -207,7 +207,7 @@ pub async fn counts(request: ReadRequest) -> Result<HttpResponse, ApiError> {
 pub async fn errors(request: ReadRequest) -> Result<HttpResponse, ApiError> {
     let read = async |_: &_, snapshot: &mut Snapshot<'_>| {
         let as_of = snapshot.as_of().await?;
-        let signatures = snapshot.signatures(FAILED_OR_BLOCKED, None, MAX_LIMIT, i64::MIN, i64::MAX).await?;
+        let signatures = snapshot.signatures(FAILED_OR_BLOCKED, None, MAX_LIMIT).await?;
         Ok::<ErrorCounts, ApiError>(ErrorCounts::of(as_of, signatures))
     };
     request.answer(&request.filter_of_all_time()?, (), read).await

@@ -176,7 +176,7 @@ impl Metrics {
             )?,
             spool_cut: counters(
                 "telemetry_spool_cut_total",
-                "Entries of the spool that cannot be committed, by reason.",
+                "Entries of the spool that cannot be committed, and damaged files, by reason.",
                 "reason",
                 &["damaged", "unreadable", "refused"],
             )?,

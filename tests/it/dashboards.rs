@@ -58,7 +58,7 @@ fn every_file_is_a_dashboard() {
 }
 
 #[test]
-fn every_panel_says_what_it_shows_in_which_unit_and_in_colours_that_everybody_tells_apart() {
+fn every_panel_has_a_description_a_unit_and_distinguishable_colours() {
     for dashboard in dashboards() {
         for panel in dashboard.panels() {
             let (file, title) = (&dashboard.file, text(&panel["title"], "title"));

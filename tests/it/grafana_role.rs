@@ -77,7 +77,7 @@ async fn the_role_reads_the_views_and_nothing_else() {
         "select lo_import('/etc/passwd')",
     ] {
         let begin = sqlx::raw_sql("begin read write").execute(&mut grafana).await;
-        begin.expect("whoever may set it can unset it");
+        begin.expect("the user can unset it");
         assert_denied(change, sqlx::raw_sql(AssertSqlSafe(change)).execute(&mut grafana).await);
         sqlx::raw_sql("rollback").execute(&mut grafana).await.expect("it runs");
     }

@@ -235,7 +235,7 @@ async fn runs_are_counted_by_what_the_container_was_made_from() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_unknown_is_404_and_what_makes_no_sense_400() {
+async fn unknown_names_are_404_and_invalid_parameters_400() {
     let app = seeded(300, 5, long_ago(), &[]).await;
     for (path, status, field) in [
         ("/api/signatures/0123", 400, json!("id")),

@@ -65,7 +65,7 @@ async fn dashboard(app: &TestApp) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_knows_an_id_can_erase_what_is_stored_under_it() {
+async fn a_run_is_erased_by_either_of_its_ids() {
     let app = spawn_app().await;
     app.report("/telemetry", &event("other", "other-1", "success")).await;
     let before = dashboard(&app).await;

@@ -132,7 +132,7 @@ async fn the_report_is_sent_as_text_and_html() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_sent_is_an_error() {
+async fn a_mail_that_cannot_be_sent_is_an_error() {
     let app = spawn_app().await;
     let without = report(&app, &["--send"], &[]);
     assert_eq!(without.code, Some(1));

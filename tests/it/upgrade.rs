@@ -144,7 +144,7 @@ async fn a_migration_waits_only_briefly_for_a_table_that_others_use() {
         traffic.goes_on(5).await;
         for _ in 0..2 {
             until("the migration waits", &mut waits).await;
-            until("it gives way", async || !waits().await).await;
+            until("it stops waiting", async || !waits().await).await;
             traffic.goes_on(5).await;
         }
         long.rollback().await.expect("it runs");
@@ -192,14 +192,14 @@ async fn a_version_that_is_older_than_the_schema_says_so() {
         "{}",
         ended.stderr
     );
-    // One that runs goes on: whoever only adds does not disturb it.
+    // A running instance continues: additions do not disturb it.
     app.report("/telemetry", &json!({"random_id": "r", "nsapp": "x", "status": "installing"})).await;
     assert_eq!(app.executions().await, 1);
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_older_version_cannot_write_any_more_waits_for_the_newer_one() {
+async fn events_that_an_older_version_cannot_write_wait_for_the_newer_one() {
     let app = spawn_app().await;
     let event = |id: Uuid| json!({"random_id": id.to_string(), "nsapp": "x", "status": "installing"});
     app.report("/telemetry", &event(Uuid::from_u128(1))).await;

@@ -40,7 +40,7 @@ async fn read(state: &AppState, snapshot: &mut Snapshot<'_>) -> Result<Dashboard
     let as_of = snapshot.as_of().await?;
     let running_since = state.running_since(as_of);
     let models = state.common_models(snapshot).await?;
-    let signatures = snapshot.signatures(FAILED_OR_BLOCKED, None, TOP, i64::MIN, i64::MAX).await?;
+    let signatures = snapshot.signatures(FAILED_OR_BLOCKED, None, TOP).await?;
     let ids: Vec<_> = signatures.iter().map(|row| row.signature).collect();
     let history = snapshot.history().await?;
     let recent = newest(snapshot, &Choice::all(running_since)).await?;

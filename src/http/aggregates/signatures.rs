@@ -63,7 +63,7 @@ pub async fn list(request: ReadRequest) -> Result<HttpResponse, ApiError> {
     let today = request.today;
     let read = async |_: &_, snapshot: &mut Snapshot<'_>| {
         let as_of = snapshot.as_of().await?;
-        let counts = snapshot.signatures(FAILED, new_since, limit, i64::MIN, i64::MAX).await?;
+        let counts = snapshot.signatures(FAILED, new_since, limit).await?;
         let ids: Vec<_> = counts.iter().map(|row| row.signature).collect();
         let scripts = snapshot.signature_scripts(FAILED, &ids, SCRIPTS_IN_LIST).await?;
         let weeks = snapshot.signature_weeks(today, &ids).await?;

@@ -90,16 +90,16 @@ pub async fn refresh(connection: &mut PgConnection) -> sqlx::Result<bool> {
     }
 }
 
-/// Marks all days whose rows are kept and counts them. Returns as [`refresh`].
+/// Marks all days whose rows are kept, so that [`refresh`] counts them.
 ///
 /// # Errors
-/// As of [`refresh`].
-pub async fn recount(connection: &mut PgConnection) -> sqlx::Result<bool> {
+/// Any error from the database.
+pub async fn mark_all(connection: &mut PgConnection) -> sqlx::Result<()> {
     let days = kept_days(connection).await?;
     sqlx::query!("insert into session_touched (day) select unnest($1::date[])", &days)
-        .execute(&mut *connection)
-        .await?;
-    refresh(connection).await
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// An empty database has no sessions: its counts are exact without counting.

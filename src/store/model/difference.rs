@@ -17,11 +17,6 @@ impl<'a> Difference<'a> {
         });
     }
 
-    /// Adds one row, `sign` times.
-    pub fn add(&mut self, key: Key<'a>, measures: Measures, sign: i64) {
-        self.0.entry(key).or_default().add(measures, sign);
-    }
-
     /// The rows that change, in key order.
     #[must_use]
     pub fn into_rows(self) -> Vec<(Key<'a>, Measures)> {

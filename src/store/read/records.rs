@@ -9,6 +9,7 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use uuid::Uuid;
 
 use crate::ingest::execution::Execution;
+use crate::store::keep::horizon::horizon;
 use crate::store::model::rollup::os_family;
 use crate::store::model::row::Stored;
 use crate::store::read::filter::{EARLIEST, Filter};
@@ -305,10 +306,7 @@ impl Snapshot<'_> {
 
     /// The first and the last day to list. Records before the retention horizon may have been deleted.
     async fn kept(&mut self) -> sqlx::Result<(NaiveDate, NaiveDate)> {
-        let horizon = sqlx::query_scalar!(
-            "select convert_from(value, 'UTF8')::date as \"day!\" from setting where name = 'retention_horizon'"
-        );
-        let horizon = horizon.fetch_optional(&mut *self.transaction).await?;
+        let horizon = horizon(&mut self.transaction).await?;
         let (first, last) = self.filter.days();
         Ok((first.max(horizon.unwrap_or(EARLIEST)), last))
     }

@@ -69,8 +69,8 @@ pub struct KnownSignature {
 }
 
 impl Snapshot<'_> {
-    /// The `length` most frequent signatures with these outcomes and an id from `first` to `last`, most frequent
-    /// first; with `new_since` only those without a failure on an earlier day.
+    /// The `length` most frequent signatures with these outcomes, most frequent first; with `new_since` only those
+    /// without a failure on an earlier day.
     ///
     /// # Errors
     /// Any error from the database.
@@ -79,8 +79,6 @@ impl Snapshot<'_> {
         outcomes: &[&str],
         new_since: Option<NaiveDate>,
         length: i64,
-        first: i64,
-        last: i64,
     ) -> sqlx::Result<Vec<SignatureCount>> {
         let selection = self.selection().await?;
         sqlx::query_file_as!(
@@ -89,9 +87,7 @@ impl Snapshot<'_> {
             selection as _,
             outcomes as _,
             new_since,
-            length,
-            first,
-            last
+            length
         )
         .fetch_all(&mut *self.transaction)
         .await

@@ -49,7 +49,7 @@ impl Drainer {
     pub async fn run(mut self, mut stopping: watch::Receiver<bool>) {
         loop {
             let is_stopping = *stopping.borrow_and_update();
-            if self.spool.entries() > 0 || self.destination.outage.is_on() {
+            if self.spool.may_have_entries() || self.destination.outage.is_on() {
                 // If it is interrupted, the next round continues.
                 let _ = self.drain(is_stopping).await;
             }

@@ -24,6 +24,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use tokio::task::spawn_blocking;
@@ -36,6 +37,9 @@ use file::{File, FileError, set_aside};
 const GROUP_BYTES: usize = 1 << 20;
 /// Bytes of entries that are drained at once.
 const PAGE_BYTES: usize = 1 << 20;
+
+/// Pause before a file that failed is opened again.
+const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why the spool cannot be used at all.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +90,7 @@ struct State {
     entries: AtomicU64,
     oldest: AtomicI64,
     is_full: AtomicBool,
+    is_open: AtomicBool,
 }
 
 /// A shared handle of the spool.
@@ -117,6 +122,7 @@ impl Spool {
             folder: folder.to_owned(),
             max_bytes,
             file: None,
+            closed_until: None,
             openings: 0,
             state: Arc::clone(&state),
             metrics: Arc::clone(metrics),
@@ -177,6 +183,12 @@ impl Spool {
         self.state.entries.load(Ordering::Relaxed)
     }
 
+    /// Whether there are entries, or may be: a file that could not be opened has not been counted.
+    #[must_use]
+    pub fn may_have_entries(&self) -> bool {
+        self.entries() > 0 || !self.state.is_open.load(Ordering::Relaxed)
+    }
+
     /// Whether the last append failed because the spool was full.
     #[must_use]
     pub fn is_full(&self) -> bool {
@@ -213,6 +225,8 @@ struct Storage {
     max_bytes: u64,
     /// `None` while it cannot be opened.
     file: Option<File>,
+    /// No attempt to open it before this time: checking a large file takes long.
+    closed_until: Option<Instant>,
     /// How many times it was opened.
     openings: u32,
     state: Arc<State>,
@@ -266,7 +280,12 @@ impl Storage {
         &mut self,
         operation: impl FnOnce(&mut File) -> Result<T, FileError>,
     ) -> Result<T, SpoolError> {
+        if self.closed_until.is_some_and(|time| Instant::now() < time) {
+            return Err(SpoolError::Failed);
+        }
+        self.closed_until = None;
         let result = self.open_file().and_then(operation);
+        self.state.is_open.store(self.file.is_some(), Ordering::Relaxed);
         if let Some(usage) = self.file.as_ref().and_then(|file| file.usage().ok()) {
             self.state.entries.store(usage.entries, Ordering::Relaxed);
             self.state.oldest.store(usage.oldest, Ordering::Relaxed);
@@ -284,6 +303,7 @@ impl Storage {
         };
         tracing::error!(%error, "the spool cannot be used");
         self.file = None;
+        self.closed_until = Some(Instant::now() + REOPEN_PAUSE);
         Err(SpoolError::Failed)
     }
 

@@ -105,8 +105,8 @@ pub(crate) fn unlimited() -> ProtectionVariables {
     }
 }
 
-/// Starts a server with some variables set on a database that the test brings. Unless one says
-/// otherwise, every answer is made anew.
+/// Starts a server with some variables set on a database that the test brings. By default answers are not
+/// cached.
 pub(crate) async fn spawn(options: PgConnectOptions, variables: Variables) -> TestApp {
     let folder = DataDir::new();
     let variables = Variables {

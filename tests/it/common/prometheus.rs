@@ -37,7 +37,7 @@ impl Prometheus {
             .replace("localhost:9093", "127.0.0.1:1");
         assert!(config.contains(target), "the configuration names the server");
         fs::write(path("prometheus.yml"), config).expect("it is ours");
-        // Prometheus does not tell which port it got, so it is told one that was free a moment ago.
+        // Prometheus does not report the port it chose, so it gets one that was free a moment ago.
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let address = free.expect("a free port").to_string();
         let child = Command::new("prometheus")

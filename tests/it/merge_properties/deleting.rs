@@ -50,7 +50,7 @@ async fn delete_old(connection: &mut PgConnection, day: NaiveDate) -> Vec<u64> {
 }
 
 #[test]
-fn what_is_erased_has_never_been() {
+fn an_erased_run_leaves_no_trace() {
     each_case((batches(), any_key()), async |[database, reference], (batches, id)| {
         database.commit_all(batches.clone()).await;
         let is_meant = |run: &Execution| run.key == id || run.session == Some(id);
@@ -129,7 +129,7 @@ fn a_writer_that_has_read_a_row_does_not_bring_it_back() {
 }
 
 #[test]
-fn a_row_that_was_made_anew_is_not_taken_for_the_one_that_was_read() {
+fn a_recreated_row_is_not_mistaken_for_the_one_that_was_read() {
     let mut bench = Bench::new();
     bench.run(async |[database, _]| {
         database.commit_all(vec![vec![told(1, Status::Installing, "secret", midnight())]]).await;
@@ -158,7 +158,7 @@ fn a_row_that_was_made_anew_is_not_taken_for_the_one_that_was_read() {
 }
 
 #[test]
-fn what_waited_in_a_spool_is_left_out_if_it_was_erased_meanwhile() {
+fn spooled_events_of_erased_runs_are_not_committed() {
     let mut bench = Bench::new();
     bench.run(async |[database, _]| {
         let pool = pool_for(database);
@@ -188,7 +188,7 @@ fn what_waited_in_a_spool_is_left_out_if_it_was_erased_meanwhile() {
             committed.expect("it runs");
         }
         assert_eq!(database.runs().await, joined([events[1], events[4]]));
-        // Whoever drains lets go.
+        // The drainer releases its lock.
         assert_eq!(erase(&pool, key(4), erased_at).await.expect("it runs"), 1);
         database.assert_clean().await;
         pool.close().await;

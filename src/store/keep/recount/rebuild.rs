@@ -40,8 +40,9 @@ pub async fn rebuild(connection: &mut PgConnection) -> sqlx::Result<Rebuilt> {
             rebuilt.days_left_out.push(day);
         }
     }
-    while !sessions::recount(connection).await? {
-        // A running server is counting, from a snapshot that may be older.
+    sessions::mark_all(connection).await?;
+    while !sessions::refresh(connection).await? {
+        // A running server is counting.
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     Ok(rebuilt)
@@ -72,11 +73,11 @@ async fn rebuild_day(
     let mut last = None;
     loop {
         let page = page_of(&mut transaction, day, last).await?;
-        rebuild_page(&mut transaction, known, &page).await?;
         last = page.last().map(position);
         if last.is_none() {
             break;
         }
+        rebuild_page(&mut transaction, known, &page).await?;
     }
     transaction.commit().await?;
     Ok(true)

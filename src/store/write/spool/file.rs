@@ -101,12 +101,6 @@ impl File {
         if found != "ok" {
             return Err(FileError::Damaged);
         }
-        for table in ["entry", "aside"] {
-            // Earlier versions kept a checksum of each entry.
-            if connection.column_exists(None, table, "sum")? {
-                connection.execute(&format!("alter table {table} drop column sum"), [])?;
-            }
-        }
         // This version may be newer than the one that could not read these entries.
         connection.execute_batch(
             "begin; insert into entry (at, body) select at, body from aside where reason = 'version';

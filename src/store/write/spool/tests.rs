@@ -248,37 +248,6 @@ async fn an_unreadable_entry_does_not_affect_the_others() {
 }
 
 #[tokio::test]
-async fn a_file_with_checksums_of_an_earlier_version_is_drained() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let all = runs(0..2);
-    let bodies: Vec<_> = all.iter().map(|run| entry::encode(run).expect("it can be encoded")).collect();
-    fs::create_dir(folder.path().join("queue")).expect("it is empty");
-    let connection = rusqlite::Connection::open(folder.path().join(FILE)).expect("a file");
-    connection
-        .execute_batch(
-            "create table entry (id integer primary key, at integer not null, sum integer not null, \
-                 body text not null);
-             create table aside (id integer primary key, at integer not null, sum integer not null, \
-                 body text not null, reason text not null);",
-        )
-        .expect("it is right");
-    let insert = [
-        "insert into entry (at, sum, body) values (1, 1, ?1)",
-        "insert into aside (at, sum, body, reason) values (1, 1, ?1, 'version')",
-    ];
-    for (insert, body) in insert.into_iter().zip(bodies) {
-        connection.execute(insert, [body]).expect("it is right");
-    }
-    drop(connection);
-
-    let open = Open::new(folder.path());
-    assert_eq!(open.drain().await, all);
-    open.append(&all).await.expect("there is room");
-    assert_eq!((open.drain().await.len(), open.cut("damaged")), (2, 0));
-    open.close().await;
-}
-
-#[tokio::test]
 async fn entries_that_the_database_refuses_are_kept_aside() {
     let folder = tempfile::tempdir().expect("a folder");
     let open = Open::new(folder.path());

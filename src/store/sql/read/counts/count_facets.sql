@@ -1,5 +1,5 @@
 -- Executions by the most frequent values of some facets. $1 selection, $2 facets. $3: at most so many values of each.
--- Only GPUs are told apart by their detail.
+-- Only the facet `gpu` is grouped by detail.
 select facet as "facet!", value as "value!", shown as "detail!", runs as "runs!"
 from (
     select facet, value, shown, sum(runs) as runs,

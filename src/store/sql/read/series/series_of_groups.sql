@@ -14,7 +14,7 @@ with counted as (
         from rollup_hour
         where $2 = 'hours' and is_selected(day, population, $1)
         union all
-        -- A template is named with its peculiarity.
+        -- The name of a template includes its detail.
         select day::timestamp, population, outcome, runs::integer,
             case when facet = 'template' and detail <> '' then value || '+' || detail else value end
         from rollup_facet

@@ -1,9 +1,9 @@
 -- Executions by signature, most frequent first. $1 selection, $2 outcomes. $3: only signatures without a failure before
--- this day; null: all. $4: at most so many, with ids from $5 to $6.
+-- this day; null: all. $4: at most so many.
 with listed as (
     select signature, sum(runs) as runs
     from selected_signature($1) as counted
-    where outcome = any($2::text[]) and signature between $5 and $6
+    where outcome = any($2::text[])
     group by signature
     having $3::date is null or not exists (
         select from rollup_signature as earlier
