@@ -13,7 +13,7 @@ use crate::cache::CachedValue;
 use crate::metrics::Metrics;
 use crate::metrics::domain::REPOSITORIES;
 use crate::metrics::regressed::{Regressed, RegressedScript};
-use crate::regression::series::series;
+use crate::regression::histories::series;
 use crate::regression::{HISTORY_DAYS, Regression, Scope, Window, find};
 use crate::store::read::filter::Filter;
 use crate::store::read::scrape_counts;

@@ -3,5 +3,5 @@
 
 pub mod events;
 pub mod plain_http;
-pub mod process;
+pub mod server_process;
 pub mod wrk;

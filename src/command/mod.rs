@@ -7,7 +7,7 @@ pub mod database;
 mod serve;
 mod verify;
 mod weekly_report;
-mod catalogue;
+mod list_exit_codes;
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
@@ -18,8 +18,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use sqlx::Connection;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::command::catalogue::print_exit_codes;
 use crate::command::database::OpenDatabase;
+use crate::command::list_exit_codes::print_exit_codes;
 use crate::command::serve::serve;
 use crate::command::verify::{rebuild, verify};
 use crate::command::weekly_report::{ReportArguments, report};

@@ -9,7 +9,7 @@ use clap::Args;
 use sqlx::{Connection, PgConnection};
 
 use crate::config::outgoing::Mail;
-use crate::regression::series::series;
+use crate::regression::histories::series;
 use crate::regression::{HISTORY_DAYS, Window, find};
 use crate::report::render::{Format, render, subject};
 use crate::report::{Report, mail};

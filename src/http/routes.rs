@@ -8,7 +8,7 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Respo
 use serde_json::json;
 
 use crate::http::aggregates::{
-    dashboard, failures, regressions, repositories, runtime, script, scripts, sessions, signatures,
+    dashboard, failures, regressions, repositories, runtimes, script, scripts, sessions, signatures,
     timeseries,
 };
 use crate::http::error::ApiError;
@@ -65,7 +65,7 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
         .service(get("/api/scripts/{app}", script::show))
         .service(get("/api/timeseries", timeseries::show))
         .service(get("/api/sessions", sessions::list))
-        .service(get("/api/runtime", runtime::list))
+        .service(get("/api/runtime", runtimes::list))
         .service(get("/openapi.json", openapi::description))
         .service(get("/docs", docs::page))
         .service(get("/docs/{file}", docs::file))

@@ -28,7 +28,7 @@ pub mod proportion;
 pub mod dispersion;
 mod discovery;
 mod onset;
-pub mod series;
+pub mod histories;
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use reqwest::Method;
-use telemetry_seed::guard::{Refusal, admit};
+use telemetry_seed::target_check::{Refusal, admit};
 use telemetry_seed::{Plan, seed};
 
 use crate::common::app::{TestApp, spawn_app};

@@ -4,12 +4,12 @@
 //! The same seed and end time give the same executions. They are written by the server's own merge, so
 //! rollups and sessions are those that real reports would have made.
 
-mod catalogue;
-mod failure;
+mod applications;
+mod failure_texts;
 pub mod plant;
-mod host;
+mod invented_host;
 mod session;
-pub mod guard;
+pub mod target_check;
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -21,7 +21,7 @@ use sqlx::{PgConnection, PgPool};
 use telemetry_server::ingest::execution::Execution;
 use telemetry_server::store::write::merge::{KnownIds, Merged, join_events, merge};
 
-use crate::catalogue::Catalogue;
+use crate::applications::Catalogue;
 use crate::plant::Plant;
 use crate::session::session;
 

@@ -13,9 +13,9 @@ use telemetry_server::ingest::scrub::scrub_facts;
 use uuid::Uuid;
 
 use crate::Plan;
-use crate::catalogue::{Catalogue, Script, log_normal};
-use crate::failure::{Failure, blocked, failed, log_tail};
-use crate::host::Host;
+use crate::applications::{Catalogue, Script, log_normal};
+use crate::failure_texts::{Failure, blocked, failed, log_tail};
+use crate::invented_host::Host;
 
 /// Most attempts in a session.
 const MAX_ATTEMPTS: usize = 5;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use telemetry_load_tests::process::{Server, memory_mb, open_to_all};
+use telemetry_load_tests::server_process::{Server, memory_mb, open_to_all};
 use telemetry_load_tests::wrk;
 use telemetry_server::config::Variables;
 use telemetry_server::limit::limits::{Kind, Limits};

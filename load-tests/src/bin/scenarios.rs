@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use sqlx::{Connection, Executor, PgConnection};
-use telemetry_load_tests::process::{Server, open_to_all};
+use telemetry_load_tests::server_process::{Server, open_to_all};
 use telemetry_server::store::database::embedded::{Embedded, Settings};
 
 /// Name, number of users, scenario of the generator.

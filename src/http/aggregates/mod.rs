@@ -9,7 +9,7 @@ pub mod regressions;
 pub mod signatures;
 pub mod timeseries;
 pub mod sessions;
-pub mod runtime;
+pub mod runtimes;
 
 use chrono::{DateTime, NaiveDate, Utc};
 

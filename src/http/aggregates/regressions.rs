@@ -12,7 +12,7 @@ use crate::http::error::ApiError;
 use crate::http::reply::described::CachedResponses;
 use crate::http::reply::read_request::ReadRequest;
 use crate::http::request::parameters::{FilterParameters, ListParameters, set};
-use crate::regression::series::series;
+use crate::regression::histories::series;
 use crate::regression::{HISTORY_DAYS, Window, find};
 use crate::store::read::filter::Filter;
 use crate::store::read::snapshot::Snapshot;

@@ -7,7 +7,7 @@ use actix_web::web::Bytes;
 use utoipa::OpenApi;
 
 use crate::http::aggregates::{
-    dashboard, failures, regressions, repositories, runtime, script, scripts, sessions, signatures,
+    dashboard, failures, regressions, repositories, runtimes, script, scripts, sessions, signatures,
     timeseries,
 };
 use crate::http::events::{bulk, single};
@@ -46,7 +46,7 @@ const ABOUT: &str = "All counts are of runs, not of events, by the UTC day of th
         signatures::show,
         timeseries::show,
         sessions::list,
-        runtime::list,
+        runtimes::list,
         exit_codes::list,
         exit_codes::show,
         legacy::counts,

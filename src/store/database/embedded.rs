@@ -15,7 +15,7 @@
 //!
 //! All functions block; call them from a thread that may block.
 
-mod error;
+mod embedded_error;
 mod account;
 mod programs;
 mod folders;
@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::Flock;
 
-pub use error::EmbeddedError;
+pub use embedded_error::EmbeddedError;
 
 use account::Account;
 use folders::{Folders, SOCKET};

@@ -15,7 +15,7 @@ use std::io::Write;
 use std::process::Command;
 
 use anyhow::Context;
-use telemetry_load_tests::process::{Server, open_to_all};
+use telemetry_load_tests::server_process::{Server, open_to_all};
 use telemetry_load_tests::wrk::{self, Measured};
 use telemetry_server::store::database::embedded::{Embedded, Settings};
 

@@ -23,7 +23,7 @@ use raw::AGGREGATES;
 use sqlx::{AssertSqlSafe, Connection as _, Executor, PgConnection, Row};
 use telemetry_load_tests::events::{Run, Stage};
 use telemetry_load_tests::plain_http::Connection;
-use telemetry_load_tests::process::{Server, open_to_all};
+use telemetry_load_tests::server_process::{Server, open_to_all};
 use telemetry_load_tests::wrk;
 use telemetry_server::store::database::embedded::{Embedded, Settings};
 

@@ -14,7 +14,7 @@ use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::unistd::{self, Gid, Uid, User};
 
-use super::error::EmbeddedError;
+use super::embedded_error::EmbeddedError;
 
 /// The user that the distribution's package creates.
 const SYSTEM_USER: &str = "postgres";

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use super::account::Account;
-use super::error::EmbeddedError;
+use super::embedded_error::EmbeddedError;
 
 /// The file name of the socket. It contains a port number, but PostgreSQL listens on no TCP port.
 pub(super) const SOCKET: &str = ".s.PGSQL.5432";

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::Output;
 
-use super::error::EmbeddedError;
+use super::embedded_error::EmbeddedError;
 use super::folders;
 use super::launch::Launch;
 

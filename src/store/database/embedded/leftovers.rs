@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
-use super::error::EmbeddedError;
+use super::embedded_error::EmbeddedError;
 use super::folders::{Folders, SOCKET};
 
 /// Longest time until an old PostgreSQL begins to shut down.

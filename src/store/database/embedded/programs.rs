@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::account::Account;
-use super::error::EmbeddedError;
+use super::embedded_error::EmbeddedError;
 
 /// The oldest supported major version.
 const OLDEST: u32 = 13;

@@ -15,7 +15,7 @@ use nix::sys::signal::{self, Signal};
 use nix::sys::wait::{self, Id, WaitPidFlag};
 use nix::unistd::Pid;
 
-use super::error::EmbeddedError;
+use super::embedded_error::EmbeddedError;
 use super::launch::Launch;
 use super::leftovers::{self, PidFile};
 

@@ -5,7 +5,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use telemetry_protocol::Generation;
 
-use crate::catalogue::Script;
+use crate::applications::Script;
 
 /// The properties that all attempts of a session share.
 #[derive(Clone, Debug)]
