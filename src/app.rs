@@ -52,8 +52,10 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(2);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// Longest time that a stop waits for the connections to the database, and again for the spool, to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
-/// Connections for writing: one for the writer, one for the drainer.
-const WRITE_CONNECTIONS: u32 = 2;
+/// Connections for writing. The writer and the drainer use one each. The others replace those that a silent network
+/// failure has caught while the pool tests them after use: the pool waits for these until TCP gives up, and with only
+/// two places it would be exhausted by one failure.
+const WRITE_CONNECTIONS: u32 = 16;
 /// Bodies of many events that are processed at the same time; each takes up to 32 MB.
 const BULK_BODIES: usize = 2;
 /// Exports at the same time.
