@@ -26,6 +26,7 @@ use crate::http::request::observe::observe;
 use crate::http::routes::routes;
 use crate::ingest::identity::IdKey;
 use crate::limit::limits::Limits;
+use crate::limit::places::Places;
 use crate::metrics::Metrics;
 use crate::scrape::Scrape;
 use crate::state::AppState;
@@ -56,10 +57,14 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// failure has caught while the pool tests them after use: the pool waits for these until TCP gives up, and with only
 /// two places it would be exhausted by one failure.
 const WRITE_CONNECTIONS: u32 = 16;
-/// Bodies of many events that are processed at the same time; each takes up to 32 MB.
+/// Bodies of many events that are processed at the same time; each takes up to 16 MB besides its arrived bytes.
 const BULK_BODIES: usize = 2;
-/// Exports at the same time.
-const EXPORTS: usize = 3;
+/// Bytes of such bodies that may have arrived, in KiB: four bodies of the greatest length.
+const BULK_KIB: usize = 64 << 10;
+/// Exports at the same time. Each holds one page in memory.
+const EXPORTS: usize = 16;
+/// Exports for one address at the same time.
+const EXPORTS_PER_ADDRESS: usize = 3;
 /// Lifetime of the list of common models of hardware.
 const MODELS_LIFETIME: Duration = Duration::from_secs(60);
 /// Longest queue of connections that are not accepted yet.
@@ -151,9 +156,10 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         answers: Answers::default(),
         models: CachedValue::new(MODELS_LIFETIME),
         cache_for: config.cache_for,
-        exports: Arc::new(Semaphore::new(EXPORTS)),
+        exports: Places::new(EXPORTS, EXPORTS_PER_ADDRESS),
         max_body_bytes: config.max_body_bytes,
         bulk_bodies: Arc::new(Semaphore::new(BULK_BODIES)),
+        bulk_kib: Arc::new(Semaphore::new(BULK_KIB)),
     };
     let max_body_bytes = config.max_body_bytes;
     let has_admin = protection.admin_token.is_some();

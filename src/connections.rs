@@ -27,8 +27,6 @@ const OTHER_FILES: usize = 256;
 const CHECK_EVERY: Duration = Duration::from_millis(250);
 /// Slowest rate in bytes per second at which a client may read a response.
 const SLOWEST_READER: u64 = 16 << 10;
-/// Longest time for a response of unknown length.
-const LONGEST_STREAM: Duration = Duration::from_secs(600);
 /// No deadline: a request is being handled.
 const NEVER: u64 = u64::MAX;
 
@@ -172,12 +170,36 @@ impl Connection {
         self.slot.deadline.store(NEVER, Ordering::Relaxed);
     }
 
-    /// Sets the deadline for reading a response of this length (`None`: unknown) and sending the next request.
-    pub fn response_started(&self, bytes: Option<u64>) {
+    /// Sets the deadline for reading a response, or a part of it, of this length and sending the next request.
+    pub fn response_started(&self, bytes: u64) {
+        self.reader().expect(bytes);
+    }
+
+    /// For a response whose parts are produced while the client reads it.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader { all: Arc::clone(&self.all), slot: Arc::clone(&self.slot) }
+    }
+}
+
+/// The client that reads a response in parts.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    all: Arc<Connections>,
+    slot: Arc<Slot>,
+}
+
+impl Reader {
+    /// Sets the deadline for reading a part of this length.
+    pub fn expect(&self, bytes: u64) {
         let Timeouts { request_part, keep_alive } = self.all.timeouts;
-        let reading =
-            bytes.map_or(LONGEST_STREAM, |bytes| Duration::from_secs(bytes.div_ceil(SLOWEST_READER)));
+        let reading = Duration::from_secs(bytes.div_ceil(SLOWEST_READER));
         self.slot.deadline.store(self.all.after(reading + keep_alive + request_part), Ordering::Relaxed);
+    }
+
+    /// Suspends the deadline while the next part is produced.
+    pub fn pause(&self) {
+        self.slot.deadline.store(NEVER, Ordering::Relaxed);
     }
 }
 

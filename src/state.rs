@@ -14,6 +14,7 @@ use crate::connections::Connections;
 use crate::ingest::execution::full_hour;
 use crate::ingest::identity::IdKey;
 use crate::limit::limits::Limits;
+use crate::limit::places::Places;
 use crate::metrics::Metrics;
 use crate::scrape::Scrape;
 use crate::store::database::outage::Outage;
@@ -65,12 +66,14 @@ pub struct AppState {
     pub models: CachedValue<CommonModels>,
     /// Lifetime of an answer about today.
     pub cache_for: Duration,
-    /// Permits for exports.
-    pub exports: Arc<Semaphore>,
+    /// Places for exports.
+    pub exports: Arc<Places>,
     /// Longest body of one event in bytes.
     pub max_body_bytes: usize,
-    /// Permits for bodies of many events.
+    /// Permits for bodies of many events that are being processed.
     pub bulk_bodies: Arc<Semaphore>,
+    /// Permits for KiB of such bodies that have arrived.
+    pub bulk_kib: Arc<Semaphore>,
 }
 
 impl AppState {

@@ -41,13 +41,25 @@ impl<'a> Scalar<'a> {
         (!text.is_empty()).then_some(text)
     }
 
-    /// An integer: fractions are rounded and a unit (`32G`) is dropped. `None` for anything that is not
-    /// a number or does not fit into 32 bits.
+    /// A whole number. `None` for anything else, such as a fraction, and for a number that does not fit into
+    /// 32 bits.
     #[must_use]
     pub fn to_integer(&self) -> Option<i32> {
+        self.to_number().filter(|number| number.fract() == 0.0).and_then(truncated)
+    }
+
+    /// A size or a duration: a fraction is dropped (4 of `4.5`). `None` for anything that is not a number or does not
+    /// fit into 32 bits.
+    #[must_use]
+    pub fn to_size(&self) -> Option<i32> {
+        self.to_number().and_then(truncated)
+    }
+
+    /// A number, without its unit (`32G`). Integers above 2^53 lose digits.
+    fn to_number(&self) -> Option<f64> {
         match self {
-            Self::Integer(value) => i32::try_from(*value).ok(),
-            Self::Float(value) => rounded(*value),
+            Self::Integer(value) => Some(*value as f64),
+            Self::Float(value) => Some(*value),
             Self::Text(text) => {
                 let text = text.trim();
                 let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -55,7 +67,7 @@ impl<'a> Scalar<'a> {
                 if text.len() - digits.len() > 3 {
                     return None;
                 }
-                digits.trim_end().parse::<f64>().ok().and_then(rounded)
+                digits.trim_end().parse().ok()
             }
             Self::Absent | Self::Bool(_) => None,
         }
@@ -78,9 +90,9 @@ impl<'a> Scalar<'a> {
     }
 }
 
-fn rounded(value: f64) -> Option<i32> {
-    let value = value.round();
+fn truncated(value: f64) -> Option<i32> {
     // The bounds are exact in f64, so the cast is lossless.
+    let value = value.trunc();
     (value >= f64::from(i32::MIN) && value <= f64::from(i32::MAX)).then_some(value as i32)
 }
 
@@ -141,15 +153,11 @@ macro_rules! raw_event {
         pub const FIELDS: &[&str] = &[$($name),+];
 
         impl<'a> RawEvent<'a> {
-            /// Sets the field called `name` unless it has a value already. Returns whether the field
-            /// exists.
+            /// Sets the field called `name`. If a body repeats a field, the last value counts, as in most JSON
+            /// readers. Returns whether the field exists.
             pub fn set(&mut self, name: &str, value: Scalar<'a>) -> bool {
                 match name {
-                    $($name => {
-                        if self.$field == Scalar::Absent {
-                            self.$field = value;
-                        }
-                    })+
+                    $($name => self.$field = value,)+
                     _ => return false,
                 }
                 true
@@ -320,11 +328,11 @@ mod tests {
     }
 
     #[test]
-    fn sizes_may_have_units_and_fractions_and_be_text() {
+    fn numbers_may_have_units_and_be_text() {
         for (value, expected) in [
             (r#""32G""#, Some(32)),
             (r#""32 GiB""#, Some(32)),
-            ("4.5", Some(5)),
+            (r#""137.0""#, Some(137)),
             (r#""2048""#, Some(2048)),
             ("1e300", None),
             ("99999999999", None),
@@ -335,12 +343,22 @@ mod tests {
         ] {
             let json = format!(r#"{{"disk_size":{value}}}"#);
             assert_eq!(read(&json).disk_size.to_integer(), expected, "{value}");
+            assert_eq!(read(&json).disk_size.to_size(), expected, "{value}");
         }
     }
 
     #[test]
-    fn a_repeated_field_keeps_its_first_value() {
-        assert_eq!(read(r#"{"nsapp":"a","nsapp":"b"}"#).nsapp, Scalar::Text("a".into()));
+    fn a_fraction_is_dropped_from_a_size_and_makes_any_other_number_invalid() {
+        for value in ["137.9", r#""137.9""#] {
+            let json = format!(r#"{{"disk_size":{value}}}"#);
+            let event = read(&json);
+            assert_eq!((event.disk_size.to_integer(), event.disk_size.to_size()), (None, Some(137)));
+        }
+    }
+
+    #[test]
+    fn a_repeated_field_takes_its_last_value() {
+        assert_eq!(read(r#"{"nsapp":"a","nsapp":"b"}"#).nsapp, Scalar::Text("b".into()));
     }
 
     #[test]

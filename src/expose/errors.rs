@@ -136,6 +136,8 @@ pub struct Errors {
     pub overall_fail_rate: f64,
     /// The same share with its numerator and denominator.
     pub failure: Rate,
+    /// Failed, blocked and aborted runs: the denominator of the percentages in the next two lists.
+    pub unsuccessful_count: i64,
     /// Failed, blocked and aborted runs by exit code.
     pub exit_code_stats: Vec<ExitCodeStat>,
     /// Failed, blocked and aborted runs by category.
@@ -160,6 +162,7 @@ pub fn errors(counts: FailureCounts) -> Errors {
         total_installs: total.runs,
         overall_fail_rate: percent(total.failed, total.success + total.failed),
         failure: Rate::of(total.failed, total.success + total.failed),
+        unsuccessful_count: runs.exit_codes.iter().map(|row| row.runs).sum(),
         exit_code_stats: exit_code_stats(&runs.exit_codes),
         category_stats: category_stats(&runs.exit_codes, &counts.most_hit),
         app_errors: app_errors(&runs.scripts, &counts.causes),

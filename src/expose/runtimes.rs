@@ -26,7 +26,7 @@ pub struct Runtimes {
     pub total: i64,
     /// Runs with a stale revision: not `main`, and first seen more than 30 days ago.
     pub stale_count: i64,
-    /// Stale runs among all runs, counting only those that succeeded or failed.
+    /// `stale_count` among `total`.
     pub stale: Rate,
     /// Most frequent first.
     pub refs: Vec<RuntimeRef>,
@@ -57,12 +57,13 @@ pub fn runtimes(as_of: DateTime<Utc>, rows: Vec<RuntimeCount>) -> Runtimes {
     let is_stale = |row: &&RuntimeCount| {
         !row.revision.is_empty() && row.revision != MOVING && row.first_day < oldest_fresh
     };
-    let stale = || rows.iter().filter(is_stale);
+    let total = rows.iter().map(|row| row.runs).sum();
+    let stale_count = rows.iter().filter(is_stale).map(|row| row.runs).sum();
     Runtimes {
         as_of,
-        total: rows.iter().map(|row| row.runs).sum(),
-        stale_count: stale().map(|row| row.runs).sum(),
-        stale: Rate::of(stale().map(|row| row.ended).sum(), rows.iter().map(|row| row.ended).sum()),
+        total,
+        stale_count,
+        stale: Rate::of(stale_count, total),
         refs: rows
             .iter()
             .take(TOP)

@@ -82,7 +82,7 @@ pub enum ApiError {
     /// A query exceeded the time limit for readers.
     #[error("the query takes too long; request fewer days")]
     QueryTimeout,
-    /// The maximum number of exports is running.
+    /// The address or all addresses together run as many exports as allowed.
     #[error("too many exports are running")]
     TooManyExports,
     /// A bug in the server.
@@ -117,7 +117,8 @@ impl ApiError {
             Self::Unauthorized => "unauthorized",
             Self::UnsupportedEncoding => "unsupported_encoding",
             Self::BadParameter { .. } | Self::UnreadableQuery => "bad_parameter",
-            Self::UnknownRun | Self::UnknownSignature | Self::NoSuchPath => "not_found",
+            Self::UnknownRun | Self::NoSuchPath => "not_found",
+            Self::UnknownSignature => "unknown_signature",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::QueryTimeout => "query_timeout",

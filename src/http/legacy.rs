@@ -146,7 +146,8 @@ async fn answer_entries(
     let choice = records.choice(&request.state)?;
     if let Some(format) = request.format()? {
         let selection = Selection { filter, choice, order: paging.order, models: Arc::default() };
-        return stream(&request.state, selection, "entries", format, |state, run, _| entry(state, run)).await;
+        let row = |state: &AppState, run: &_, _: &Selection| entry(state, run);
+        return stream(request.http(), &request.state, selection, "entries", format, row).await;
     }
     // The `Link` header repeats the query, so the query is part of the key.
     let (path, query) = request.path_and_query();

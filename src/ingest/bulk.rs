@@ -4,9 +4,12 @@
 //! pipeline on its own.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 use zstd::stream::read::Decoder as ZstdDecoder;
 
@@ -111,8 +114,12 @@ pub fn split(body: &[u8]) -> Result<Vec<&[u8]>, BulkError> {
     let events = match body.first() {
         None => Vec::new(),
         Some(b'[') => {
-            let values: Vec<&RawValue> = serde_json::from_slice(body).map_err(|_| BulkError::Unreadable)?;
-            values.into_iter().map(|value| value.get().as_bytes()).collect()
+            let events = serde_json::from_slice::<Events<'_>>(body);
+            events.map(|Events(events)| events).map_err(|error| match error.classify() {
+                // The only error that is not one of syntax.
+                Category::Data => BulkError::TooMany,
+                _ => BulkError::Unreadable,
+            })?
         }
         // One event that spans several lines.
         Some(b'{') if serde_json::from_slice::<&RawValue>(body).is_ok() => vec![body],
@@ -123,6 +130,36 @@ pub fn split(body: &[u8]) -> Result<Vec<&[u8]>, BulkError> {
         Some(_) => return Err(BulkError::Unreadable),
     };
     if events.len() > MAX_EVENTS { Err(BulkError::TooMany) } else { Ok(events) }
+}
+
+/// The elements of an array. Reading stops at the first one past [`MAX_EVENTS`], because 16 MiB can hold eight million
+/// elements, and a reference to each takes memory.
+struct Events<'a>(Vec<&'a [u8]>);
+
+impl<'de> Deserialize<'de> for Events<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements;
+
+        impl<'de> Visitor<'de> for Elements {
+            type Value = Events<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of at most 10000 events")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+                let mut events = Vec::new();
+                while let Some(event) = elements.next_element::<&RawValue>()? {
+                    if events.len() == MAX_EVENTS {
+                        return Err(A::Error::custom("too many events"));
+                    }
+                    events.push(event.get().as_bytes());
+                }
+                Ok(Events(events))
+            }
+        }
+
+        deserializer.deserialize_seq(Elements)
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +203,8 @@ mod tests {
         assert_eq!(split(format!("{lines}{{}}").as_bytes()), Err(BulkError::TooMany));
         let array = format!("[{}{{}}]", "{},".repeat(MAX_EVENTS));
         assert_eq!(split(array.as_bytes()), Err(BulkError::TooMany));
+        // The rest of the array is not read.
+        assert_eq!(split(format!("[{}!", "0,".repeat(MAX_EVENTS + 1)).as_bytes()), Err(BulkError::TooMany));
     }
 
     #[test]

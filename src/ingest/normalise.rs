@@ -138,7 +138,7 @@ pub fn normalise(
         error_category: reported(status, line(raw.error_category).filter(|_| ends_badly)),
         install_duration: Reported::by(
             status,
-            duration.into_iter().find_map(|value| read.integer(value, MAX_DURATION_SECONDS)).filter(|_| ends),
+            duration.into_iter().find_map(|value| read.size(value, MAX_DURATION_SECONDS)).filter(|_| ends),
         ),
         failed_command: reported(status, raw.failed_command.into_text().filter(|_| ends_badly)),
         failed_line: Reported::by(
@@ -151,7 +151,7 @@ pub fn normalise(
         gpu_model: short(raw.gpu_model),
         gpu_passthrough: short(raw.gpu_passthrough),
         ram_speed: short(raw.ram_speed),
-        arch: short(raw.arch),
+        arch: reported(status, line(raw.arch).map(|word| arch(&word))),
         platform: short(raw.platform),
         has_arm: Reported::by(status, raw.has_arm.to_bool()),
         kernel_version: short(raw.kernel_version),
@@ -213,13 +213,24 @@ fn kind(word: &str) -> Option<&'static str> {
     KINDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, kind)| *kind)
 }
 
-/// Folds the name of an operating system. An unknown name is kept.
+/// Folds the name of an operating system: some clients send the name that it displays. An unknown name is kept.
 fn os(word: &str) -> String {
     let word = word.to_lowercase();
+    let letters: String = word.chars().filter(|c| c.is_alphanumeric()).collect();
+    let name = letters.strip_suffix("gnulinux").or_else(|| letters.strip_suffix("linux")).unwrap_or(&letters);
+    match name {
+        "alma" | "alpine" | "debian" | "devuan" | "fedora" | "rocky" | "ubuntu" => name.to_owned(),
+        "arch" => "arch-linux".to_owned(),
+        _ => word,
+    }
+}
+
+/// Folds the name of a CPU architecture: `dpkg` and `uname` use different ones. An unknown name is kept.
+fn arch(word: &str) -> String {
+    let word = word.to_lowercase();
     match word.as_str() {
-        "rockylinux" => "rocky".to_owned(),
-        "almalinux" => "alma".to_owned(),
-        "archlinux" | "arch" => "arch-linux".to_owned(),
+        "x86_64" | "x86-64" | "x64" => "amd64".to_owned(),
+        "aarch64" | "armv8l" => "arm64".to_owned(),
         _ => word,
     }
 }
@@ -273,7 +284,18 @@ struct Reader {
 impl Reader {
     /// A whole number from 0 to `max`; `None` for anything else.
     fn integer(&mut self, value: Scalar<'_>, max: i32) -> Option<i32> {
-        match &value {
+        let number = value.to_integer();
+        self.within(&value, number, max)
+    }
+
+    /// A size or a duration from 0 to `max`, without its fraction; `None` for anything else.
+    fn size(&mut self, value: Scalar<'_>, max: i32) -> Option<i32> {
+        let size = value.to_size();
+        self.within(&value, size, max)
+    }
+
+    fn within(&mut self, value: &Scalar<'_>, number: Option<i32>, max: i32) -> Option<i32> {
+        match value {
             Scalar::Absent | Scalar::Bool(_) => return None,
             Scalar::Text(text) if text.trim().is_empty() => return None,
             Scalar::Text(_) => {
@@ -281,7 +303,7 @@ impl Reader {
             }
             Scalar::Integer(_) | Scalar::Float(_) => {}
         }
-        let number = value.to_integer().filter(|number| (0..=max).contains(number));
+        let number = number.filter(|number| (0..=max).contains(number));
         if number.is_none() {
             self.rescues.insert(Rescue::NumberOutOfRange);
         }
@@ -302,9 +324,9 @@ impl Reader {
         self.known(known.iter().copied().find(|word| word.eq_ignore_ascii_case(&sent)))
     }
 
-    /// The number of the field that scripts send, or else of the field that was documented in 2025.
+    /// The size in the field that scripts send, or else in the field that was documented in 2025.
     fn either(&mut self, value: Scalar<'_>, documented: Scalar<'_>, max: i32) -> Option<i32> {
-        self.integer(value, max).or_else(|| self.integer(documented, max))
+        self.size(value, max).or_else(|| self.size(documented, max))
     }
 }
 

@@ -16,6 +16,8 @@ use crate::metrics::Metrics;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Wrong tokens from one address.
 const GUESSES: Rate = rate(5, 10);
+/// Erasures by one address: enough for all runs of a host, but not for guessing ids.
+const ERASURES: Rate = rate(30, 10);
 
 const fn rate(burst: u32, per_minute: u32) -> Rate {
     match (NonZeroU32::new(burst), NonZeroU32::new(per_minute)) {
@@ -33,11 +35,13 @@ pub enum Kind {
     Address,
     /// Wrong admin tokens from one address.
     Admin,
+    /// Erasures by one address.
+    Erasure,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Run, Self::Address, Self::Admin];
+    pub const ALL: [Self; 4] = [Self::Run, Self::Address, Self::Admin, Self::Erasure];
 
     /// Label in the metrics.
     #[must_use]
@@ -46,6 +50,7 @@ impl Kind {
             Self::Run => "run",
             Self::Address => "address",
             Self::Admin => "admin",
+            Self::Erasure => "erasure",
         }
     }
 
@@ -56,6 +61,7 @@ impl Kind {
             Self::Run => "this run reports too often",
             Self::Address => "too many requests come from this address",
             Self::Admin => "too many wrong tokens come from this address",
+            Self::Erasure => "this address erases too many runs",
         }
     }
 }
@@ -76,17 +82,20 @@ pub struct Limits {
     run: Option<Limiter>,
     address: Option<Limiter>,
     admin: Limiter,
+    erasure: Option<Limiter>,
     metrics: Arc<Metrics>,
 }
 
 impl Limits {
-    /// Creates the limits; a rate of `None` switches a limit off.
+    /// Creates the limits; a rate of `None` switches a limit off. Without a limit for addresses, erasures are not
+    /// limited either.
     #[must_use]
     pub fn new(run: Option<Rate>, address: Option<Rate>, metrics: &Arc<Metrics>) -> Self {
         Self {
             run: run.map(Limiter::new),
             address: address.map(Limiter::new),
             admin: Limiter::new(GUESSES),
+            erasure: address.map(|_| Limiter::new(ERASURES)),
             metrics: Arc::clone(metrics),
         }
     }
@@ -159,6 +168,7 @@ impl Limits {
             Kind::Run => self.run.as_ref(),
             Kind::Address => self.address.as_ref(),
             Kind::Admin => Some(&self.admin),
+            Kind::Erasure => self.erasure.as_ref(),
         }
     }
 }

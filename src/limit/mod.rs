@@ -4,3 +4,4 @@
 pub mod buckets;
 pub mod limiter;
 pub mod limits;
+pub mod places;

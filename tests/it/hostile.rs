@@ -130,6 +130,86 @@ async fn a_client_that_does_not_read_is_disconnected() {
     app.stop().await;
 }
 
+/// Two batches arrive slowly, as many as are processed at a time.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_senders_of_batches_do_not_keep_others_from_sending() {
+    let app = spawn_app_with(unlimited()).await;
+    let address = app.address();
+    let answer = aside(move || {
+        let slow: Vec<_> = (0..4)
+            .map(|_| {
+                let mut connection = http::open(address).expect("it listens");
+                let head = http::head("POST", "/api/v1/events", &["Expect: 100-continue"], 1000);
+                connection.write_all(head.as_bytes()).expect("it listens");
+                // The server asks for the body, so the handler is waiting for it.
+                let mut go_on = [0; 25];
+                connection.read_exact(&mut go_on).expect("it asks for the body");
+                connection.write_all(b"[").expect("it listens");
+                connection
+            })
+            .collect();
+        let answer = http::post(address, "/api/v1/events", br#"[{"random_id":"r","nsapp":"x"}]"#);
+        drop(slow);
+        answer
+    });
+    let answer = answer.await.expect("an answer");
+    assert_eq!((answer.status, &answer.json()["accepted"]), (200, &json!(1)));
+    app.stop().await;
+}
+
+/// Exports that nobody reads, as many as one address may run, on more data than all buffers hold.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_readers_of_exports_do_not_block_others_and_are_disconnected() {
+    let protection = ProtectionVariables {
+        request_timeout_seconds: Some(REQUEST_SECONDS.to_owned()),
+        keep_alive_seconds: Some(REQUEST_SECONDS.to_owned()),
+        trusted_proxies: Some("127.0.0.1".to_owned()),
+        ..unlimited()
+    };
+    let app = spawn_app_with(protection).await;
+    let address = app.address();
+    for batch in 0..2 {
+        let event =
+            |run| json!({"random_id": format!("{batch}-{run}"), "nsapp": "x", "cpu_model": "c".repeat(90)});
+        let events: Vec<_> = (0..8_000).map(event).collect();
+        app.report("/api/v1/events", &json!(events)).await;
+    }
+    let path = "/api/records?format=ndjson";
+    let export = async |client: &str| {
+        let mut answer = app
+            .request(reqwest::Method::GET, path)
+            .header("x-forwarded-for", client)
+            .send()
+            .await
+            .expect("an answer");
+        let status = answer.status().as_u16();
+        let body = if status == 200 { None } else { answer.chunk().await.expect("a body") };
+        (status, body.map(|body| serde_json::from_slice::<Value>(&body).expect("JSON")["error"].clone()))
+    };
+    let stalled: Vec<TcpStream> = aside(move || {
+        let stall = |_| {
+            let mut connection = http::open(address).expect("it listens");
+            let head = http::head("GET", path, &["X-Forwarded-For: 192.0.2.1"], 0);
+            connection.write_all(head.as_bytes()).expect("it listens");
+            let mut status = [0; 12];
+            connection.read_exact(&mut status).expect("an answer");
+            assert_eq!(&status, b"HTTP/1.1 200");
+            connection
+        };
+        (0..3).map(stall).collect()
+    })
+    .await;
+    assert_eq!(export("192.0.2.1").await, (503, Some(json!("too_many_exports"))));
+    assert_eq!(export("192.0.2.2").await, (200, None));
+    let begun = Instant::now();
+    while export("192.0.2.1").await.0 != 200 {
+        assert!(begun.elapsed() < PATIENCE, "they are not disconnected");
+        tokio::task::yield_now().await;
+    }
+    drop(stalled);
+    app.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_connections_do_not_block_other_clients() {
     let _ = affordable(MANY);

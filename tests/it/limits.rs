@@ -134,3 +134,19 @@ async fn behind_a_trusted_proxy_each_client_has_its_own_limit() {
     );
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn erasures_by_one_address_are_limited_and_reports_are_not() {
+    let app = spawn_app_with(ProtectionVariables::default()).await;
+    let erase = async |id: usize| {
+        app.request(Method::DELETE, &format!("/api/runs/guess-{id}")).send().await.expect("an answer")
+    };
+    for id in 0..30 {
+        assert_eq!(erase(id).await.status(), StatusCode::NO_CONTENT, "{id}");
+    }
+    let wait = assert_limited(erase(30).await, "erases too many runs").await;
+    assert!((1..=60).contains(&wait), "{wait}");
+    app.report("/telemetry", &json!({"random_id": "r", "nsapp": "x"})).await;
+    assert!(metric(&app, r#"telemetry_limited_total{kind="erasure"} 1"#).await);
+    app.stop().await;
+}

@@ -3,14 +3,17 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
+use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
+use tokio::sync::SemaphorePermit;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::http::error::{ApiError, ErrorBody};
-use crate::http::events::{count_rejection, encoding, ingest, receive};
-use crate::ingest::bulk::{self, MAX_BATCH_BYTES, decompress};
+use crate::http::events::{count_rejection, encoding, ingest};
+use crate::ingest::bulk::{self, Encoding, MAX_BATCH_BYTES, decompress};
 use crate::ingest::normalise::Route;
 use crate::state::AppState;
 use crate::store::write::queue::WriteError;
@@ -72,13 +75,16 @@ pub async fn accept(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    // A body of many events takes more memory than any other request.
-    let permit = state.bulk_bodies.try_acquire().map_err(|_| ApiError::from(WriteError::QueueFull));
-    let _permit = permit.inspect_err(|error| count_rejection(*error, &state))?;
-    let body = receive_decompressed(&request, payload, &state).await;
-    let body = body.inspect_err(|error| count_rejection(*error, &state))?;
-    let events = bulk::split(&body).map_err(ApiError::from);
-    let events = events.inspect_err(|error| count_rejection(*error, &state))?;
+    let counted = |error: &ApiError| count_rejection(*error, &state);
+    let encoding = encoding(&request).ok_or(ApiError::UnsupportedEncoding).inspect_err(counted)?;
+    let body = timeout(state.protection.request_timeout / 2, receive(&request, payload, &state)).await;
+    let body = body.unwrap_or(Err(ApiError::TooSlow)).inspect_err(counted)?;
+    // Processing takes more memory than any other request. A client takes its place only now, so that a slow one does
+    // not keep others waiting.
+    let place = timeout(QUEUE_TIMEOUT, state.bulk_bodies.acquire()).await;
+    let _place = place.ok().and_then(Result::ok).ok_or(WriteError::QueueFull.into()).inspect_err(counted)?;
+    let body = unpack(body, encoding).await.inspect_err(counted)?;
+    let events = bulk::split(&body.bytes).map_err(ApiError::from).inspect_err(counted)?;
 
     let (state, started) = (state.get_ref(), Instant::now());
     let results = stream::iter(events).map(|event| async move {
@@ -105,13 +111,42 @@ pub async fn accept(
     Ok(HttpResponse::Ok().json(BulkResult { accepted, rejected, results: results.collect() }))
 }
 
-async fn receive_decompressed(
+/// A body and its share of the memory for all bodies.
+struct Body<'a> {
+    bytes: Vec<u8>,
+    _kib: SemaphorePermit<'a>,
+}
+
+/// Receives the whole body. A body whose declared length is too great is refused unread.
+async fn receive<'a>(
     request: &HttpRequest,
-    payload: web::Payload,
-    state: &AppState,
-) -> Result<Vec<u8>, ApiError> {
-    let encoding = encoding(request).ok_or(ApiError::UnsupportedEncoding)?;
-    let body = receive(request, payload, MAX_BATCH_BYTES, state).await?;
-    let body = web::block(move || decompress(&body, encoding).map(Cow::into_owned)).await;
-    Ok(body.map_err(|_| ApiError::Internal)??)
+    mut payload: web::Payload,
+    state: &'a AppState,
+) -> Result<Body<'a>, ApiError> {
+    let too_large = ApiError::BodyTooLarge { max_bytes: MAX_BATCH_BYTES };
+    let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|bytes: usize| bytes > MAX_BATCH_BYTES) {
+        return Err(too_large);
+    }
+    let take = |kib| state.bulk_kib.try_acquire_many(kib).map_err(|_| ApiError::from(WriteError::QueueFull));
+    let (mut bytes, mut held) = (Vec::new(), take(0)?);
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| ApiError::BodyBroken)?;
+        if bytes.len() + chunk.len() > MAX_BATCH_BYTES {
+            return Err(too_large);
+        }
+        bytes.extend_from_slice(&chunk);
+        let missing = bytes.capacity().div_ceil(1024).saturating_sub(held.num_permits());
+        held.merge(take(u32::try_from(missing).unwrap_or(u32::MAX))?);
+    }
+    Ok(Body { bytes, _kib: held })
+}
+
+async fn unpack(body: Body<'_>, encoding: Encoding) -> Result<Body<'_>, ApiError> {
+    if encoding == Encoding::Identity {
+        return Ok(body);
+    }
+    let Body { bytes, _kib } = body;
+    let bytes = web::block(move || decompress(&bytes, encoding).map(Cow::into_owned)).await;
+    Ok(Body { bytes: bytes.map_err(|_| ApiError::Internal)??, _kib })
 }

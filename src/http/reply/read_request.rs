@@ -75,6 +75,12 @@ impl ReadRequest {
         self.list.format()
     }
 
+    /// The request itself.
+    #[must_use]
+    pub const fn http(&self) -> &HttpRequest {
+        &self.request
+    }
+
     /// Path and query, as they were sent.
     #[must_use]
     pub fn path_and_query(&self) -> (&str, &str) {

@@ -36,9 +36,9 @@ pub async fn observe<B: MessageBody + 'static>(
     add_security_headers(answer.headers_mut(), &request, &state);
     if let Some(connection) = request.conn_data::<Connection>() {
         connection.response_started(match answer.body().size() {
-            BodySize::None => Some(0),
-            BodySize::Sized(bytes) => Some(bytes),
-            BodySize::Stream => None,
+            // A stream sets a deadline for each of its parts.
+            BodySize::None | BodySize::Stream => 0,
+            BodySize::Sized(bytes) => bytes,
         });
     }
     let pattern = request.match_pattern();

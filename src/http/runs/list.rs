@@ -83,7 +83,7 @@ pub async fn list(request: ReadRequest) -> Result<HttpResponse, ApiError> {
         let row = |_: &AppState, run: &_, selection: &Selection| {
             Record::of(run, selection.choice.running_since, &selection.models)
         };
-        return stream(&request.state, selection, "records", format, row).await;
+        return stream(request.http(), &request.state, selection, "records", format, row).await;
     }
     let key = (&paging, choice.clone(), &search);
     let read = async |state: &AppState, snapshot: &mut Snapshot<'_>| {

@@ -4,13 +4,15 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::expose::execution_view::{ExecutionView, rfc3339};
 use crate::http::error::{ApiError, ErrorBody};
+use crate::http::request::guard::address_of;
+use crate::limit::limits::Kind;
 use crate::state::AppState;
 use crate::store::keep::erase;
 use crate::store::read::runs::runs;
@@ -66,10 +68,17 @@ pub async fn show(id: web::Path<String>, state: web::Data<AppState>) -> Result<H
     params(("id" = String, Path, description = "A random_id or execution_id")),
     responses(
         (status = 204, description = "Nothing is stored under this id any more"),
+        (status = 429, description = "The address erases too many runs; see Retry-After", body = ErrorBody),
         (status = 503, description = "The database did not answer in time; see Retry-After", body = ErrorBody),
     )
 )]
-pub async fn erase(id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
+pub async fn erase(
+    request: HttpRequest,
+    id: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
+    // The ids of some tools can be guessed.
+    state.limits.check(Kind::Erasure, &address_of(&request, &state))?;
     // Erasing is not deferred: a note on this machine could be lost with its disk.
     if state.outage.is_on() {
         return Err(ApiError::DatabaseUnavailable);

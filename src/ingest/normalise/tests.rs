@@ -214,6 +214,12 @@ fn operating_systems_are_folded_and_unknown_ones_kept() {
     for (sent, os) in [
         ("Debian", "debian"),
         ("rockylinux", "rocky"),
+        ("Rocky Linux", "rocky"),
+        ("Arch Linux", "arch-linux"),
+        ("Debian GNU/Linux", "debian"),
+        ("AlmaLinux", "alma"),
+        ("openSUSE Leap", "opensuse leap"),
+        ("CentOS Stream", "centos stream"),
         ("almalinux", "alma"),
         ("archlinux", "arch-linux"),
         ("arch", "arch-linux"),
@@ -225,9 +231,40 @@ fn operating_systems_are_folded_and_unknown_ones_kept() {
 }
 
 #[test]
+fn architectures_are_folded_and_unknown_ones_kept() {
+    for (sent, arch) in [
+        ("x86_64", "amd64"),
+        ("AMD64", "amd64"),
+        ("amd64", "amd64"),
+        ("aarch64", "arm64"),
+        ("riscv64", "riscv64"),
+    ] {
+        assert_eq!(text(&telemetry(json!({"arch": sent})).facts.arch), Some(arch));
+    }
+}
+
+#[test]
+fn the_last_value_of_a_repeated_field_counts_even_in_broken_json() {
+    let repeated = r#"{"random_id":"r","nsapp":"x","status":"installing","status":"failed","exit_code":1,"exit_code":137"#;
+    for end in ["}", r#","ram_size":}"#] {
+        let event = read(&format!("{repeated}{end}"), Route::Telemetry);
+        assert_eq!((event.status, event.facts.exit_code.get()), (Status::Failed, Some(&137)), "{end}");
+    }
+}
+
+#[test]
+fn an_exit_code_is_never_cut_to_another_one() {
+    for sent in [json!(256), json!(-1), json!(4_294_967_297_i64), json!(137.9), json!("137.9"), json!("0x89")]
+    {
+        assert_eq!(telemetry(json!({"exit_code": sent})).facts.exit_code.get(), None, "{sent}");
+    }
+    assert_eq!(telemetry(json!({"exit_code": "137.0"})).facts.exit_code.get(), Some(&137));
+}
+
+#[test]
 fn numbers_are_read_in_any_form_and_dropped_beyond_their_limits() {
     for (value, size, rescue) in [
-        (json!(4.5), Some(5), None),
+        (json!(4.5), Some(4), None),
         (json!("32G"), Some(32), Some("number_as_text")),
         (json!(""), None, None),
         (json!(true), None, None),

@@ -125,8 +125,6 @@ pub struct RuntimeCount {
     pub revision: String,
     /// Executions.
     pub runs: i64,
-    /// Those that succeeded or failed.
-    pub ended: i64,
     /// The first day with an execution of the revision, in all time and every population.
     pub first_day: NaiveDate,
 }
