@@ -82,7 +82,7 @@ pub struct Running {
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     writer: JoinHandle<()>,
-    watchers: [JoinHandle<()>; 2],
+    close_overdue: JoinHandle<()>,
     retention: JoinHandle<()>,
     sessions: JoinHandle<()>,
     monthly_sums: JoinHandle<()>,
@@ -148,7 +148,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         folders: config.folders().into(),
         issue_repository: config.outgoing.issue_repository.as_str().into(),
         metrics,
-        limits: Arc::clone(&limits),
+        limits,
         connections: Arc::clone(&connections),
         protection: Arc::new(protection.clone()),
         started_at: Utc::now(),
@@ -197,7 +197,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
             let (stopping, is_stopping) = watch::channel(false);
             Spooling { drainer: tokio::spawn(drainer.run(is_stopping)), spool, stopping }
         }),
-        watchers: [tokio::spawn(limits.keep_small()), tokio::spawn(connections.close_overdue())],
+        close_overdue: tokio::spawn(connections.close_overdue()),
         retention: tokio::spawn(retention.run()),
         sessions: tokio::spawn(sessions::keep_counting(options.clone())),
         monthly_sums: tokio::spawn(monthly_sums::keep_making(options.clone())),
@@ -221,7 +221,7 @@ impl Running {
         tokio::time::sleep(SETTLE).await;
         self.handle.stop(true).await;
         self.server.await.context("the server panicked")??;
-        self.watchers.iter().for_each(JoinHandle::abort);
+        self.close_overdue.abort();
         let written = tokio::time::timeout(COMMIT_TIMEOUT, self.writer).await;
         if let Some(spool) = self.spool {
             spool.stop().await;

@@ -51,7 +51,7 @@ pub struct Timeouts {
 /// All open connections of a server.
 #[derive(Debug)]
 pub struct Connections {
-    open: Mutex<HashMap<RawFd, Arc<Slot>, foldhash::fast::RandomState>>,
+    open: Mutex<HashMap<RawFd, Arc<Slot>>>,
     max: usize,
     timeouts: Timeouts,
     rejections: Rejections,
@@ -147,7 +147,7 @@ impl Connections {
     }
 
     /// The list is consistent between any two statements, so a poisoned lock can be ignored.
-    fn open(&self) -> MutexGuard<'_, HashMap<RawFd, Arc<Slot>, foldhash::fast::RandomState>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<RawFd, Arc<Slot>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

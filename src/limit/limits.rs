@@ -1,9 +1,8 @@
-//! All rate limits of a server, and the task that drops their idle keys.
+//! All rate limits of a server.
 
 use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use telemetry_protocol::Generation;
 
@@ -12,8 +11,6 @@ use crate::config::protection::Rate;
 use crate::ingest::execution::Execution;
 use crate::metrics::Metrics;
 
-/// How often idle keys are dropped.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Wrong tokens from one address.
 const GUESSES: Rate = rate(5, 10);
 /// Erasures by one address: enough for all runs of a host, but not for guessing ids.
@@ -79,10 +76,8 @@ pub struct RateLimited {
 /// The limits of one server.
 #[derive(Debug)]
 pub struct Limits {
-    run: Option<Limiter>,
-    address: Option<Limiter>,
-    admin: Limiter,
-    erasure: Option<Limiter>,
+    /// In the order of [`Kind::ALL`].
+    limiters: [Option<Limiter>; 4],
     metrics: Arc<Metrics>,
 }
 
@@ -91,13 +86,8 @@ impl Limits {
     /// limited either.
     #[must_use]
     pub fn new(run: Option<Rate>, address: Option<Rate>, metrics: &Arc<Metrics>) -> Self {
-        Self {
-            run: run.map(Limiter::new),
-            address: address.map(Limiter::new),
-            admin: Limiter::new(GUESSES),
-            erasure: address.map(|_| Limiter::new(ERASURES)),
-            metrics: Arc::clone(metrics),
-        }
+        let rates = [run, address, Some(GUESSES), address.map(|_| ERASURES)];
+        Self { limiters: rates.map(|rate| rate.map(Limiter::new)), metrics: Arc::clone(metrics) }
     }
 
     /// Counts a request of `kind` by `key`.
@@ -131,19 +121,10 @@ impl Limits {
         }
     }
 
-    /// Number of keys in memory.
+    /// Number of keys that have not regained their full burst.
     #[must_use]
     pub fn keys(&self, kind: Kind) -> usize {
         self.limiter(kind).map_or(0, Limiter::keys)
-    }
-
-    /// Drops idle keys.
-    pub fn sweep(&self) {
-        for kind in Kind::ALL {
-            if let Some(limiter) = self.limiter(kind) {
-                limiter.sweep();
-            }
-        }
     }
 
     /// Sets the metrics of the number of keys.
@@ -154,21 +135,7 @@ impl Limits {
         }
     }
 
-    /// Drops idle keys periodically; never returns.
-    pub async fn keep_small(self: Arc<Self>) {
-        let mut every = tokio::time::interval(SWEEP_EVERY);
-        loop {
-            every.tick().await;
-            self.sweep();
-        }
-    }
-
     const fn limiter(&self, kind: Kind) -> Option<&Limiter> {
-        match kind {
-            Kind::Run => self.run.as_ref(),
-            Kind::Address => self.address.as_ref(),
-            Kind::Admin => Some(&self.admin),
-            Kind::Erasure => self.erasure.as_ref(),
-        }
+        self.limiters[kind as usize].as_ref()
     }
 }

@@ -1,7 +1,5 @@
-//! Rate limits for runs, addresses and wrong admin tokens. The algorithm is governor's; [`buckets`] bounds its
-//! memory, whatever keys clients invent.
+//! Rate limits for runs, addresses, wrong admin tokens and erasures, and places for work that takes long.
 
-pub mod buckets;
 pub mod limiter;
 pub mod limits;
 pub mod places;

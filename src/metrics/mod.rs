@@ -111,7 +111,7 @@ impl Metrics {
             )?,
             limiter_keys: gauges(
                 "telemetry_limiter_keys",
-                "Keys of a rate limit in memory, by kind of limit.",
+                "Keys that have not regained their full burst, by kind of limit.",
                 &["kind"],
             )?,
             admin_denied: counter(
