@@ -42,13 +42,18 @@ impl Account {
         if !own.is_root() {
             return Ok(Self::new(own.as_raw(), Gid::effective().as_raw(), false));
         }
-        match fs::metadata(cluster) {
-            Ok(found) if found.uid() != 0 => return Ok(Self::new(found.uid(), found.gid(), true)),
-            _ => {}
+        if let Ok(found) = fs::metadata(cluster)
+            && found.uid() != 0
+        {
+            return Ok(Self::new(found.uid(), found.gid(), true));
         }
         match User::from_name(SYSTEM_USER) {
             Ok(Some(user)) => Ok(Self::new(user.uid.as_raw(), user.gid.as_raw(), true)),
-            _ => Err(EmbeddedError::NoUser { user: SYSTEM_USER }),
+            _ => Err(EmbeddedError::Setup(format!(
+                "PostgreSQL refuses to run as root and there is no user `{SYSTEM_USER}` to run it as; install the \
+                 distribution's package, which creates that user (Debian, Ubuntu: `apt install postgresql`), or start \
+                 the server as another user"
+            ))),
         }
     }
 

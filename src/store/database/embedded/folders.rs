@@ -44,11 +44,16 @@ impl Folders {
         let account = Account::for_cluster(&data_dir.join("postgres"))?;
         let home = home(&data_dir, fallback, &account)?;
         let cluster = home.join("postgres");
-        match fs::metadata(&cluster) {
-            Ok(found) if found.uid() != account.uid => {
-                return Err(EmbeddedError::Owner { folder: cluster, owner: found.uid(), user: account.name });
-            }
-            _ => {}
+        if let Ok(found) = fs::metadata(&cluster)
+            && found.uid() != account.uid
+        {
+            return Err(EmbeddedError::Setup(format!(
+                "{} belongs to user id {}, but PostgreSQL would run as {}; start the server as the owner, change the \
+                 owner (`chown -R`), or set another DATA_DIR",
+                cluster.display(),
+                found.uid(),
+                account.name
+            )));
         }
         // The inode number is as unique as the path, shorter, and the same for every path to the folder.
         let found = fs::metadata(&home).map_err(EmbeddedError::io("read", &home))?;
@@ -63,18 +68,12 @@ impl Folders {
 
     /// Takes the lock that allows only one process to run the cluster, for as long as the value lives. Child
     /// processes do not inherit it.
-    pub(super) fn lock(&self, account: &Account) -> Result<Flock<File>, EmbeddedError> {
+    pub(super) fn lock(&self) -> Result<Flock<File>, EmbeddedError> {
         let path = self.home.join("lock");
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = match options.custom_flags(OFlag::O_NOFOLLOW.bits()).open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                let found = fs::metadata(&self.home).map_err(EmbeddedError::io("read", &self.home))?;
-                let (folder, user) = (self.home.clone(), account.name.clone());
-                return Err(EmbeddedError::Owner { folder, owner: found.uid(), user });
-            }
-            opened => opened.map_err(EmbeddedError::io("open", &path))?,
-        };
+        let file = options.custom_flags(OFlag::O_NOFOLLOW.bits()).open(&path);
+        let file = file.map_err(EmbeddedError::io("open", &path))?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(mut lock) => {
                 let written = lock.set_len(0).and_then(|()| write!(*lock, "{}", std::process::id()));
@@ -107,7 +106,11 @@ impl Folders {
         } else {
             return Ok(());
         };
-        Err(EmbeddedError::SocketFolder { folder: folder.clone(), problem })
+        Err(EmbeddedError::Setup(format!(
+            "{} cannot be used for the socket of the database: {problem}; remove it, or set DATA_DIR to a shorter path \
+             so that the socket fits into it",
+            folder.display()
+        )))
     }
 
     /// Removes the folder of the socket if it is outside `home` and empty.
@@ -170,8 +173,14 @@ fn home(data_dir: &Path, fallback: &Path, account: &Account) -> Result<PathBuf, 
     if !linked && account.can_enter(data_dir)? {
         return Ok(data_dir.to_owned());
     }
-    let unreachable =
-        |folder: &Path| EmbeddedError::Unreachable { folder: folder.to_owned(), user: account.name.clone() };
+    let unreachable = |folder: &Path| {
+        EmbeddedError::Setup(format!(
+            "user {} cannot reach {}; allow it to traverse the folders above (`chmod o+x`), or set DATA_DIR to a folder \
+             that it can reach",
+            account.name,
+            folder.display()
+        ))
+    };
     if !linked && fs::symlink_metadata(&cluster).is_ok() {
         return Err(unreachable(data_dir));
     }

@@ -1,10 +1,13 @@
 //! Creates the cluster and its database. The cluster is created under a temporary name and then renamed, so that
 //! a crash never leaves an incomplete one.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::Output;
+
+use nix::sys::signal::Signal;
 
 use super::embedded_error::EmbeddedError;
 use super::folders;
@@ -29,7 +32,11 @@ pub(super) fn make_cluster(launch: &Launch) -> Result<(), EmbeddedError> {
     }
     // An empty folder is replaced; one with content is not ours to remove.
     if cluster.exists() && fs::remove_dir(cluster).is_err() {
-        return Err(EmbeddedError::NotACluster { folder: cluster.clone() });
+        return Err(EmbeddedError::Setup(format!(
+            "{} is not empty and is not a PostgreSQL cluster (it has no PG_VERSION); move it away or set a different \
+             DATA_DIR",
+            cluster.display()
+        )));
     }
     tracing::info!("creating a database cluster in {}", cluster.display());
     // The process id distinguishes it from one into which a killed initdb still writes.
@@ -37,30 +44,13 @@ pub(super) fn make_cluster(launch: &Launch) -> Result<(), EmbeddedError> {
     // C libraries without C.UTF-8 have C; the encoding is UTF-8 either way.
     initdb(&unfinished, "C.UTF-8", launch)
         .or_else(|_| initdb(&unfinished, "C", launch))
+        .and_then(|()| create_database(&unfinished, launch))
         .inspect_err(|_| remove_unfinished(&folders.home))?;
-    // initdb has synced the content.
+    // The programs have synced the content.
     let moved = fs::rename(&unfinished, cluster);
     moved
         .and_then(|()| File::open(&folders.home)?.sync_all())
         .map_err(EmbeddedError::io("move the new cluster to", cluster))
-}
-
-/// Creates the database unless it exists. The cluster must accept connections.
-pub(super) fn make_database(launch: &Launch) -> Result<(), EmbeddedError> {
-    let createdb = launch.programs.path("createdb");
-    let to = |option: &str, value: &OsStr| [OsString::from(option), value.to_owned()];
-    let arguments = [
-        to("--host", launch.folders.socket_dir.as_os_str()),
-        to("--port", OsStr::new("5432")),
-        to("--username", OsStr::new(USER)),
-    ];
-    let arguments = arguments.into_iter().flatten().chain([OsString::from("--no-password"), DATABASE.into()]);
-    let output = launch.account.run(&createdb, arguments)?;
-    // The programs run with LC_ALL=C, so their messages are in English.
-    if output.status.success() || String::from_utf8_lossy(&output.stderr).contains("already exists") {
-        return Ok(());
-    }
-    Err(failed(&createdb, &output))
 }
 
 fn initdb(folder: &Path, locale: &str, launch: &Launch) -> Result<(), EmbeddedError> {
@@ -75,8 +65,20 @@ fn initdb(folder: &Path, locale: &str, launch: &Launch) -> Result<(), EmbeddedEr
     // Only the account and root can enter the folder of the socket. `peer` would exclude a server that runs as
     // root.
     arguments.extend(["--auth-local=trust", "--auth-host=reject"].map(OsString::from));
-    let output = launch.account.run(&program, arguments)?;
-    if output.status.success() { Ok(()) } else { Err(failed(&program, &output)) }
+    succeeded(&program, &launch.account.run(&program, arguments)?)
+}
+
+/// Creates the database in a cluster that does not run: single-user mode reads statements from standard input.
+fn create_database(folder: &Path, launch: &Launch) -> Result<(), EmbeddedError> {
+    let program = launch.programs.path("postgres");
+    let mut command = launch.account.command(&program, Signal::SIGTERM);
+    command.args(["--single", "-c", "exit_on_error=on", "-D"]).arg(folder).arg("postgres");
+    let output = io::pipe().and_then(|(statement, mut input)| {
+        writeln!(input, "create database {DATABASE}")?;
+        drop(input);
+        command.stdin(statement).output()
+    });
+    succeeded(&program, &output.map_err(EmbeddedError::io("run", &program))?)
 }
 
 /// Removes incomplete clusters if possible. If a killed initdb still writes into one, it stays until the next
@@ -93,9 +95,10 @@ fn remove_unfinished(home: &Path) {
     }
 }
 
-fn failed(program: &Path, output: &Output) -> EmbeddedError {
+fn succeeded(program: &Path, output: &Output) -> Result<(), EmbeddedError> {
+    if output.status.success() {
+        return Ok(());
+    }
     let text = String::from_utf8_lossy(&output.stderr);
-    let text = text.trim();
-    let output = if text.is_empty() { output.status.to_string() } else { text.to_owned() };
-    EmbeddedError::Program { program: program.to_owned(), output }
+    Err(EmbeddedError::Setup(format!("{} failed ({}): {}", program.display(), output.status, text.trim())))
 }

@@ -17,14 +17,13 @@ use nix::unistd::Pid;
 use super::embedded_error::EmbeddedError;
 use super::folders::{Folders, SOCKET};
 
-/// Longest time until an old PostgreSQL begins to shut down.
-const UNTIL_STOPPING: Duration = Duration::from_secs(30);
-/// Longest time until it has shut down: the last checkpoint may write all shared buffers.
+/// Longest time until an old PostgreSQL has shut down: its last checkpoint may write all shared buffers.
 const UNTIL_STOPPED: Duration = Duration::from_secs(120);
 /// Backends usually exit as soon as their postmaster is gone. After the first time limit they receive SIGQUIT,
-/// after the second SIGKILL.
+/// after the second SIGKILL, and after the third the start fails.
 const UNTIL_QUIT: Duration = Duration::from_secs(1);
 const UNTIL_KILLED: Duration = Duration::from_secs(5);
+const UNTIL_FAILED: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
 /// PostgreSQL's `postmaster.pid`.
@@ -52,31 +51,25 @@ impl PidFile {
 }
 
 /// Waits until all processes of the cluster have ended, and removes lock files that name an unrelated process.
+/// Backends that have outlived their postmaster are ended.
 /// If `give_up` returns true, the wait ends early and nothing is removed.
 pub(super) fn settle(folders: &Folders, give_up: impl Fn() -> bool) -> Result<(), EmbeddedError> {
     let begun = Instant::now();
     loop {
         let left = processes(folders);
         let Some(&first) = left.first() else { break };
-        let pid_file = PidFile::read(&folders.cluster);
-        let postmaster = pid_file.filter(|file| left.contains(&file.pid));
+        let postmaster = PidFile::read(&folders.cluster).filter(|file| left.contains(&file.pid));
         let waited = begun.elapsed();
-        match postmaster {
-            Some(file) => {
-                let limit = if file.status == "stopping" { UNTIL_STOPPED } else { UNTIL_STOPPING };
-                if waited > limit {
-                    return Err(EmbeddedError::OldPostgres {
-                        folder: folders.cluster.clone(),
-                        pid: file.pid,
-                    });
-                }
-            }
-            None if waited > UNTIL_STOPPING => {
-                return Err(EmbeddedError::OldPostgres { folder: folders.cluster.clone(), pid: first });
-            }
-            None if waited > UNTIL_KILLED => send(&left, Signal::SIGKILL),
-            None if waited > UNTIL_QUIT => send(&left, Signal::SIGQUIT),
-            None => {}
+        if waited > if postmaster.is_some() { UNTIL_STOPPED } else { UNTIL_FAILED } {
+            let pid = postmaster.map_or(first, |file| file.pid);
+            return Err(EmbeddedError::Setup(format!(
+                "an earlier PostgreSQL (process {pid}) is still running on {}; stop it (`kill -INT {pid}`) and start \
+                 again",
+                folders.cluster.display()
+            )));
+        }
+        if postmaster.is_none() && waited > UNTIL_QUIT {
+            send(&left, if waited > UNTIL_KILLED { Signal::SIGKILL } else { Signal::SIGQUIT });
         }
         if give_up() {
             return Ok(());
@@ -85,19 +78,6 @@ pub(super) fn settle(folders: &Folders, give_up: impl Fn() -> bool) -> Result<()
     }
     remove_stale_lock(&folders.cluster.join("postmaster.pid"))?;
     remove_stale_lock(&folders.socket_dir.join(format!("{SOCKET}.lock")))
-}
-
-/// Ends backends that have outlived their postmaster.
-pub(super) fn end_orphans(folders: &Folders) {
-    let begun = Instant::now();
-    loop {
-        let left = processes(folders);
-        if left.is_empty() || begun.elapsed() > UNTIL_QUIT * 2 {
-            return;
-        }
-        send(&left, if begun.elapsed() < UNTIL_QUIT { Signal::SIGQUIT } else { Signal::SIGKILL });
-        thread::sleep(POLL);
-    }
 }
 
 /// Finds the processes of the cluster by the tag in their title (`cluster_name`), which is readable even where

@@ -1,10 +1,7 @@
-//! Finds the PostgreSQL programs. A folder must contain both `initdb` and `postgres`: `pg_config` may belong to
-//! the client library alone, and on some machines PATH contains a lone copy of `postgres` that cannot find its
-//! shared files.
+//! Finds the PostgreSQL programs. A folder must contain both `initdb` and `postgres`: on some machines PATH
+//! contains a lone copy of `postgres` that cannot find its shared files.
 
-use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::account::Account;
@@ -30,49 +27,45 @@ impl Programs {
         self.folder.join(name)
     }
 
-    /// Returns all usable installations, at least one, the preferred one first. If `PG_BIN` is set, no other
-    /// folder is considered.
-    pub(super) fn find(pg_bin: Option<&Path>, account: &Account) -> Result<Vec<Self>, EmbeddedError> {
-        if let Some(folder) = pg_bin {
-            let fail = |problem| EmbeddedError::PgBin { folder: folder.to_owned(), problem, oldest: OLDEST };
-            let programs = Self::at(folder, account).map_err(fail)?;
-            if programs.major < OLDEST {
-                return Err(fail(format!("it contains PostgreSQL {}", programs.major)));
-            }
-            return Ok(vec![programs]);
-        }
-        let mut found: Vec<Self> = Vec::new();
-        for folder in usual_folders(account) {
-            // Unusable folders are skipped: they were not configured explicitly.
-            if let Ok(programs) = Self::at(&folder, account)
-                && !found.iter().any(|other| other.folder == programs.folder)
-            {
-                found.push(programs);
-            }
-        }
-        let (usable, rejected): (Vec<_>, Vec<_>) =
-            found.into_iter().partition(|programs| programs.major >= OLDEST);
-        if usable.is_empty() {
-            let rejected = rejected.iter().map(Self::describe).collect();
-            return Err(EmbeddedError::NoPrograms { oldest: OLDEST, rejected });
-        }
-        Ok(usable)
-    }
-
-    /// Chooses the installation whose version created `cluster`, or the preferred one if there is no cluster
-    /// yet.
-    pub(super) fn choose(mut found: Vec<Self>, cluster: &Path) -> Result<Self, EmbeddedError> {
+    /// Finds the installation whose version created `cluster`, or the newest one if there is no cluster yet. If
+    /// `PG_BIN` is set, no other folder is considered.
+    pub(super) fn find(
+        pg_bin: Option<&Path>,
+        account: &Account,
+        cluster: &Path,
+    ) -> Result<Self, EmbeddedError> {
         let needed = fs::read_to_string(cluster.join("PG_VERSION")).unwrap_or_default();
         let needed = needed.trim();
-        let matching = |programs: &Self| needed.is_empty() || programs.major.to_string() == needed;
-        match found.iter().position(matching) {
-            Some(index) => Ok(found.swap_remove(index)),
-            None => Err(EmbeddedError::Version {
-                folder: cluster.to_owned(),
-                needed: needed.to_owned(),
-                found: found.iter().map(Self::describe).collect::<Vec<_>>().join(", "),
-            }),
+        let mut others = Vec::new();
+        for folder in pg_bin.map_or_else(usual_folders, |folder| vec![folder.to_owned()]) {
+            match Self::at(&folder, account) {
+                Ok(found) if needed.is_empty() || found.major.to_string() == needed => return Ok(found),
+                Ok(found) => others.push(format!("{} in {}", found.major, found.folder.display())),
+                Err(problem) if pg_bin.is_some() => {
+                    return Err(EmbeddedError::Setup(format!(
+                        "PG_BIN={}: {problem}; set PG_BIN to the folder of the `postgres` and `initdb` programs of \
+                         PostgreSQL {OLDEST} or newer, or leave it unset",
+                        folder.display()
+                    )));
+                }
+                // It was not configured explicitly.
+                Err(_) => {}
+            }
         }
+        Err(EmbeddedError::Setup(if others.is_empty() {
+            format!(
+                "no PostgreSQL {OLDEST} or newer found (searched {DEBIAN}/*/bin and PATH); install it (Debian, Ubuntu: \
+                 `apt install postgresql`), set PG_BIN to the folder of its programs, or set DATABASE_URL to use \
+                 another server"
+            )
+        } else {
+            format!(
+                "{} was created by PostgreSQL {needed}, but only {} is installed; install that version (Debian, \
+                 Ubuntu: `apt install postgresql-{needed}`) or upgrade the folder with pg_upgrade",
+                cluster.display(),
+                others.join(", ")
+            )
+        }))
     }
 
     fn at(folder: &Path, account: &Account) -> Result<Self, String> {
@@ -84,22 +77,16 @@ impl Programs {
         }
         let output =
             account.run(&folder.join("postgres"), ["--version"]).map_err(|error| error.to_string())?;
-        let version = String::from_utf8_lossy(&output.stdout);
-        let major = major(&version).ok_or_else(|| "`postgres --version` prints no version".to_owned())?;
-        Ok(Self { folder, major })
-    }
-
-    fn describe(&self) -> String {
-        format!("{} in {}", self.major, self.folder.display())
+        match major(&String::from_utf8_lossy(&output.stdout)) {
+            Some(major) if major >= OLDEST => Ok(Self { folder, major }),
+            Some(major) => Err(format!("it contains PostgreSQL {major}")),
+            None => Err("`postgres --version` prints no version".to_owned()),
+        }
     }
 }
 
-/// The folders to search, the preferred one first. They may not exist.
-fn usual_folders(account: &Account) -> Vec<PathBuf> {
-    let mut folders = Vec::new();
-    if let Ok(output) = account.run(Path::new("pg_config"), ["--bindir"]) {
-        folders.push(PathBuf::from(OsStr::from_bytes(output.stdout.trim_ascii())));
-    }
+/// The folders to search, the newest version first. They may not exist.
+fn usual_folders() -> Vec<PathBuf> {
     let mut versions: Vec<(u32, PathBuf)> = fs::read_dir(DEBIAN)
         .into_iter()
         .flatten()
@@ -107,12 +94,12 @@ fn usual_folders(account: &Account) -> Vec<PathBuf> {
         .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
         .collect();
     versions.sort_by(|left, right| right.cmp(left));
-    folders.extend(versions.into_iter().map(|(_, folder)| folder));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path =
+    // Most distributions link the programs into PATH.
+    let linked =
         std::env::split_paths(&path).filter_map(|folder| folder.join("postgres").canonicalize().ok());
-    folders.extend(on_path.filter_map(|program| program.parent().map(Path::to_owned)));
-    folders
+    let linked = linked.filter_map(|program| program.parent().map(Path::to_owned));
+    versions.into_iter().map(|(_, folder)| folder).chain(linked).collect()
 }
 
 /// Parses the major version out of `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`. Also accepts

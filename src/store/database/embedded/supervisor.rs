@@ -29,10 +29,8 @@ const READY_POLL: Duration = Duration::from_millis(20);
 const FAST_LIMIT: Duration = Duration::from_secs(5);
 /// Longest time for an immediate shutdown.
 const IMMEDIATE_LIMIT: Duration = Duration::from_secs(1);
-/// Pause before a restart; doubled each time, reset after PostgreSQL has run for `STEADY`.
-const FIRST_DELAY: Duration = Duration::from_millis(100);
-const LONGEST_DELAY: Duration = Duration::from_secs(10);
-const STEADY: Duration = Duration::from_secs(60);
+/// Pause before a restart.
+const RESTART_PAUSE: Duration = Duration::from_millis(500);
 /// Lines of the log in an error message.
 const KEPT_LINES: usize = 6;
 /// Bytes of a line of the log; the rest becomes the next line.
@@ -123,12 +121,12 @@ impl Supervisor {
         }
         // A panic of the thread has been reported already.
         let _ = thread.join();
-        leftovers::end_orphans(&self.launch.folders);
+        let settled = leftovers::settle(&self.launch.folders, || false);
         self.launch.folders.tidy_socket_dir();
         if forced {
             return Err(EmbeddedError::Forced { folder: self.launch.folders.cluster.clone() });
         }
-        Ok(())
+        settled
     }
 
     fn wait_until_ready(&self) -> Result<(), EmbeddedError> {
@@ -172,23 +170,11 @@ impl Drop for Supervisor {
 }
 
 fn supervise(launch: &Launch, shared: &Arc<Shared>) {
-    let mut delay = FIRST_DELAY;
-    loop {
-        let begun = Instant::now();
-        let restart = run_once(launch, shared);
-        let state = shared.lock();
-        if !restart || state.stopping {
+    while run_once(launch, shared) {
+        tracing::error!("PostgreSQL ended unexpectedly ({}); restarting it", shared.lock().status);
+        if shared.wait(RESTART_PAUSE, |state| state.stopping).stopping {
             break;
         }
-        tracing::error!("PostgreSQL ended unexpectedly ({}); restarting it", state.status);
-        drop(state);
-        if begun.elapsed() > STEADY {
-            delay = FIRST_DELAY;
-        }
-        if shared.wait(delay, |state| state.stopping).stopping {
-            break;
-        }
-        delay = (delay * 2).min(LONGEST_DELAY);
         if let Err(error) = leftovers::settle(&launch.folders, || shared.lock().stopping) {
             tracing::error!("{error}");
         }
@@ -221,18 +207,17 @@ fn run_once(launch: &Launch, shared: &Arc<Shared>) -> bool {
     });
     // Waits without reaping, so that the id is not reused yet.
     while wait::waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(nix::Error::EINTR) {}
-    let (restart, failed) = {
-        let mut state = shared.lock();
-        state.pid = None;
-        state.status = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
-        (state.restart, !state.restart && !state.stopping)
-    };
-    if let (true, Some(Ok(log))) = (failed, log) {
+    let mut state = shared.lock();
+    state.pid = None;
+    state.status = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+    let (restart, stopping) = (state.restart, state.stopping);
+    drop(state);
+    if let (false, false, Some(Ok(log))) = (restart, stopping, log) {
         // The error message needs the complete log. The pipe closes now: a postmaster that fails to start has
         // no backends that could keep it open.
         let _ = log.join();
     }
-    restart
+    restart && !stopping
 }
 
 /// Forwards PostgreSQL's log line by line and keeps the last lines for an error message.
