@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 use crate::common::DataDir;
 use crate::common::server::until;
 use crate::postgres::Postgres;
-use crate::scenario::{
-    CLIENTS, Scenario, metric, random, scale, server, wait_until_drained, wait_until_spooling,
-};
-use crate::traffic::{OnFailure, Traffic, targets};
+use crate::scenario::{Scenario, metric, random, scale, server, wait_until_drained, wait_until_spooling};
+use crate::traffic::{CLIENTS, Traffic};
 
 /// PostgreSQL is away now and then, so that the spool holds events when the server dies.
 #[test]
@@ -26,7 +24,7 @@ fn the_server_is_killed_under_load() {
         if round > 0 {
             scenario.wait_for_recovery(begun, &[&running]);
         }
-        let traffic = Traffic::start(&targets(&[running.address]), CLIENTS, OnFailure::GivesUp);
+        let traffic = Traffic::to(&running);
         traffic.wait_for(100 + random(spread));
         let is_away = round % 3 == 0;
         if is_away {
@@ -64,7 +62,7 @@ fn postgres_is_killed_under_load() {
     let mut scenario = Scenario::new("PostgreSQL killed");
     let postgres = Postgres::start();
     let running = server(&[("DATABASE_URL", &postgres.url())]);
-    let traffic = Traffic::start(&targets(&[running.address]), CLIENTS, OnFailure::GivesUp);
+    let traffic = Traffic::to(&running);
     for _ in 0..kills {
         traffic.wait_for(100 + random(spread));
         let begun = Instant::now();
@@ -89,7 +87,7 @@ fn postgres_is_stopped_for_a_while() {
     let url = postgres.url();
     let start = || server(&[("DATABASE_URL", &url), ("SPOOL_DIR", &spool)]);
     let mut running = start();
-    let traffic = Traffic::start(&targets(&[running.address]), CLIENTS, OnFailure::GivesUp);
+    let traffic = Traffic::to(&running);
     traffic.wait_for(300);
     let gone = Instant::now();
     postgres.stop();

@@ -14,8 +14,8 @@ use telemetry_server::store::database::embedded::Settings;
 use crate::common::server::until;
 use crate::common::{DataDir, http};
 use crate::postgres::Postgres;
-use crate::scenario::{CLIENTS, Scenario, metric, scale, server, wait_until_spooling};
-use crate::traffic::{OnFailure, Traffic, body, targets};
+use crate::scenario::{Scenario, metric, scale, server, wait_until_spooling};
+use crate::traffic::{Traffic, body};
 
 /// A file system of a fixed size.
 struct Disk {
@@ -70,7 +70,7 @@ fn the_disk_of_postgres_fills_up() {
     let settings = Settings { data_dir: disk.path.join("data"), ..DataDir::new().settings() };
     let postgres = Postgres::start_in(settings);
     let running = server(&[("DATABASE_URL", &postgres.url())]);
-    let traffic = Traffic::start(&targets(&[running.address]), CLIENTS, OnFailure::GivesUp);
+    let traffic = Traffic::to(&running);
     for _ in 0..times {
         traffic.wait_for(events);
         disk.fill();
@@ -95,7 +95,7 @@ fn the_disk_of_the_spool_fills_up() {
     let mut postgres = Postgres::start();
     let url = postgres.url();
     let running = server(&[("DATABASE_URL", &url), ("SPOOL_DIR", &disk.path.to_string_lossy())]);
-    let traffic = Traffic::start(&targets(&[running.address]), CLIENTS, OnFailure::GivesUp);
+    let traffic = Traffic::to(&running);
     for _ in 0..times {
         traffic.wait_for(200);
         postgres.stop();

@@ -14,8 +14,8 @@ use crate::common::corpus::shuffle;
 use crate::common::http;
 use crate::common::server::Server;
 use crate::postgres::Postgres;
-use crate::scenario::{CLIENTS, Scenario, scale, server, wait_until_drained};
-use crate::traffic::{Ledger, OnFailure, Targets, Traffic, body, targets};
+use crate::scenario::{Scenario, scale, server, wait_until_drained};
+use crate::traffic::{CLIENTS, Ledger, OnFailure, Targets, Traffic, body, targets};
 
 /// Longest time that a stop may take.
 const STOP_SECONDS: Duration = Duration::from_secs(20);
@@ -30,7 +30,7 @@ fn two_servers_are_replaced_under_load() {
     let start = || server(&[("DATABASE_URL", &url)]);
     let mut servers = [start(), start()];
     let targets = targets(&servers.each_ref().map(|server| server.address));
-    let traffic = Traffic::start(&targets, CLIENTS, OnFailure::Retries);
+    let traffic = Traffic::start(&targets, OnFailure::Retries);
     for round in 0..2 * rounds {
         traffic.wait_for(events);
         let place = round % 2;

@@ -18,7 +18,7 @@ use crate::common::server::{Server, run, until_within};
 use crate::common::{DataDir, http};
 use crate::deployment::{Cluster, HaProxy, deployed, free_port, pg_bin};
 use crate::postgres::{block_on, stored};
-use crate::scenario::{CLIENTS, Scenario, exclusive_machine, metric, server, wait_until_drained};
+use crate::scenario::{Scenario, exclusive_machine, metric, server, wait_until_drained};
 use crate::traffic::{OnFailure, Traffic, targets};
 
 /// HAProxy's checks are programs, which a busy machine starts late.
@@ -125,7 +125,7 @@ fn several_machines_lose_nothing_when_a_server_and_the_primary_die() {
     );
     until("clients are served", || http::get(clients, "/readyz").is_ok_and(|answer| answer.status == 200));
 
-    let traffic = Traffic::start(&targets(&[clients]), CLIENTS, OnFailure::Retries);
+    let traffic = Traffic::start(&targets(&[clients]), OnFailure::Retries);
     traffic.wait_for(300);
     // Writes go to the primary, reads to the replica.
     let reading = "select count(*) > 0 from pg_stat_activity where application_name = 'telemetry read'";

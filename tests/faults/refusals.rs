@@ -13,8 +13,8 @@ use crate::common::server::{run_on, until};
 use crate::common::{DataDir, http};
 use crate::postgres::{Postgres, stored_by};
 use crate::proxy::{Mode, Proxy};
-use crate::scenario::{CLIENTS, Scenario, metric, scale, server, wait_until_drained, wait_until_spooling};
-use crate::traffic::{Ledger, OnFailure, Traffic, body, targets};
+use crate::scenario::{Scenario, metric, scale, server, wait_until_drained, wait_until_spooling};
+use crate::traffic::{Ledger, Traffic, body};
 
 const STARTED: [Status; 1] = [Status::Installing];
 /// Fails some batches with the errors of a busy database.
@@ -39,7 +39,7 @@ fn postgres_does_not_answer() {
     let postgres = Postgres::start();
     let proxy = Proxy::start(postgres.socket());
     let running = server(&[("DATABASE_URL", &postgres.url_by(proxy.port))]);
-    let traffic = Traffic::start(&targets(&[running.address]), CLIENTS, OnFailure::GivesUp);
+    let traffic = Traffic::to(&running);
     for _ in 0..times {
         traffic.wait_for(events);
         proxy.set(Mode::BlackHole);
@@ -65,7 +65,7 @@ fn postgres_fails_at_random() {
     postgres.execute(RANDOM_ERRORS);
     proxy.set(Mode::TooMany);
     let done = AtomicBool::new(false);
-    let traffic = Traffic::start(&targets(&[running.address]), CLIENTS, OnFailure::GivesUp);
+    let traffic = Traffic::to(&running);
     thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
@@ -132,7 +132,7 @@ fn the_clock_steps_back() {
         let seen = answer.json()["executions"][0]["first_seen"].as_str().expect("a time").to_owned();
         chrono::DateTime::parse_from_rfc3339(&seen).expect("a time").to_utc()
     };
-    let traffic = Traffic::start(&targets(&[running.address]), CLIENTS, OnFailure::GivesUp);
+    let traffic = Traffic::to(&running);
     traffic.wait_for(events);
     let before = now();
     std::fs::write(&clock, "-3600").expect("it is ours");
@@ -161,7 +161,7 @@ fn the_embedded_cluster_dies() {
     let mut scenario = Scenario::new("embedded cluster killed");
     let data = DataDir::new();
     let running = server(&[("DATA_DIR", &data.path().to_string_lossy())]);
-    let traffic = Traffic::start(&targets(&[running.address]), CLIENTS, OnFailure::GivesUp);
+    let traffic = Traffic::to(&running);
     traffic.wait_for(200);
     crate::crashes::kill_postmaster(&data);
     let begun = Instant::now();

@@ -15,8 +15,6 @@ use crate::common::http;
 use crate::common::server::{Finished, Server, until, until_within};
 use crate::traffic::{Ledger, Traffic};
 
-/// Concurrent clients.
-pub(crate) const CLIENTS: usize = 8;
 const ID_KEY: &str = "a secret for the tests of faults";
 /// Longest time until the spools are empty again, in seconds.
 const DRAIN_SECONDS: u64 = 180;

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use telemetry_protocol::Status;
 
 use crate::common::http;
-use crate::common::server::until;
+use crate::common::server::{Server, until};
 
+/// Concurrent clients.
+pub(crate) const CLIENTS: usize = 8;
 /// The events of a run. Not every run gets to its end.
 const STEPS: [Status; 4] = [Status::Installing, Status::Validation, Status::Configuring, Status::Success];
 /// Attempts of a client that retries, and the pause between two.
@@ -85,11 +87,16 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    pub(crate) fn start(targets: &Targets, clients: usize, manner: OnFailure) -> Self {
+    /// Clients of one server, which give up what it does not answer.
+    pub(crate) fn to(server: &Server) -> Self {
+        Self::start(&targets(&[server.address]), OnFailure::GivesUp)
+    }
+
+    pub(crate) fn start(targets: &Targets, manner: OnFailure) -> Self {
         let (answered, refused) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let stop = Arc::new(AtomicBool::new(false));
         let first_run = RUNS.load(Ordering::Relaxed);
-        let threads = (0..clients).map(|_| {
+        let threads = (0..CLIENTS).map(|_| {
             let client = Client {
                 targets: Arc::clone(targets),
                 manner,

@@ -25,6 +25,14 @@ async fn add(app: &TestApp, executions: usize, days: u32, number: u64) {
     seed(app.pool(), &plan, |_| ()).await.expect("it is written");
 }
 
+/// A server with these executions, whose sessions are counted.
+async fn spawn_with(executions: usize, days: u32, number: u64) -> TestApp {
+    let app = spawn_app().await;
+    add(&app, executions, days, number).await;
+    count_sessions(&app).await;
+    app
+}
+
 async fn count_sessions(app: &TestApp) {
     let mut connection = app.connection().await;
     sessions::mark_all(&mut connection).await.expect("it runs");
@@ -90,9 +98,7 @@ fn assert_same(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_are_equal_with_and_without_sums() {
-    let app = spawn_app().await;
-    add(&app, 6_000, 130, 3).await;
-    count_sessions(&app).await;
+    let app = spawn_with(6_000, 130, 3).await;
     let before = answers(&app).await;
     assert_eq!(number(&app, "select count(*) from month_sum").await, 0);
     // From November to March, which ends after ten days.
@@ -104,9 +110,7 @@ async fn answers_are_equal_with_and_without_sums() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_write_deletes_the_sums_of_its_month() {
-    let app = spawn_app().await;
-    add(&app, 2_000, 40, 3).await;
-    count_sessions(&app).await;
+    let app = spawn_with(2_000, 40, 3).await;
     let months = make_sums(&app).await;
     assert_eq!(months, 3);
     // All on one day.
@@ -170,9 +174,7 @@ async fn sums_that_are_made_during_writes_are_right() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sums_are_put_off_while_a_writer_takes_long() {
-    let app = spawn_app().await;
-    add(&app, 500, 20, 1).await;
-    count_sessions(&app).await;
+    let app = spawn_with(500, 20, 1).await;
     let mut writer = app.connection().await;
     let mut transaction = writer.begin().await.expect("it runs");
     sqlx::query("update rollup_script set runs = runs + 1")
@@ -187,9 +189,7 @@ async fn sums_are_put_off_while_a_writer_takes_long() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn verify_notices_wrong_sums_and_a_rebuild_corrects_them() {
-    let app = spawn_app().await;
-    add(&app, 1_000, 20, 1).await;
-    count_sessions(&app).await;
+    let app = spawn_with(1_000, 20, 1).await;
     make_sums(&app).await;
     app.verify().await;
     for (statement, table) in [

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::common::app::{TestApp, spawn_app};
+use crate::common::app::TestApp;
 use crate::common::history::{Filter, History, outcome};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -37,8 +37,7 @@ fn query(filter: &Filter<'_>) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_endpoint_counts_the_same_runs() {
-    let app = spawn_app().await;
-    let history = History::write(&mut app.connection().await, 700).await;
+    let (app, history) = History::spawn(700).await;
     app.verify().await;
     let mut compared = 0;
     for days in [None, Some((history.day(1), history.last)), Some((history.day(5), history.day(2)))] {
@@ -142,8 +141,7 @@ async fn compare(app: &TestApp, history: &History, filter: &Filter<'_>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_cursors_and_exports_list_every_record_once() {
-    let app = spawn_app().await;
-    let history = History::write(&mut app.connection().await, 400).await;
+    let (app, history) = History::spawn(400).await;
     for more in [
         "",
         "&status=failed",
@@ -205,8 +203,7 @@ async fn pages_cursors_and_exports_list_every_record_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_paths_of_2025_link_to_the_next_page_and_show_no_id() {
-    let app = spawn_app().await;
-    let history = History::write(&mut app.connection().await, 60).await;
+    let (app, history) = History::spawn(60).await;
     let expected = history.runs.iter().filter(|run| run.facts.app.get().is_some()).count();
     let mut path = "/data/json?repo=all&limit=7".to_owned();
     let mut ids = BTreeSet::new();

@@ -145,8 +145,7 @@ async fn every_aggregate_has_tables_and_an_entity_tag() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_has_all_pages_and_one_header() {
-    let app = spawn_app().await;
-    let history = History::write(&mut app.connection().await, 2500).await;
+    let (app, history) = History::spawn(2500).await;
     let expected = history.runs.iter().filter(|run| run.facts.app.get().is_some()).count();
     let text = get(&app, "/api/records?repo=all&format=ndjson&limit=5").await.text().await.expect("a text");
     assert!(expected > 2000 && text.lines().count() == expected, "{expected}");

@@ -11,6 +11,8 @@ use telemetry_server::ingest::normalise::Route;
 use telemetry_server::ingest::pipeline::read_event;
 use telemetry_server::store::write::merge::{KnownIds, Merged, join_events, merge};
 
+use super::app::{TestApp, spawn_app};
+
 /// Runs, newest last.
 pub(crate) struct History {
     pub(crate) runs: Vec<Execution>,
@@ -49,6 +51,13 @@ impl Dice {
 }
 
 impl History {
+    /// A server with so many runs.
+    pub(crate) async fn spawn(count: usize) -> (TestApp, Self) {
+        let app = spawn_app().await;
+        let history = Self::write(&mut app.connection().await, count).await;
+        (app, history)
+    }
+
     /// Commits the events of so many runs, in batches in which neither order nor runs are together.
     pub(crate) async fn write(connection: &mut PgConnection, count: usize) -> Self {
         let (mut dice, ids, now) = (Dice(2026), IdKey::new(b"a secret of the tests"), Utc::now());

@@ -1,27 +1,22 @@
 //! Empty databases for every case, and queries of their contents.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, Executor, PgConnection, Postgres, Transaction};
 use telemetry_server::ingest::execution::Execution;
 use telemetry_server::ingest::identity::RunKey;
-use telemetry_server::store::database::connect::embedded_options;
-use telemetry_server::store::database::embedded::{Embedded, Settings};
 use telemetry_server::store::database::migrate::migrate;
 use telemetry_server::store::keep::recount::verify;
 use telemetry_server::store::model::row::Stored;
 use telemetry_server::store::write::merge::{KnownIds, Merged, join_events, merge};
-use tempfile::TempDir;
 
 use super::events::Batches;
+use crate::common::app::Cluster;
 
 pub(crate) type Runs = BTreeMap<RunKey, Execution>;
 
@@ -91,30 +86,6 @@ impl Bench {
     }
 }
 
-/// The shared cluster; it stops with the last test that uses it.
-struct Cluster {
-    embedded: Embedded,
-    _root: TempDir,
-}
-
-impl Cluster {
-    fn shared() -> Arc<Self> {
-        static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cluster) = shared.upgrade() {
-            return cluster;
-        }
-        let root = tempfile::tempdir().expect("a temporary folder");
-        // Otherwise the account that runs PostgreSQL for root could not reach it.
-        fs::set_permissions(root.path(), Permissions::from_mode(0o711)).expect("it is ours");
-        let settings = Settings { data_dir: root.path().join("data"), pg_bin: None };
-        let cluster =
-            Arc::new(Self { embedded: Embedded::start(&settings).expect("it starts"), _root: root });
-        *shared = Arc::downgrade(&cluster);
-        cluster
-    }
-}
-
 pub(crate) struct Database {
     pub(crate) options: PgConnectOptions,
     pub(crate) connection: PgConnection,
@@ -122,13 +93,7 @@ pub(crate) struct Database {
 
 impl Database {
     async fn new(cluster: &Cluster) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("properties_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let options = embedded_options(cluster.embedded.endpoint());
-        let mut main = PgConnection::connect_with(&options).await.expect("it runs");
-        let create = AssertSqlSafe(format!("create database {name}"));
-        sqlx::query(create).execute(&mut main).await.expect("it runs");
-        let options = options.database(&name);
+        let options = cluster.database().await;
         let mut connection = PgConnection::connect_with(&options).await.expect("it runs");
         migrate(&mut connection).await.expect("the migrations run");
         Self { options, connection }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool, Postgres, Transaction};
 use telemetry_protocol::Status;
 use telemetry_server::ingest::execution::Execution;
 use telemetry_server::ingest::identity::RunKey;
@@ -47,6 +47,30 @@ async fn delete_old(connection: &mut PgConnection, day: NaiveDate) -> Vec<u64> {
     let mut batches = Vec::new();
     delete_before(connection, day, |rows| batches.push(rows)).await.expect("it runs");
     batches.into_iter().filter(|rows| *rows > 0).collect()
+}
+
+/// Deletes the only run and all that is counted of it, in a transaction that is still open.
+async fn delete_everything(connection: &mut PgConnection) -> Transaction<'_, Postgres> {
+    let mut transaction = connection.begin().await.expect("it runs");
+    let delete =
+        "delete from execution; delete from rollup_script; delete from rollup_facet; delete from rollup_hour";
+    sqlx::raw_sql(delete).execute(&mut *transaction).await.expect("it runs");
+    transaction
+}
+
+/// Merges the end of run 1 while `transaction` holds its row. Asserts that the merge has to be repeated.
+async fn conflicting_end(
+    database: &mut Database,
+    transaction: Transaction<'_, Postgres>,
+) -> ([Execution; 1], KnownIds) {
+    let mut observer = connect(database).await;
+    let end = [event(1, Status::Failed, midnight(), Facts::default())];
+    let (batch, mut known) = (join_events(&end), KnownIds::default());
+    let merging = merge(&mut database.connection, &mut known, &batch);
+    let (merged, ()) = tokio::join!(merging, commit_when_somebody_waits(transaction, &mut observer));
+    assert_eq!(merged.expect("it runs"), Merged::Conflict);
+    drop(batch);
+    (end, known)
 }
 
 #[test]
@@ -106,23 +130,11 @@ fn a_writer_that_has_read_a_row_does_not_bring_it_back() {
     let mut bench = Bench::new();
     bench.run(async |[database, _]| {
         database.commit_all(vec![vec![told(1, Status::Installing, "secret", midnight())]]).await;
-        let (mut rival, mut observer) = (connect(database).await, connect(database).await);
-        let mut transaction = rival.begin().await.expect("it runs");
-        // All that is counted is counted of this run.
-        sqlx::raw_sql("delete from execution; delete from rollup_script; delete from rollup_facet; delete from rollup_hour")
-            .execute(&mut *transaction)
-            .await
-            .expect("it runs");
-        let end = [event(1, Status::Failed, midnight(), Facts::default())];
-        let batch = join_events(&end);
-        let mut known = KnownIds::default();
-        let merging = merge(&mut database.connection, &mut known, &batch);
-        let (merged, ()) = tokio::join!(merging, commit_when_somebody_waits(transaction, &mut observer));
-
-        assert_eq!(merged.expect("it runs"), Merged::Conflict);
+        let mut rival = connect(database).await;
+        let transaction = delete_everything(&mut rival).await;
+        let (end, mut known) = conflicting_end(database, transaction).await;
         assert!(database.runs().await.is_empty() && database.rollups().await.is_empty());
-        let again = merge(&mut database.connection, &mut known, &batch).await;
-        assert_eq!(again.expect("it runs"), Merged::Committed);
+        database.commit(&mut known, &end).await;
         assert_eq!(database.runs().await, joined(&end));
         database.assert_clean().await;
     });
@@ -133,25 +145,14 @@ fn a_recreated_row_is_not_mistaken_for_the_one_that_was_read() {
     let mut bench = Bench::new();
     bench.run(async |[database, _]| {
         database.commit_all(vec![vec![told(1, Status::Installing, "secret", midnight())]]).await;
-        let (mut rival, mut observer) = (connect(database).await, connect(database).await);
-        let mut transaction = rival.begin().await.expect("it runs");
-        sqlx::raw_sql("delete from execution; delete from rollup_script; delete from rollup_facet; delete from rollup_hour")
-            .execute(&mut *transaction)
-            .await
-            .expect("it runs");
+        let mut rival = connect(database).await;
+        let mut transaction = delete_everything(&mut rival).await;
         let late = [told(1, Status::Validation, "late", midnight())];
         let merged = merge(&mut transaction, &mut KnownIds::default(), &join_events(&late)).await;
         assert_eq!(merged.expect("it runs"), Merged::Committed);
 
-        let end = [event(1, Status::Failed, midnight(), Facts::default())];
-        let batch = join_events(&end);
-        let mut known = KnownIds::default();
-        let merging = merge(&mut database.connection, &mut known, &batch);
-        let (merged, ()) = tokio::join!(merging, commit_when_somebody_waits(transaction, &mut observer));
-
-        assert_eq!(merged.expect("it runs"), Merged::Conflict);
-        let again = merge(&mut database.connection, &mut known, &batch).await;
-        assert_eq!(again.expect("it runs"), Merged::Committed);
+        let (end, mut known) = conflicting_end(database, transaction).await;
+        database.commit(&mut known, &end).await;
         assert_eq!(database.runs().await, joined(late.iter().chain(&end)));
         database.assert_clean().await;
     });
