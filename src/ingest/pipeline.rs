@@ -20,39 +20,13 @@ pub struct Accepted {
     pub rescues: Rescues,
 }
 
-/// A part of the pipeline whose duration is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Decoding and normalising.
-    Decode,
-    /// Scrubbing.
-    Scrub,
-}
-
 /// Reads one body that arrived by `route` at `now`.
 ///
 /// # Errors
 /// The [`Rejection`] of the first stage that refuses the body.
 pub fn read_event(body: &[u8], route: Route, now: DateTime<Utc>, ids: &IdKey) -> Result<Accepted, Rejection> {
-    read_event_in_stages(body, route, now, ids, |_| {})
-}
-
-/// Like [`read_event`]; calls `ended` after each [`Stage`].
-///
-/// # Errors
-/// As [`read_event`].
-pub fn read_event_in_stages(
-    body: &[u8],
-    route: Route,
-    now: DateTime<Utc>,
-    ids: &IdKey,
-    mut ended: impl FnMut(Stage),
-) -> Result<Accepted, Rejection> {
     let decoded = decode(body)?;
     let (event, rescues) = normalise(decoded, route, now)?;
-    ended(Stage::Decode);
-    let event = scrub(event);
-    ended(Stage::Scrub);
-    let event = validate(event, ids, Uuid::new_v4)?;
+    let event = validate(scrub(event), ids, Uuid::new_v4)?;
     Ok(Accepted { event, rescues })
 }

@@ -12,14 +12,12 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use crate::http::error::ApiError;
 use crate::ingest::bulk::Encoding;
 use crate::ingest::normalise::Route;
-use crate::ingest::pipeline::{Accepted, read_event_in_stages};
+use crate::ingest::pipeline::{Accepted, read_event};
 use crate::state::AppState;
 
 /// Runs an event through the pipeline and returns after it is committed or saved on disk.
 async fn ingest(body: &[u8], route: Route, state: &AppState) -> Result<(), ApiError> {
-    let mut stopwatch = state.metrics.stages.stopwatch();
-    let stage_ended = |stage| stopwatch.iter_mut().for_each(|stopwatch| stopwatch.lap(stage));
-    let Accepted { event, rescues } = read_event_in_stages(body, route, now(), &state.ids, stage_ended)?;
+    let Accepted { event, rescues } = read_event(body, route, now(), &state.ids)?;
     for kind in rescues.iter() {
         state.metrics.events_rescued.with_label_values(&[kind.code()]).inc();
     }
