@@ -68,12 +68,9 @@ pub enum SpoolError {
     Failed,
 }
 
-/// Identifies an entry until the file is opened again: a file that replaces a damaged one reuses its numbers.
+/// Identifies an entry. A file that replaces a damaged one has other numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EntryId {
-    opening: u32,
-    number: i64,
-}
+pub struct EntryId(i64);
 
 /// An entry that waits to be drained.
 #[derive(Debug)]
@@ -123,7 +120,6 @@ impl Spool {
             max_bytes,
             file: None,
             closed_until: None,
-            openings: 0,
             state: Arc::clone(&state),
             metrics: Arc::clone(metrics),
             _lock: lock,
@@ -160,8 +156,7 @@ impl Spool {
         self.with_storage(move |storage| storage.oldest(entries)).await
     }
 
-    /// Removes entries that are committed, and sets aside those that the database refuses. Entries of an
-    /// earlier opening of the file stay; [`Spool::oldest`] returns them again.
+    /// Removes entries that are committed, and sets aside those that the database refuses.
     ///
     /// # Errors
     /// [`SpoolError`]; then the entries are still there.
@@ -227,8 +222,6 @@ struct Storage {
     file: Option<File>,
     /// No attempt to open it before this time: checking a large file takes long.
     closed_until: Option<Instant>,
-    /// How many times it was opened.
-    openings: u32,
     state: Arc<State>,
     metrics: Arc<Metrics>,
     _lock: fs::File,
@@ -244,23 +237,14 @@ impl Storage {
     fn oldest(&mut self, entries: usize) -> Result<Vec<Spooled>, SpoolError> {
         let (entries, unreadable) = self.with_file(|file| file.oldest(entries, PAGE_BYTES))?;
         self.count_cut("unreadable", unreadable);
-        let opening = self.openings;
-        let spooled = |(number, execution)| Spooled { id: EntryId { opening, number }, execution };
+        let spooled = |(number, execution)| Spooled { id: EntryId(number), execution };
         Ok(entries.into_iter().map(spooled).collect())
     }
 
     fn remove(&mut self, drained: &[EntryId], refused: &[EntryId]) -> Result<(), SpoolError> {
-        // Opens the file first: only then it is known which ids are valid.
-        self.with_file(|_| Ok(()))?;
-        let opening = self.openings;
-        let numbers = |ids: &[EntryId]| {
-            let valid = ids.iter().filter(|id| id.opening == opening);
-            valid.map(|id| id.number).collect::<Vec<_>>()
-        };
-        let (drained, refused) = (numbers(drained), numbers(refused));
         self.with_file(|file| {
-            refused.iter().try_for_each(|id| file.set_entry_aside(*id, "refused"))?;
-            file.remove(&drained)
+            refused.iter().try_for_each(|id| file.set_entry_aside(id.0, "refused"))?;
+            file.remove(drained)
         })?;
         self.count_cut("refused", refused.len() as u64);
         self.state.is_full.store(false, Ordering::Relaxed);
@@ -317,7 +301,6 @@ impl Storage {
                 opened => opened,
             };
             self.file = Some(opened?);
-            self.openings += 1;
         }
         self.file.as_mut().ok_or(FileError::Damaged)
     }

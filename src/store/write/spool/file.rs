@@ -9,7 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use uuid::Uuid;
 
+use super::EntryId;
 use super::entry::{Unreadable, decode};
 use crate::ingest::execution::Execution;
 
@@ -70,6 +72,9 @@ pub(super) struct File {
     folder: PathBuf,
     connection: Connection,
     entries: u64,
+    /// Ids in an empty file begin after this random number, so that they are never those of a damaged file that it
+    /// replaces.
+    base: i64,
 }
 
 impl File {
@@ -108,16 +113,19 @@ impl File {
         )?;
         reserve(folder);
         let entries = connection.query_row("select count(*) from entry", [], |row| row.get::<_, i64>(0))?;
-        Ok(Self { folder: folder.to_owned(), connection, entries: entries.cast_unsigned() })
+        let base = i64::from(Uuid::new_v4().as_fields().0) << 24;
+        Ok(Self { folder: folder.to_owned(), connection, entries: entries.cast_unsigned(), base })
     }
 
     /// Writes entries; they are on the disk when this returns.
     pub(super) fn append(&mut self, at: i64, bodies: &[String]) -> Result<(), FileError> {
         let transaction = self.connection.transaction()?;
         {
-            let mut insert = transaction.prepare("insert into entry (at, body) values (?1, ?2)")?;
+            let mut insert = transaction.prepare(
+                "insert into entry (id, at, body) select coalesce(max(id), ?1) + 1, ?2, ?3 from entry",
+            )?;
             for body in bodies {
-                insert.execute(params![at, body])?;
+                insert.execute(params![self.base, at, body])?;
             }
         }
         transaction.commit()?;
@@ -162,7 +170,7 @@ impl File {
     }
 
     /// Removes entries that are committed to the database.
-    pub(super) fn remove(&mut self, ids: &[i64]) -> Result<(), FileError> {
+    pub(super) fn remove(&mut self, ids: &[EntryId]) -> Result<(), FileError> {
         match self.delete(ids) {
             Err(FileError::Full) => {
                 fs::remove_file(self.folder.join(RESERVE)).map_err(|_| FileError::Full)?;
@@ -178,13 +186,13 @@ impl File {
         Ok(())
     }
 
-    fn delete(&mut self, ids: &[i64]) -> Result<(), FileError> {
+    fn delete(&mut self, ids: &[EntryId]) -> Result<(), FileError> {
         let transaction = self.connection.transaction()?;
         let mut removed = 0;
         {
             let mut delete = transaction.prepare("delete from entry where id = ?1")?;
             for id in ids {
-                removed += delete.execute([id])?;
+                removed += delete.execute([id.0])?;
             }
         }
         transaction.commit()?;
