@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::cache::{Answers, CachedValue};
+use crate::cache::Answers;
 use crate::config::Config;
 use crate::config::login::Login;
 use crate::connections::{Connections, Timeouts, affordable};
@@ -35,7 +35,7 @@ use crate::store::database::outage::Outage;
 use crate::store::database::pools::WriteTimeouts;
 use crate::store::database::{exit_codes, pools, settings};
 use crate::store::keep::retention::Retention;
-use crate::store::keep::{monthly_sums, recount, sessions};
+use crate::store::keep::{known_names, monthly_sums, recount, sessions};
 use crate::store::model::rollup;
 use crate::store::write::drain::Drainer;
 use crate::store::write::queue::queue;
@@ -60,8 +60,6 @@ const WRITE_CONNECTIONS: u32 = 16;
 const BULK_BODIES: usize = 2;
 /// Exports at the same time.
 const EXPORTS: usize = 3;
-/// Lifetime of the list of common models of hardware.
-const MODELS_LIFETIME: Duration = Duration::from_secs(60);
 /// Longest queue of connections that are not accepted yet.
 const BACKLOG: u32 = 4096;
 /// Setting that stores the definition with which the rollups were built.
@@ -81,6 +79,7 @@ pub struct Running {
     retention: JoinHandle<()>,
     sessions: JoinHandle<()>,
     monthly_sums: JoinHandle<()>,
+    known_names: JoinHandle<()>,
     spool: Option<Spooling>,
     pools: [PgPool; 4],
 }
@@ -149,7 +148,6 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         started_at: Utc::now(),
         unfinished_after: config.unfinished_after,
         answers: Answers::default(),
-        models: CachedValue::new(MODELS_LIFETIME),
         cache_for: config.cache_for,
         exports: Arc::new(Semaphore::new(EXPORTS)),
         max_body_bytes: config.max_body_bytes,
@@ -195,6 +193,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         retention: tokio::spawn(retention.run()),
         sessions: tokio::spawn(sessions::keep_counting(options.clone())),
         monthly_sums: tokio::spawn(monthly_sums::keep_making(options.clone())),
+        known_names: tokio::spawn(known_names::keep_learning(options.clone())),
         pools: [read_pool, write_pool, delete_pool, probe_pool],
     })
 }
@@ -210,6 +209,7 @@ impl Running {
         self.retention.abort();
         self.sessions.abort();
         self.monthly_sums.abort();
+        self.known_names.abort();
         // A stop drops connections that are accepted but have not reached a worker yet.
         self.handle.pause().await;
         tokio::time::sleep(SETTLE).await;
@@ -242,6 +242,7 @@ impl Running {
             _ = &mut self.retention => return anyhow::anyhow!("the deletion of expired executions ended"),
             _ = &mut self.sessions => return anyhow::anyhow!("the counting of sessions ended"),
             _ = &mut self.monthly_sums => return anyhow::anyhow!("the making of monthly sums ended"),
+            _ = &mut self.known_names => return anyhow::anyhow!("the search for known names ended"),
             server = &mut self.server => server,
         };
         match server {
@@ -279,6 +280,9 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
     };
     renew_rollups(&mut connection).await?;
     sessions::begin(&mut connection).await?;
+    known_names::begin(&mut connection, config.protection.rare_sessions)
+        .await
+        .context("cannot check which names are known")?;
     let published = exit_codes::publish(&mut connection, config.unfinished_after).await;
     published.context("cannot copy the catalogue of exit codes into the database")?;
     connection.close().await?;

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::expose::execution_view::rfc3339;
 use crate::expose::numbers::Rate;
 use crate::expose::table::lists;
+use crate::store::model::names::RARE;
 use crate::store::read::counts::RuntimeCount;
 
 /// Days after its first run from which a revision is stale, except the moving branch.
@@ -58,21 +59,34 @@ pub fn runtimes(as_of: DateTime<Utc>, rows: Vec<RuntimeCount>) -> Runtimes {
         !row.revision.is_empty() && row.revision != MOVING && row.first_day < oldest_fresh
     };
     let stale = || rows.iter().filter(is_stale);
+    let mut refs = Vec::<RuntimeRef>::new();
+    for row in &rows {
+        let (source, revision, stale) = (&row.source, &row.shown_revision, is_stale(&row));
+        // Rare revisions are shown as one, the stale ones apart.
+        let same = refs.iter_mut().find(|shown| {
+            revision == RARE && shown.revision == *revision && shown.source == *source && shown.stale == stale
+        });
+        match same {
+            Some(shown) => {
+                shown.count += row.runs;
+                shown.first_seen_day = shown.first_seen_day.min(row.first_day);
+            }
+            None => refs.push(RuntimeRef {
+                source: source.clone(),
+                revision: revision.clone(),
+                count: row.runs,
+                first_seen_day: row.first_day,
+                stale,
+            }),
+        }
+    }
+    refs.sort_by_key(|shown| -shown.count);
+    refs.truncate(TOP);
     Runtimes {
         as_of,
         total: rows.iter().map(|row| row.runs).sum(),
         stale_count: stale().map(|row| row.runs).sum(),
         stale: Rate::of(stale().map(|row| row.ended).sum(), rows.iter().map(|row| row.ended).sum()),
-        refs: rows
-            .iter()
-            .take(TOP)
-            .map(|row| RuntimeRef {
-                source: row.source.clone(),
-                revision: row.revision.clone(),
-                count: row.runs,
-                first_seen_day: row.first_day,
-                stale: is_stale(&row),
-            })
-            .collect(),
+        refs,
     }
 }
