@@ -66,9 +66,10 @@ language sql immutable as $$
     end, false)
 $$;
 
--- Whether enough sessions have a name. Reads the executions of the days on which the name was counted, newest first,
--- and stops as soon as it has seen enough sessions.
-create function is_shared(kind text, name text, detail text) returns boolean language plpgsql stable as $$
+-- Whether enough sessions have a name. Reads the executions of the days on which the name was counted, and stops as soon as it has seen enough sessions. `offset 0` keeps the planner from reading all
+-- executions instead, and compiling the query would take longer than running it.
+create function is_shared(kind text, name text, detail text) returns boolean language plpgsql stable
+set jit = off as $$
 declare
     least constant integer := coalesce(
         (select convert_from(value, 'UTF8')::integer from setting where setting.name = 'rare_sessions'), 5);
@@ -84,7 +85,7 @@ begin
     if kind = 'app' then
         open found_sessions for
             select coalesce(session_key, run_key) from execution
-            where app = is_shared.name order by first_seen desc;
+            where app = is_shared.name;
     elsif kind = 'signature' then
         open found_sessions for
             select coalesce(session_key, run_key)
@@ -92,9 +93,10 @@ begin
                 where signature = is_shared.name::bigint and runs <> 0 order by day desc) as counted
             cross join lateral (
                 select session_key, run_key from execution
-                where execution.app = counted.app and signature = is_shared.name::bigint
+                where execution.app = counted.app collate "default" and signature = is_shared.name::bigint
                     and first_seen >= counted.day::timestamp at time zone 'UTC'
                     and first_seen < (counted.day + 1)::timestamp at time zone 'UTC'
+                offset 0
             ) as run;
     else
         open found_sessions for
@@ -107,6 +109,7 @@ begin
                 where app is not null and has_name(execution, is_shared.kind, is_shared.name, is_shared.detail)
                     and first_seen >= counted.day::timestamp at time zone 'UTC'
                     and first_seen < (counted.day + 1)::timestamp at time zone 'UTC'
+                offset 0
             ) as run;
     end if;
     loop

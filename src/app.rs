@@ -282,7 +282,7 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
     sessions::begin(&mut connection).await?;
     known_names::begin(&mut connection, config.protection.rare_sessions)
         .await
-        .context("cannot check which names are known")?;
+        .context("cannot store RARE_SESSIONS")?;
     let published = exit_codes::publish(&mut connection, config.unfinished_after).await;
     published.context("cannot copy the catalogue of exit codes into the database")?;
     connection.close().await?;

@@ -395,6 +395,7 @@ async fn another_number_of_sessions_applies_at_once() {
     let is_public = async |rare_sessions: &str| {
         let protection = ProtectionVariables { rare_sessions: Some(rare_sessions.to_owned()), ..unlimited() };
         let other = spawn_unlimited_with(&options, protection).await;
+        other.learn_names().await;
         let is_public = is_rare_in(&text(&other, "/api/dashboard?repo=all", None).await);
         other.stop().await;
         is_public

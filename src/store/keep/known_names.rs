@@ -36,7 +36,8 @@ const LOCK: i64 = 0x7465_6c65_6e61_6d65;
 /// Setting that stores the number of sessions that make a name known.
 const RARE_SESSIONS: &str = "rare_sessions";
 
-/// Stores the number of sessions that make a name known. After a change it looks for known names again.
+/// Stores the number of sessions that make a name known. Forgets all names if they need more sessions than before; the
+/// first pass finds those that are still known.
 ///
 /// # Errors
 /// Any error from the database.
@@ -45,19 +46,14 @@ pub async fn begin(connection: &mut PgConnection, rare_sessions: u32) -> Result<
     let mut transaction = connection.begin().await?;
     lock(&mut transaction).await?;
     let stored = settings::remember(&mut transaction, RARE_SESSIONS, b"0").await?;
-    let is_changed = stored != wanted.as_bytes();
-    if is_changed {
+    if stored != wanted.as_bytes() {
         settings::overwrite(&mut transaction, RARE_SESSIONS, wanted.as_bytes()).await?;
         let before = std::str::from_utf8(&stored).ok().and_then(|text| text.parse().ok());
         if before.is_none_or(|before: u32| before < rare_sessions) {
             sqlx::query!("delete from known_name").execute(&mut *transaction).await?;
         }
     }
-    transaction.commit().await?;
-    if is_changed {
-        learn_all(connection).await?;
-    }
-    Ok(())
+    Ok(transaction.commit().await?)
 }
 
 /// Looks for known names at once and then every few seconds. Never returns; may be aborted at any time.
