@@ -14,6 +14,7 @@ select create_reference_table('signature');
 select create_reference_table('exit_code_meaning');
 select create_reference_table('session_touched');
 select create_reference_table('erased');
+select create_reference_table('known_name');
 
 -- Executions, distributed by their key: reading and writing one is local to a shard, and a batch is split by
 -- shard.
