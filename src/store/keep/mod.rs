@@ -4,6 +4,7 @@ pub mod horizon;
 pub mod monthly_sums;
 pub mod sessions;
 pub mod recount;
+pub mod unused;
 pub mod erase;
 pub mod clock_check;
 pub mod retention;
