@@ -20,7 +20,7 @@ const SETTLED_DAYS: i32 = 2;
 /// Time between two passes.
 const INTERVAL: Duration = Duration::from_secs(15);
 /// The advisory lock of the instance that makes the sums.
-const LOCK: i64 = 0x7465_6c65_7370_6e00;
+pub const LOCK: i64 = 0x7465_6c65_7370_6e00;
 
 /// A month whose sums are ready.
 #[derive(Clone, Debug, PartialEq, Eq)]

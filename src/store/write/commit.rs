@@ -42,11 +42,7 @@ pub async fn commit(
         }
         match attempt_once(pool, known, events, attempt > 1, left).await {
             Ok(Merged::Committed) => return Ok(()),
-            Ok(Merged::Conflict) => {
-                metrics.batch_retries.inc();
-                // One of the populations may have been deleted.
-                *known = KnownIds::default();
-            }
+            Ok(Merged::Conflict) => metrics.batch_retries.inc(),
             Err(failed) => {
                 failure = failed;
                 metrics.batch_failures.with_label_values(&[failure.code()]).inc();

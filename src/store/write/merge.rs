@@ -33,7 +33,7 @@ pub enum Merged {
     /// Everything is committed.
     Committed,
     /// Another writer changed one of the rows after it was read, an event has been erased, or a population in the
-    /// cache has been deleted. Nothing was written; try again without the erased events and with an empty cache.
+    /// cache has been deleted. Nothing was written, and the cache is empty; try again without the erased events.
     Conflict,
 }
 
@@ -69,7 +69,7 @@ pub async fn merge(
     known: &mut KnownIds,
     executions: &[Cow<'_, Execution>],
 ) -> sqlx::Result<Merged> {
-    let KnownIds { populations } = known;
+    let populations = &mut known.populations;
     let changes = changes(connection, executions).await?;
     if changes.is_empty() {
         return Ok(Merged::Committed);
@@ -97,6 +97,8 @@ pub async fn merge(
     match write(connection, &rows, &difference.into_rows(), &templates, &arrivals).await {
         Ok(()) => Ok(Merged::Committed),
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(SERIALIZATION_FAILURE) => {
+            // One of the populations may have been deleted.
+            *known = KnownIds::default();
             Ok(Merged::Conflict)
         }
         Err(error) => Err(error),
