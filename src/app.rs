@@ -10,11 +10,10 @@ use actix_web::rt::net::TcpStream;
 use actix_web::{App, HttpServer, web};
 use anyhow::Context;
 use chrono::Utc;
+use futures_util::{FutureExt, TryFutureExt};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinHandle;
-use uuid::Uuid;
 
 use crate::cache::Answers;
 use crate::config::Config;
@@ -30,7 +29,8 @@ use crate::limit::places::Places;
 use crate::metrics::Metrics;
 use crate::scrape::Scrape;
 use crate::state::AppState;
-use crate::store::database::connect::connect_to_primary;
+use crate::store::database::connect::{check_readable, connect_to_primary};
+use crate::store::database::id_key::id_key;
 use crate::store::database::migrate::migrate;
 use crate::store::database::outage::Outage;
 use crate::store::database::pools::WriteTimeouts;
@@ -42,6 +42,7 @@ use crate::store::write::drain::Drainer;
 use crate::store::write::queue::queue;
 use crate::store::write::spool::Spool;
 use crate::store::write::writer::{Destination, Writer};
+use crate::tasks::{Task, first_end};
 
 /// Seconds that a stop waits for requests in flight.
 const DRAIN_SECONDS: u64 = 2;
@@ -53,10 +54,9 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(2);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// Longest time that a stop waits for the connections to the database, and again for the spool, to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
-/// Connections for writing. The writer and the drainer use one each. The others replace those that a silent network
-/// failure has caught while the pool tests them after use: the pool waits for these until TCP gives up, and with only
-/// two places it would be exhausted by one failure.
-const WRITE_CONNECTIONS: u32 = 16;
+/// Connections for writing. The writer and the drainer use one each. The others replace those that the pool tests after
+/// use, which takes some seconds after a silent network failure.
+const WRITE_CONNECTIONS: u32 = 4;
 /// Bodies of many events that are processed at the same time; each takes up to 16 MB besides its arrived bytes.
 const BULK_BODIES: usize = 2;
 /// Bytes of such bodies that may have arrived, in KiB: four bodies of the greatest length.
@@ -69,8 +69,6 @@ const EXPORTS_PER_ADDRESS: usize = 3;
 const BACKLOG: u32 = 4096;
 /// Setting that stores the definition with which the rollups were built.
 const DEFINITION: &str = "rollup_definition";
-/// Setting that stores the key of the hash of run ids.
-const ID_KEY: &str = "id_key";
 
 /// A running server.
 #[derive(Debug)]
@@ -78,13 +76,10 @@ pub struct Running {
     /// Address on which it listens.
     pub address: SocketAddr,
     handle: ServerHandle,
-    server: JoinHandle<std::io::Result<()>>,
-    writer: JoinHandle<()>,
-    close_overdue: JoinHandle<()>,
-    retention: JoinHandle<()>,
-    sessions: JoinHandle<()>,
-    monthly_sums: JoinHandle<()>,
-    known_names: JoinHandle<()>,
+    server: Task,
+    writer: Task,
+    /// Tasks that may be aborted at any time.
+    background: [Task; 5],
     spool: Option<Spooling>,
     pools: [PgPool; 4],
 }
@@ -97,7 +92,7 @@ fn read_pool(config: &Config, options: &PgConnectOptions) -> PgPool {
 /// The spool and the task that drains it.
 #[derive(Debug)]
 struct Spooling {
-    drainer: JoinHandle<()>,
+    drainer: Task,
     spool: Spool,
     stopping: watch::Sender<bool>,
 }
@@ -189,17 +184,20 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
     Ok(Running {
         address,
         handle: server.handle(),
-        server: tokio::spawn(server),
-        writer: tokio::spawn(writer.run()),
+        server: Task::start("the server", server.map_err(Into::into)),
+        writer: Task::start("the writer", writer.run().map(Ok)),
         spool: drainer.zip(spool).map(|(drainer, spool)| {
             let (stopping, is_stopping) = watch::channel(false);
-            Spooling { drainer: tokio::spawn(drainer.run(is_stopping)), spool, stopping }
+            let drainer = Task::start("the drainer of the spool", drainer.run(is_stopping).map(Ok));
+            Spooling { drainer, spool, stopping }
         }),
-        close_overdue: tokio::spawn(connections.close_overdue()),
-        retention: tokio::spawn(retention.run()),
-        sessions: tokio::spawn(sessions::keep_counting(options.clone())),
-        monthly_sums: tokio::spawn(monthly_sums::keep_making(options.clone())),
-        known_names: tokio::spawn(known_names::keep_learning(options.clone())),
+        background: [
+            Task::start("the deadline of connections", connections.close_overdue().map(Ok)),
+            Task::start("the deletion of expired executions", retention.run().map(Ok)),
+            Task::start("the counting of sessions", sessions::keep_counting(options.clone()).map(Ok)),
+            Task::start("the making of monthly sums", monthly_sums::keep_making(options.clone()).map(Ok)),
+            Task::start("the search for known names", known_names::keep_learning(options.clone()).map(Ok)),
+        ],
         pools: [read_pool, write_pool, delete_pool, probe_pool],
     })
 }
@@ -210,52 +208,28 @@ impl Running {
     ///
     /// # Errors
     /// Events in the queue could not be committed in time. Their requests were not answered.
-    pub async fn stop(self) -> anyhow::Result<()> {
-        // These tasks can be aborted at any point.
-        self.retention.abort();
-        self.sessions.abort();
-        self.monthly_sums.abort();
-        self.known_names.abort();
+    pub async fn stop(mut self) -> anyhow::Result<()> {
         // A stop drops connections that are accepted but have not reached a worker yet.
         self.handle.pause().await;
         tokio::time::sleep(SETTLE).await;
         self.handle.stop(true).await;
-        self.server.await.context("the server panicked")??;
-        self.close_overdue.abort();
-        let written = tokio::time::timeout(COMMIT_TIMEOUT, self.writer).await;
+        self.server.end().await?;
+        self.background.iter().for_each(Task::abort);
+        let written = tokio::time::timeout(COMMIT_TIMEOUT, self.writer.end()).await;
         if let Some(spool) = self.spool {
             spool.stop().await;
         }
         let closed = futures_util::future::join_all(self.pools.iter().map(PgPool::close));
         // A query that is still running ends with its connection.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
-        written.context("the writer did not finish in time")?.context("the writer panicked")?;
-        Ok(())
+        written.context("the writer did not finish in time")?
     }
 
     /// Returns when the server or a background task ends, which none of them does on its own.
     pub async fn ended(&mut self) -> anyhow::Error {
-        let spool = &mut self.spool;
-        let drainer = async {
-            match spool {
-                Some(spooling) => drop((&mut spooling.drainer).await),
-                None => std::future::pending().await,
-            }
-        };
-        let server = tokio::select! {
-            _ = &mut self.writer => return anyhow::anyhow!("the writer ended"),
-            () = drainer => return anyhow::anyhow!("the drainer of the spool ended"),
-            _ = &mut self.retention => return anyhow::anyhow!("the deletion of expired executions ended"),
-            _ = &mut self.sessions => return anyhow::anyhow!("the counting of sessions ended"),
-            _ = &mut self.monthly_sums => return anyhow::anyhow!("the making of monthly sums ended"),
-            _ = &mut self.known_names => return anyhow::anyhow!("the search for known names ended"),
-            server = &mut self.server => server,
-        };
-        match server {
-            Ok(Err(error)) => anyhow::Error::new(error).context("the server ended"),
-            Ok(Ok(())) => anyhow::anyhow!("the server ended"),
-            Err(error) => anyhow::Error::new(error).context("the server panicked"),
-        }
+        let drainer = self.spool.as_mut().map(|spooling| &mut spooling.drainer);
+        let tasks = [&mut self.server, &mut self.writer].into_iter().chain(drainer);
+        first_end(tasks.chain(&mut self.background)).await
     }
 }
 
@@ -264,9 +238,9 @@ impl Spooling {
     async fn stop(self) {
         let Self { mut drainer, spool, stopping } = self;
         let _ = stopping.send(true);
-        if tokio::time::timeout(DRAIN_TIMEOUT, &mut drainer).await.is_err() {
+        if tokio::time::timeout(DRAIN_TIMEOUT, drainer.end()).await.is_err() {
             drainer.abort();
-            let _ = drainer.await;
+            let _ = drainer.end().await;
         }
         // A hanging disk must not keep the server from stopping.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, spool.close()).await;
@@ -277,13 +251,10 @@ impl Spooling {
 async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<IdKey> {
     let mut connection = connect_to_primary(options, config.connect_patience).await?;
     migrate(&mut connection).await?;
-    let ids = match &config.id_key {
-        Some(key) => IdKey::new(key.reveal().as_bytes()),
-        None => {
-            let fresh = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
-            IdKey::new(&settings::remember(&mut connection, ID_KEY, &fresh).await?)
-        }
-    };
+    if let Some(reading) = &config.read_database {
+        check_readable(reading.options()).await.context("READ_DATABASE_URL cannot be used")?;
+    }
+    let ids = id_key(&mut connection, config.id_key.as_ref().map(|key| key.reveal().as_bytes())).await?;
     renew_rollups(&mut connection).await?;
     sessions::begin(&mut connection).await?;
     known_names::begin(&mut connection, config.protection.rare_sessions)

@@ -112,6 +112,11 @@ impl Answers {
         let compute = async { compute.await.map(Arc::new) };
         self.0.try_get_with_by_ref(key, compute).await.map_err(|error| *error)
     }
+
+    /// Forgets all answers.
+    pub fn clear(&self) {
+        self.0.invalidate_all();
+    }
 }
 
 /// One value that is computed again when it is older than its lifetime.

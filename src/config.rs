@@ -29,8 +29,8 @@ pub struct Variables {
     /// Address and port to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "LISTEN_ADDR", hide_env_values = true, global = true, help_heading = LISTENING)]
     pub listen_addr: Option<String>,
-    /// PostgreSQL 13 or newer, as postgres://user:password@host/database; unset: an embedded
-    /// cluster
+    /// PostgreSQL 13 or newer, as postgres://user:password@host/database?sslmode=verify-full;
+    /// unset: an embedded cluster
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true, help_heading = DATABASE)]
     pub database_url: Option<Secret>,
     /// PostgreSQL for queries, such as a replica; unset: DATABASE_URL

@@ -31,5 +31,6 @@ pub mod cache;
 pub mod scrape;
 pub mod state;
 pub mod http;
+pub mod tasks;
 pub mod app;
 pub mod command;

@@ -4,19 +4,18 @@
 
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
-use nix::unistd::{Uid, User};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
+use crate::common::deployment::{Cluster, HaProxy, deployed, folder_for_clusters, free_port, pg_bin};
 use crate::common::server::{Server, run, until_within};
 use crate::common::{DataDir, http};
-use crate::deployment::{Cluster, HaProxy, deployed, free_port, pg_bin};
 use crate::postgres::{block_on, stored};
 use crate::scenario::{Scenario, exclusive_machine, metric, server, wait_until_drained};
 use crate::traffic::{OnFailure, Traffic, targets};
@@ -71,18 +70,6 @@ impl DatabaseProxy {
     fn url(port: u16) -> String {
         format!("postgres://telemetry@127.0.0.1:{port}/telemetry?sslmode=disable")
     }
-}
-
-/// A folder in which the account of PostgreSQL can create its clusters.
-fn folder_for_clusters(folder: &DataDir) -> std::path::PathBuf {
-    let path = folder.path();
-    fs::create_dir(&path).expect("it is new");
-    fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("it is ours");
-    if Uid::effective().is_root() {
-        let user = User::from_name("postgres").expect("readable").expect("the package makes it");
-        chown(&path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).expect("we are root");
-    }
-    path
 }
 
 fn is_known(address: SocketAddr, id: &str) -> bool {

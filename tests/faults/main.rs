@@ -9,7 +9,6 @@
 mod common;
 
 mod crashes;
-mod deployment;
 mod disks;
 mod erasing;
 mod instances;

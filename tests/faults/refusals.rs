@@ -3,17 +3,23 @@
 
 use std::cell::RefCell;
 use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use sqlx::postgres::PgConnectOptions;
 use telemetry_protocol::Status;
+use telemetry_server::store::database::pools::{WriteTimeouts, write_pool};
 
 use crate::common::server::{run_on, until};
 use crate::common::{DataDir, http};
-use crate::postgres::{Postgres, stored_by};
+use crate::postgres::{Postgres, block_on, stored_by};
 use crate::proxy::{Mode, Proxy};
-use crate::scenario::{Scenario, metric, scale, server, wait_until_drained, wait_until_spooling};
+use crate::scenario::{
+    Scenario, metric, scale, server, shared_machine, wait_until_drained, wait_until_spooling,
+};
 use crate::traffic::{Ledger, Traffic, body};
 
 const STARTED: [Status; 1] = [Status::Installing];
@@ -170,4 +176,29 @@ fn the_embedded_cluster_dies() {
     scenario.finish(traffic, &[&running]);
     scenario.assert_all_answered();
     scenario.assert_nothing_lost(&stored_by(&data), &run_on(&data, "verify"));
+}
+
+/// The pool tests each connection after use. Without a time limit, one that gets no answer would keep its place until
+/// TCP gives up, after a quarter of an hour.
+#[test]
+fn a_connection_that_a_silent_network_failure_has_caught_gives_its_place_back() {
+    let _machine = shared_machine();
+    let postgres = Postgres::start();
+    let proxy = Proxy::start(postgres.socket());
+    let options = PgConnectOptions::from_str(&postgres.url_by(proxy.port)).expect("it is one");
+    let timeouts = WriteTimeouts { batch: Duration::from_millis(100), acquire: Duration::from_secs(60) };
+    block_on(async {
+        let pool = write_pool(&options, 1, timeouts, &Arc::default());
+        let connection = pool.acquire().await.expect("it runs");
+        proxy.set(Mode::BlackHole);
+        drop(connection);
+        let begun = Instant::now();
+        while pool.size() > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it keeps its place");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        proxy.set(Mode::Open);
+        pool.acquire().await.expect("it runs");
+        pool.close().await;
+    });
 }

@@ -7,9 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use telemetry_server::store::keep::clock_check::{Doubt, reason_to_wait};
-use telemetry_server::store::keep::recount;
+use telemetry_server::store::keep::clock_check::{Doubt, deletable_before};
 use telemetry_server::store::keep::retention::first_kept_day;
+use telemetry_server::store::keep::unused::delete_unused;
+use telemetry_server::store::keep::{monthly_sums, recount, sessions};
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -90,6 +91,102 @@ async fn a_run_is_erased_by_either_of_its_ids() {
     assert!(is_known(&app, "other").await);
     assert_eq!(dashboard(&app).await, before, "they count nowhere any more");
     assert_eq!(metric(&app, r#"telemetry_executions_deleted_total{reason="request"}"#).await, 4);
+    app.verify().await;
+    app.stop().await;
+}
+
+/// The tables with a row that contains a text.
+async fn tables_with(app: &TestApp, text: &str) -> Vec<String> {
+    let tables = sqlx::query_scalar::<_, String>(
+        "select relname::text from pg_stat_user_tables where schemaname = 'public' order by 1",
+    );
+    let mut found = Vec::new();
+    for table in tables.fetch_all(app.pool()).await.expect("it runs") {
+        let query = format!("select exists (select from {table} as line where line::text ilike '%{text}%')");
+        if sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(app.pool()).await.expect("it runs") {
+            found.push(table);
+        }
+    }
+    found
+}
+
+/// A failed run in which every name is rare. A later event with more `words` replaces names and reason.
+fn named(id: &str, words: &str, status: &str) -> Value {
+    let name = format!("zqx{words}");
+    json!({"random_id": id, "execution_id": format!("{id}-1"), "nsapp": name, "type": "lxc", "status": status,
+           "repo_source": "external", "repo_slug": format!("{name}/scripts"), "os_type": name, "method": name,
+           "cpu_vendor": name, "arch": name, "pve_version": "9.0.3", "install_duration": 60,
+           "error": format!("{name}: cannot do it"), "failed_command": format!("{name} --do"),
+           "exit_code": i32::from(status == "failed")})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_an_erased_run_is_left_in_any_table() {
+    let app = spawn_app().await;
+    let mut counter = app.session_counter().await;
+    let count_and_sum = async |counter: &mut PgConnection| {
+        // The server does not count sessions meanwhile, but may be making sums.
+        while !sessions::refresh(counter).await.expect("it runs") {}
+        while monthly_sums::make_missing(counter).await.expect("it runs").is_none() {}
+        tables_with(&app, "zqx").await
+    };
+    app.report("/telemetry", &event("other", "other-1", "success")).await;
+    let before = dashboard(&app).await;
+    // The only run of its month, which is over.
+    app.report("/telemetry", &named("old", "old", "failed")).await;
+    sql(
+        &app,
+        "update execution set first_seen = first_seen - interval '70 days', last_seen = last_seen - interval '70 days'
+         where app = 'zqxold'",
+    )
+    .await;
+    recount::rebuild(&mut counter).await.expect("it runs");
+    app.report("/telemetry", &named("new", "a", "installing")).await;
+    app.report("/telemetry", &named("new", "ab", "failed")).await;
+    app.report("/telemetry", &named("new", "abc", "failed")).await;
+    let named_in = count_and_sum(&mut counter).await;
+    for table in ["execution", "population", "signature", "rollup_script", "rollup_session", "month_script"] {
+        assert!(named_in.iter().any(|named| named == table), "{table}: {named_in:?}");
+    }
+    let listed = app.get_json("/api/signatures?repo=all").await;
+    let id = listed["signatures"][0]["id"].as_str().expect("a signature").to_owned();
+
+    for id in ["old", "new"] {
+        assert_eq!(erase(&app, id).await, StatusCode::NO_CONTENT);
+    }
+    let left = tables_with(&app, "zqx").await;
+    // Sums that no answer uses any more.
+    assert!(left.iter().all(|table| table.starts_with("month_")), "{left:?}");
+    assert_eq!(app.get(&format!("/api/signatures/{id}?repo=all")).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(count_and_sum(&mut counter).await, [""; 0]);
+    assert_eq!(dashboard(&app).await, before);
+    app.verify().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_a_run_no_longer_has_are_deleted_by_the_next_pass() {
+    let app = spawn_app().await;
+    app.report("/telemetry", &named("a", "a", "failed")).await;
+    app.report("/telemetry", &named("a", "abc", "failed")).await;
+    // An end whose start is not known is counted under no signature.
+    let end =
+        json!({"random_id": "end", "status": "failed", "exit_code": 1, "error": "zqxend: cannot do it"});
+    app.report("/telemetry", &end).await;
+    delete_unused(&mut app.connection().await).await.expect("it runs");
+    assert_eq!(tables_with(&app, "zqxend").await, ["execution"]);
+    for table in ["rollup_script", "rollup_facet", "rollup_signature", "rollup_hour", "rollup_environment"] {
+        assert_eq!(sql(&app, &format!("delete from {table} where runs = 0")).await, 0, "{table}");
+    }
+    let templates = "delete from signature where id not in (select signature from rollup_signature)";
+    assert_eq!(sql(&app, templates).await, 0);
+    assert_eq!(
+        sql(&app, "delete from population where id not in (select population from rollup_script)").await,
+        0
+    );
+    // It is counted from now on.
+    app.report("/telemetry", &json!({"random_id": "end", "nsapp": "late", "status": "installing"})).await;
+    assert_eq!(tables_with(&app, "zqxend").await, ["execution", "signature"]);
     app.verify().await;
     app.stop().await;
 }
@@ -203,14 +300,15 @@ async fn a_clock_that_is_far_ahead_deletes_nothing() {
     runs_of(&app, &[20, 19, 18, 2, 1]).await;
     let mut connection = PgConnection::connect_with(&app.pool().connect_options()).await.expect("it runs");
     let mut doubt_on = async |now: DateTime<Utc>, kept: u32| {
-        reason_to_wait(&mut connection, now, first_kept_day(now, kept)).await.expect("it runs")
+        deletable_before(&mut connection, now, first_kept_day(now, kept)).await.expect("it runs")
     };
     let now = Utc::now();
-    assert_eq!(doubt_on(now, 365).await, None, "there is nothing to delete");
-    assert_eq!(doubt_on(now, 10).await, None);
-    assert_eq!(doubt_on(now, 1).await, None);
+    let all = |kept: u32| Ok(first_kept_day(now, kept));
+    assert_eq!(doubt_on(now, 365).await, all(365), "there is nothing to delete");
+    assert_eq!(doubt_on(now, 10).await, all(10));
+    assert_eq!(doubt_on(now, 1).await, all(1));
     for hours in [2, -2] {
-        assert_eq!(doubt_on(now + TimeDelta::hours(hours), 10).await, Some(Doubt::ClocksDiffer), "{hours}");
+        assert_eq!(doubt_on(now + TimeDelta::hours(hours), 10).await, Err(Doubt::ClocksDiffer), "{hours}");
     }
     app.stop().await;
 }
@@ -222,24 +320,37 @@ async fn after_a_long_silence_nothing_is_deleted_until_the_clock_is_believed() {
     let long_ago = [2000, 1999, 1998];
     for (since, kept, expected) in [
         // Nothing came yet; the first came; a week of runs: still, all before the silence would go.
-        (&[][..], 365, Some(Doubt::LongSilence)),
-        (&[0], 365, Some(Doubt::LongSilence)),
-        (&[20, 10, 1], 365, Some(Doubt::LongSilence)),
+        (&[][..], 365, Err(Doubt::LongSilence)),
+        (&[0], 365, Err(Doubt::LongSilence)),
+        (&[20, 10, 1], 365, Ok(365 + 1978)),
         // The clock jumped by less than what is kept.
-        (&[1400, 1390, 1380, 1370, 1360, 3, 0], 1365, Some(Doubt::LongSilence)),
-        (&[1400, 1390, 1380, 1370, 1360, 20, 10, 1], 1365, None),
+        (&[1400, 1390, 1380, 1370, 1360, 3, 0], 1365, Err(Doubt::LongSilence)),
+        (&[1400, 1390, 1380, 1370, 1360, 20, 10, 1], 1365, Ok(1365)),
         // The server was out of use for two months, long ago.
-        (&[1980, 1950, 1925, 1900, 1840, 1820, 30, 2], 1830, None),
+        (&[1980, 1950, 1925, 1900, 1840, 1820, 30, 2], 1830, Ok(1830)),
+        // Few runs come, and such pauses recur: the runs before one are kept for its length in addition.
+        (&[450, 410, 370, 330, 290, 250, 210, 170, 130, 90, 50, 10], 365, Ok(365 + 40)),
     ] {
         let app = spawn_app().await;
         runs_of(&app, &[&long_ago, since].concat()).await;
         let mut connection =
             PgConnection::connect_with(&app.pool().connect_options()).await.expect("it runs");
         let now = Utc::now();
-        let found = reason_to_wait(&mut connection, now, first_kept_day(now, kept)).await.expect("it runs");
-        assert_eq!(found, expected, "{since:?} {kept}");
+        let found = deletable_before(&mut connection, now, first_kept_day(now, kept)).await.expect("it runs");
+        assert_eq!(found, expected.map(|kept| first_kept_day(now, kept)), "{since:?} {kept}");
         app.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_expire_also_where_pauses_of_a_month_recur() {
+    let app = spawn_app().await;
+    runs_of(&app, &[450, 410, 370, 330, 290, 250, 210, 170, 130, 90, 50, 10]).await;
+    let other = second_instance(&app).await;
+    until("the oldest are gone", async || other.executions().await == 10).await;
+    app.verify().await;
+    other.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ mod api;
 mod batch;
 mod dashboard_types;
 mod dashboards;
+mod database_url;
 mod embedded;
 mod grafana_role;
 mod host_client;

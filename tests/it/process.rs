@@ -261,6 +261,42 @@ fn migrate_prepares_a_database_and_a_newer_schema_is_refused() {
 }
 
 #[test]
+fn a_key_that_does_not_belong_to_the_database_is_refused() {
+    const ONE: (&str, &str) = ("ID_KEY", "the first of two secrets");
+    const TWO: (&str, &str) = ("ID_KEY", "the second of two secrets");
+    let refused = |url: &str, key: &[(&str, &str)]| {
+        let own = [("DATABASE_URL", url), ("LISTEN_ADDR", "127.0.0.1:0"), ("SPOOL_MAX_BYTES", "0")];
+        let ended = run(&["serve"], &[&own, key].concat());
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{ended:?}");
+        assert!(ended.stderr.contains("set ID_KEY to its former value"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("secrets"), "{}", ended.stderr);
+    };
+    let accepted = |url: &str, key: &[(&str, &str)]| {
+        let server = Server::start_with(&[&[("DATABASE_URL", url)], key].concat());
+        let body = br#"{"random_id":"a-1","nsapp":"jellyfin","type":"lxc","status":"success"}"#;
+        assert_eq!(http::post(server.address, "/telemetry", body).expect("an answer").status, 200);
+    };
+    let (_cluster, options, url) = external_database();
+    accepted(&url, &[ONE]);
+    refused(&url, &[TWO]);
+    refused(&url, &[]);
+    accepted(&url, &[ONE]);
+    // As the message says.
+    execute(&options, "delete from setting where name in ('id_key', 'id_key_fingerprint')");
+    accepted(&url, &[TWO]);
+    refused(&url, &[ONE]);
+
+    let (_cluster, options, url) = external_database();
+    accepted(&url, &[]);
+    refused(&url, &[ONE]);
+    accepted(&url, &[]);
+    // As earlier versions left it.
+    execute(&options, "delete from setting where name = 'id_key_fingerprint'");
+    refused(&url, &[ONE]);
+    accepted(&url, &[]);
+}
+
+#[test]
 fn the_catalogue_and_the_help_need_no_database() {
     let ended = run(&["exit-codes"], &[]);
     assert_eq!(ended.code, Some(0), "{ended:?}");

@@ -91,5 +91,9 @@ pub async fn erase(
     let erased = tokio::time::timeout(ERASE_TIMEOUT, erasing).await;
     let erased = erased.map_err(|_| ApiError::DatabaseUnavailable)??;
     state.metrics.executions_deleted.with_label_values(&["request"]).inc_by(erased);
+    if erased > 0 {
+        // They may show the run.
+        state.answers.clear();
+    }
     Ok(HttpResponse::NoContent().finish())
 }

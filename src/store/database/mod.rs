@@ -5,5 +5,7 @@ pub mod outage;
 pub mod connect;
 pub mod migrate;
 pub mod settings;
+pub mod id_key;
 pub mod pools;
+pub mod background;
 pub mod exit_codes;

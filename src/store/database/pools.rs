@@ -4,20 +4,23 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgPool};
 
+use crate::store::database::connect::within;
 use crate::store::database::outage::Outage;
 
 /// Longest time that the health check may take.
-const PROBE_TIMEOUT: &str = "5s";
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest time that erasing a page of executions may take.
-const DELETE_TIMEOUT: &str = "30s";
+const DELETE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time that the test of a connection after use may take in addition to a statement that is still running.
+const TEST_MARGIN: Duration = Duration::from_secs(1);
 /// The statement timeout of the write path, as a multiple of the time after which the server gives up.
 const STATEMENT_TIMEOUT_FACTOR: u32 = 3;
 /// Seconds until PostgreSQL probes a silent client, seconds between two probes, and the number of failed probes
 /// that ends the connection. The defaults keep the locks of a lost connection for hours.
-const KEEPALIVE: [(&str, &str); 3] =
+pub(super) const KEEPALIVE: [(&str, &str); 3] =
     [("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3")];
 /// Longest wait for a connection for erasing or for a probe.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -53,11 +56,12 @@ pub fn write_pool(
     // The statement timeout is longer than the time after which the server gives up: a commit that waits for a
     // standby is reported as a success when it expires. The lock timeout ends a statement that would otherwise
     // wait for a lock after the server has given up.
-    let statement_timeout = format!("{}ms", (timeouts.batch * STATEMENT_TIMEOUT_FACTOR).as_millis());
+    let statement_timeout = timeouts.batch * STATEMENT_TIMEOUT_FACTOR;
     let lock_timeout = format!("{}ms", timeouts.batch.as_millis());
     let options = for_changes(options).options([("lock_timeout", &lock_timeout)]);
-    let options = named(options, &statement_timeout, "telemetry write");
-    without_outdated(pool(connections, timeouts.acquire), outage).connect_lazy_with(options)
+    let options = named(options, statement_timeout, "telemetry write");
+    let pool = pool(connections, timeouts.acquire, statement_timeout);
+    without_outdated(pool, outage).connect_lazy_with(options)
 }
 
 /// A pool that does not reuse connections from before the last outage.
@@ -73,14 +77,15 @@ fn without_outdated(pool: PgPoolOptions, outage: &Arc<Outage>) -> PgPoolOptions 
 #[must_use]
 pub fn delete_pool(options: &PgConnectOptions, outage: &Arc<Outage>) -> PgPool {
     let options = named(for_changes(options), DELETE_TIMEOUT, "telemetry delete");
-    without_outdated(pool(DELETE_CONNECTIONS, ACQUIRE_TIMEOUT), outage).connect_lazy_with(options)
+    let pool = pool(DELETE_CONNECTIONS, ACQUIRE_TIMEOUT, DELETE_TIMEOUT);
+    without_outdated(pool, outage).connect_lazy_with(options)
 }
 
 /// The connection of the health check; separate, so that slow reads cannot block it.
 #[must_use]
 pub fn probe_pool(options: &PgConnectOptions) -> PgPool {
     let options = named(options.clone(), PROBE_TIMEOUT, "telemetry probe");
-    pool(1, ACQUIRE_TIMEOUT).connect_lazy_with(options)
+    pool(1, ACQUIRE_TIMEOUT, PROBE_TIMEOUT).connect_lazy_with(options)
 }
 
 fn for_changes(options: &PgConnectOptions) -> PgConnectOptions {
@@ -118,18 +123,25 @@ pub fn read_pool(options: &PgConnectOptions, timeout: Duration) -> PgPool {
         ("max_parallel_workers_per_gather", "0"),
         ("default_transaction_read_only", "on"),
     ]);
-    let options = named(options, &format!("{}ms", timeout.as_millis()), "telemetry read");
-    pool(connections, timeout).connect_lazy_with(options)
+    let options = named(options, timeout, "telemetry read");
+    pool(connections, timeout, timeout).connect_lazy_with(options)
 }
 
-fn named(options: PgConnectOptions, statement_timeout: &str, name: &str) -> PgConnectOptions {
+pub(super) fn named(options: PgConnectOptions, statement_timeout: Duration, name: &str) -> PgConnectOptions {
+    let statement_timeout = format!("{}ms", statement_timeout.as_millis());
     options.application_name(name).options([("statement_timeout", statement_timeout)])
 }
 
-fn pool(connections: u32, acquire_timeout: Duration) -> PgPoolOptions {
+fn pool(connections: u32, acquire_timeout: Duration, statement_timeout: Duration) -> PgPoolOptions {
+    let test_timeout = statement_timeout + TEST_MARGIN;
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(acquire_timeout)
         // Saves a round trip for every batch; a dead connection fails with the first query.
         .test_before_acquire(false)
+        // The pool tests every connection after use, without a time limit. One that a silent network failure has
+        // caught would keep its place until TCP gives up.
+        .after_release(move |connection, _| {
+            Box::pin(async move { within(test_timeout, connection.ping()).await.map(|()| true) })
+        })
 }

@@ -20,6 +20,15 @@ pub async fn remember(
     Ok(kept.fetch_one(connection).await?)
 }
 
+/// The value of a setting; `None` if it does not exist.
+///
+/// # Errors
+/// Any error from the database.
+pub async fn recall(connection: &mut PgConnection, name: &str) -> Result<Option<Vec<u8>>, DatabaseError> {
+    let kept = sqlx::query_scalar!("select value from setting where name = $1", name);
+    Ok(kept.fetch_optional(connection).await?)
+}
+
 /// Replaces the value of an existing setting.
 ///
 /// # Errors

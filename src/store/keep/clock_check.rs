@@ -2,17 +2,19 @@
 //!
 //! The clock of the server is compared with that of the database. Both may be the same, so the stored runs are
 //! checked as well: in normal operation runs arrive every day. A month without runs means that the clock jumped
-//! ahead or that the server was out of use. In both cases nothing is deleted before a week of runs has followed,
-//! and the runs just before the silence stay until the silence itself is older than the retention period.
+//! ahead or that the server was out of use. In both cases nothing is deleted before a week has passed with runs, and
+//! the silence that follows the newest run to be deleted does not count as time: the runs before it are kept for its
+//! length in addition. So they are kept long enough if the clock jumped, and expire a little later where few runs
+//! arrive and such pauses recur.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 
 /// Largest accepted difference of the two clocks.
 const MAX_DIFFERENCE: TimeDelta = TimeDelta::hours(1);
 /// Longest time without a run that is not a silence, in days.
 const QUIET_DAYS: i32 = 30;
-/// Days with runs after a silence until the clock is trusted.
+/// Days after a silence until the clock is trusted.
 const TRUST_DAYS: i32 = 7;
 
 /// A reason to delete nothing.
@@ -38,31 +40,37 @@ impl Doubt {
     }
 }
 
-/// A reason against deleting the executions of all days before this one; `None` also if there are none.
+/// The day before which executions may be deleted, if those before `day` have expired by the clock: `day`, an earlier
+/// day, or a reason to delete nothing.
 ///
 /// # Errors
 /// Any error from the database.
-pub async fn reason_to_wait(
+pub async fn deletable_before(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
     day: NaiveDate,
-) -> sqlx::Result<Option<Doubt>> {
+) -> sqlx::Result<Result<NaiveDate, Doubt>> {
     let end = day.and_time(NaiveTime::MIN).and_utc();
     let state = sqlx::query!(
         "select clock_timestamp() as \"now!\", (select max(first_seen) from execution where first_seen < $1) as newest",
         end
     );
     let state = state.fetch_one(&mut *connection).await?;
-    let Some(newest) = state.newest else { return Ok(None) };
+    let Some(newest) = state.newest else { return Ok(Ok(day)) };
     if (state.now - now).abs() > MAX_DIFFERENCE {
-        return Ok(Some(Doubt::ClocksDiffer));
+        return Ok(Err(Doubt::ClocksDiffer));
     }
-    let silence = sqlx::query_file_scalar!(
-        "src/store/sql/keep/is_after_silence.sql",
+    let silences = sqlx::query_file!(
+        "src/store/sql/keep/silences.sql",
         newest.date_naive(),
         now.date_naive(),
         QUIET_DAYS,
         TRUST_DAYS
     );
-    Ok(silence.fetch_one(connection).await?.then_some(Doubt::LongSilence))
+    let silences = silences.fetch_one(connection).await?;
+    if silences.is_recent {
+        return Ok(Err(Doubt::LongSilence));
+    }
+    let silent_days = Days::new(silences.following_days.unsigned_abs().into());
+    Ok(Ok(day.checked_sub_days(silent_days).unwrap_or(NaiveDate::MIN)))
 }

@@ -1,5 +1,7 @@
-//! Erases by id: deletes executions and their counts in one transaction, and notes the erasure for events that
-//! still wait in a spool.
+//! Erases by id: deletes executions, their counts and their names in one transaction, and notes the erasure for events
+//! that are not stored yet.
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection, PgPool};
@@ -7,6 +9,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 use crate::ingest::identity::RunKey;
 use crate::store::keep::horizon::horizon;
 use crate::store::keep::known_names;
+use crate::store::keep::unused::{delete_candidates, delete_zero_rows};
 use crate::store::model::difference::Difference;
 use crate::store::model::population::Populations;
 use crate::store::model::rollup::PopulationKey;
@@ -18,7 +21,7 @@ use crate::store::write::statement::write;
 const PAGE_ROWS: i64 = 200;
 
 /// Erases the execution with this key and the attempts of the session with this key. Returns their number. `at`
-/// is the time of the request: older events that wait in a spool are left out when it is drained.
+/// is the time of the request: events that arrived before and are not stored yet will not be stored.
 ///
 /// # Errors
 /// Any error from the database; some executions may be erased already.
@@ -67,9 +70,12 @@ async fn erase_page(connection: &mut PgConnection, key: RunKey, at: DateTime<Utc
         for run in counted {
             difference.count(run, populations.id(PopulationKey::of(run)).unwrap_or_default(), -1);
         }
-        write(&mut transaction, &[], &difference.into_rows()).await?;
+        write(&mut transaction, &[], &difference.into_rows(), &[], &[]).await?;
     }
     known_names::recheck(&mut transaction, deleted.iter().map(|row| &row.execution)).await?;
+    let days: BTreeSet<_> = deleted.iter().map(|row| row.execution.first_seen.date_naive()).collect();
+    let unused = delete_zero_rows(&mut transaction, &days.into_iter().collect::<Vec<_>>()).await?;
+    delete_candidates(&mut transaction, &unused).await?;
     transaction.commit().await?;
     Ok(deleted.len() as u64)
 }

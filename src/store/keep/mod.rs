@@ -5,6 +5,7 @@ pub mod monthly_sums;
 pub mod sessions;
 pub mod recount;
 pub mod known_names;
+pub mod unused;
 pub mod erase;
 pub mod clock_check;
 pub mod retention;

@@ -12,12 +12,15 @@ use chrono::{Days, Months, NaiveDate};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
+use crate::store::database::background::{PASS_TIMEOUT, connect};
+use crate::store::database::connect::within;
+
 /// Days after the end of a month until its sums are made. Hardly anything changes in it by then.
 const SETTLED_DAYS: i32 = 2;
 /// Time between two passes.
 const INTERVAL: Duration = Duration::from_secs(15);
 /// The advisory lock of the instance that makes the sums.
-const LOCK: i64 = 0x7465_6c65_7370_6e00;
+pub const LOCK: i64 = 0x7465_6c65_7370_6e00;
 
 /// A month whose sums are ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,11 +89,11 @@ pub async fn keep_making(options: PgConnectOptions) {
     loop {
         let made = async {
             // A connection of its own: closing it releases the advisory lock.
-            let mut connection = PgConnection::connect_with(&options).await?;
+            let mut connection = connect(&options, "telemetry monthly sums").await?;
             make_missing(&mut connection).await?;
             connection.close().await
         };
-        if let Err(error) = made.await {
+        if let Err(error) = within(PASS_TIMEOUT, made).await {
             let code = error.as_database_error().and_then(|error| error.code());
             tracing::warn!(sqlstate = code.as_deref(), "monthly sums could not be made");
         }
@@ -109,9 +112,8 @@ pub async fn make_missing(connection: &mut PgConnection) -> sqlx::Result<Option<
         return Ok(None);
     }
     let marked = mark(connection).await?;
-    if !marked.is_empty() {
-        sqlx::query_file!("src/store/sql/keep/delete_outdated_months.sql").execute(&mut *connection).await?;
-    }
+    // Also if no month is missing: the last run of a month may have been erased.
+    sqlx::query_file!("src/store/sql/keep/delete_outdated_months.sql").execute(&mut *connection).await?;
     let mut made = 0;
     for month in marked {
         let ready = sqlx::query_file!("src/store/sql/keep/make_month.sql", month);

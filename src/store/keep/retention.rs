@@ -3,7 +3,7 @@
 //!
 //! Batches are small, with pauses between them, so that ingest is not slowed down. One instance at a time does
 //! this. It may be stopped anywhere: each step is a transaction, and the next pass continues. While the clock is
-//! in doubt (`clock_check`), nothing is deleted.
+//! in doubt (`clock_check`), nothing is deleted. Each pass also deletes what no run has any more (`unused`).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,8 +13,11 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
 use crate::metrics::Metrics;
-use crate::store::keep::clock_check::reason_to_wait;
+use crate::store::database::background::{PASS_TIMEOUT, connect};
+use crate::store::database::connect::within;
+use crate::store::keep::clock_check::deletable_before;
 use crate::store::keep::horizon::{advance, horizon};
+use crate::store::keep::unused::delete_unused;
 use crate::store::write::erasures;
 
 /// Time between two passes.
@@ -53,7 +56,7 @@ impl Retention {
     /// Deletes at once and then every hour. Never returns; may be aborted at any time.
     pub async fn run(self) {
         loop {
-            let pause = match self.pass(Utc::now()).await {
+            let pause = match within(PASS_TIMEOUT, self.pass(Utc::now())).await {
                 Ok(()) => INTERVAL,
                 Err(error) => {
                     let code = error.as_database_error().and_then(|error| error.code());
@@ -68,13 +71,13 @@ impl Retention {
 
     async fn pass(&self, now: DateTime<Utc>) -> sqlx::Result<()> {
         // A connection of its own: it holds the advisory lock, and closing it releases the lock.
-        let mut connection = PgConnection::connect_with(&self.options).await?;
+        let mut connection = connect(&self.options, "telemetry retention").await?;
         let deleted = &self.metrics.executions_deleted.with_label_values(&["age"]);
         if let Some(days) = self.days {
             let day = first_kept_day(now, days);
-            match reason_to_wait(&mut connection, now, day).await? {
-                None => delete_before(&mut connection, day, |rows| deleted.inc_by(rows)).await?,
-                Some(reason) => {
+            match deletable_before(&mut connection, now, day).await? {
+                Ok(day) => delete_before(&mut connection, day, |rows| deleted.inc_by(rows)).await?,
+                Err(reason) => {
                     tracing::warn!(
                         reason = reason.code(),
                         "the clock may be wrong: no expired executions are deleted"
@@ -84,6 +87,7 @@ impl Retention {
             }
         }
         erasures::forget(&mut connection, now - ERASED_KEPT).await?;
+        delete_unused(&mut connection).await?;
         // Also if another instance deletes, or did so before.
         if let Some(day) = horizon(&mut connection).await? {
             self.metrics.retention_horizon.set(day.and_time(NaiveTime::MIN).and_utc().timestamp());

@@ -17,6 +17,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
+use crate::store::database::background::{PASS_TIMEOUT, connect};
+use crate::store::database::connect::within;
 use crate::store::keep::monthly_sums;
 
 /// Pause between two counts. Twice this and the time for sums bound how late a figure can be.
@@ -60,11 +62,11 @@ pub async fn keep_counting(options: PgConnectOptions) {
         let begun = Instant::now();
         // A connection of its own, because those of readers have a time-out.
         let counted = async {
-            let mut connection = PgConnection::connect_with(&options).await?;
+            let mut connection = connect(&options, "telemetry sessions").await?;
             refresh(&mut connection).await?;
             connection.close().await
         };
-        if let Err(error) = counted.await {
+        if let Err(error) = within(PASS_TIMEOUT, counted).await {
             let code = error.as_database_error().and_then(|error| error.code());
             tracing::warn!(sqlstate = code.as_deref(), "sessions could not be counted");
         }

@@ -4,14 +4,13 @@
 //! after it counts as a failure. Where a commit waits for a standby, PostgreSQL ends a statement that exceeds
 //! its timeout with a success and a warning that only the primary has the data.
 
-use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 
 use crate::ingest::execution::Execution;
 use crate::metrics::Metrics;
-use crate::store::write::erasures::{unlock, without_erased};
+use crate::store::write::erasures::without_erased;
 use crate::store::write::failure::Failure;
 use crate::store::write::merge::{KnownIds, Merged, join_events, merge};
 
@@ -22,48 +21,14 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 /// Longest pause between two attempts.
 const MAX_PAUSE: Duration = Duration::from_millis(200);
 
-/// What is committed.
-#[derive(Clone, Copy)]
-enum Work<'a> {
-    /// Executions, as `join_events` returns them.
-    Live(&'a [Cow<'a, Execution>]),
-    /// Events from the spool.
-    Spooled(&'a [&'a Execution]),
-}
-
-/// Merges executions, as `join_events` returns them. Temporary failures are retried.
+/// Merges events, except those whose execution has been erased since they arrived. Temporary failures are retried.
 ///
 /// # Errors
-/// [`Failure`]. The executions may be committed unless it is `Refused`; committing them again is harmless.
+/// [`Failure`]. The events may be committed unless it is `Refused`; committing them again is harmless.
 pub async fn commit(
     pool: &PgPool,
     known: &mut KnownIds,
-    executions: &[Cow<'_, Execution>],
-    timeout: Duration,
-    metrics: &Metrics,
-) -> Result<(), Failure> {
-    retry(pool, known, Work::Live(executions), timeout, metrics).await
-}
-
-/// Merges events from the spool, except those that have been erased in the meantime. Temporary failures are
-/// retried.
-///
-/// # Errors
-/// [`Failure`], as for [`commit`].
-pub async fn commit_spooled(
-    pool: &PgPool,
-    known: &mut KnownIds,
     events: &[&Execution],
-    timeout: Duration,
-    metrics: &Metrics,
-) -> Result<(), Failure> {
-    retry(pool, known, Work::Spooled(events), timeout, metrics).await
-}
-
-async fn retry(
-    pool: &PgPool,
-    known: &mut KnownIds,
-    work: Work<'_>,
     timeout: Duration,
     metrics: &Metrics,
 ) -> Result<(), Failure> {
@@ -75,7 +40,7 @@ async fn retry(
         if left.is_zero() {
             break;
         }
-        match attempt_once(pool, known, work, left).await {
+        match attempt_once(pool, known, events, attempt > 1, left).await {
             Ok(Merged::Committed) => return Ok(()),
             Ok(Merged::Conflict) => metrics.batch_retries.inc(),
             Err(failed) => {
@@ -98,24 +63,26 @@ async fn retry(
 async fn attempt_once(
     pool: &PgPool,
     known: &mut KnownIds,
-    work: Work<'_>,
+    events: &[&Execution],
+    may_be_erased: bool,
     timeout: Duration,
 ) -> Result<Merged, Failure> {
     let mut connection = pool.acquire().await.map_err(|error| Failure::of(&error))?;
     let begun = Instant::now();
     let merging = async {
-        match work {
-            Work::Live(executions) => merge(&mut connection, known, executions).await,
-            Work::Spooled(events) => merge_spooled(&mut connection, known, events).await,
+        if may_be_erased {
+            let events = without_erased(&mut connection, events).await?;
+            return merge(&mut connection, known, &join_events(events)).await;
         }
+        merge(&mut connection, known, &join_events(events.iter().copied())).await
     };
     let merged = tokio::time::timeout(timeout, merging).await.ok();
     match merged.filter(|_| begun.elapsed() <= timeout) {
         Some(Ok(merged)) => Ok(merged),
         Some(Err(error)) => {
             let failure = Failure::of(&error);
-            // The connection may hold the lock, or lead to a server that is a replica by now.
-            if failure == Failure::Away || matches!(work, Work::Spooled(_)) {
+            // The connection may lead to a server that is a replica by now.
+            if failure == Failure::Away {
                 drop(connection.detach());
             }
             Err(failure)
@@ -126,15 +93,4 @@ async fn attempt_once(
             Err(Failure::TooSlow)
         }
     }
-}
-
-async fn merge_spooled(
-    connection: &mut PgConnection,
-    known: &mut KnownIds,
-    events: &[&Execution],
-) -> sqlx::Result<Merged> {
-    let events = without_erased(connection, events).await?;
-    let merged = merge(connection, known, &join_events(events)).await?;
-    unlock(connection).await?;
-    Ok(merged)
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
-use crate::store::write::commit::commit_spooled;
+use crate::store::write::commit::commit;
 use crate::store::write::failure::Failure;
 use crate::store::write::merge::KnownIds;
 use crate::store::write::spool::{EntryId, Spool, Spooled};
@@ -121,7 +121,7 @@ impl Drainer {
     async fn commit(&mut self, entries: &[Spooled]) -> Result<(), Failure> {
         let events: Vec<_> = entries.iter().map(|entry| entry.execution.as_ref()).collect();
         let Destination { pool, batch_timeout, .. } = &self.destination;
-        commit_spooled(pool, &mut self.known, &events, *batch_timeout, &self.metrics).await
+        commit(pool, &mut self.known, &events, *batch_timeout, &self.metrics).await
     }
 }
 

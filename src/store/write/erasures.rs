@@ -1,10 +1,10 @@
-//! Remembers which executions were erased by id, so that events in a spool do not bring them back. All
+//! Remembers which executions were erased by id, so that events that arrived before do not bring them back. All
 //! instances use the same table, so it does not matter on which machine an event waits.
 //!
-//! Draining a page takes a shared lock before it reads the table and holds it until the page is committed;
-//! erasing takes the lock exclusively. So a page is either committed before the rows are deleted, or it leaves
-//! out what was erased. The lock belongs to the connection that commits: if the connection is lost, PostgreSQL
-//! releases the lock only after the statement has ended.
+//! The statement that writes a batch takes a shared lock, looks at the table, and holds the lock until it is committed
+//! (`check_batch` in the schema); erasing takes the lock exclusively. So a batch is either committed before the rows
+//! are deleted, or it fails and is committed without the erased events. That holds as well for a statement that
+//! outlives the patience of the server that sent it.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -12,23 +12,17 @@ use uuid::Uuid;
 
 use crate::ingest::execution::Execution;
 
-/// The advisory lock between draining and erasing.
-const LOCK: i64 = 0x7465_6c65_6572_6173;
-
-/// Leaves out events that arrived before their execution was erased. `connection` holds the shared lock
-/// afterwards, until [`unlock`] or its end.
+/// Leaves out events that arrived before their execution was erased.
 ///
 /// # Errors
-/// Any error from the database; the connection may hold the lock all the same.
-pub(crate) async fn without_erased<'a>(
+/// Any error from the database.
+pub async fn without_erased<'a>(
     connection: &mut PgConnection,
     events: &[&'a Execution],
 ) -> sqlx::Result<Vec<&'a Execution>> {
-    sqlx::query!("select pg_advisory_lock_shared($1)", LOCK).fetch_one(&mut *connection).await?;
     let mut keys: Vec<_> = events.iter().flat_map(|event| keys_of(event)).collect();
     keys.sort_unstable();
     keys.dedup();
-    // A separate statement: its snapshot includes what was erased while the lock was awaited.
     let erased = sqlx::query!("select key, at from erased where key = any($1) order by key", &keys);
     let erased = erased.fetch_all(connection).await?;
     let is_erased = |event: &Execution| {
@@ -40,16 +34,13 @@ pub(crate) async fn without_erased<'a>(
     Ok(events.iter().copied().filter(|event| !is_erased(event)).collect())
 }
 
-fn keys_of(event: &Execution) -> impl Iterator<Item = Uuid> {
-    [Some(event.key), event.session].into_iter().flatten().map(|key| key.0)
+/// The keys of events, and when the events arrived.
+pub(crate) fn arrivals<'a>(events: impl Iterator<Item = &'a Execution>) -> Vec<(Uuid, DateTime<Utc>)> {
+    events.flat_map(|event| keys_of(event).map(|key| (key, event.first_seen))).collect()
 }
 
-/// Releases the shared lock.
-///
-/// # Errors
-/// Any error from the database.
-pub(crate) async fn unlock(connection: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::query!("select pg_advisory_unlock_shared($1)", LOCK).fetch_one(connection).await.map(drop)
+fn keys_of(event: &Execution) -> impl Iterator<Item = Uuid> + use<> {
+    [Some(event.key), event.session].into_iter().flatten().map(|key| key.0)
 }
 
 /// Takes the exclusive lock until the transaction ends.
@@ -57,7 +48,15 @@ pub(crate) async fn unlock(connection: &mut PgConnection) -> sqlx::Result<()> {
 /// # Errors
 /// Any error from the database.
 pub(crate) async fn lock(transaction: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::query!("select pg_advisory_xact_lock($1)", LOCK).fetch_one(transaction).await.map(drop)
+    sqlx::query!("select pg_advisory_xact_lock(erasure_lock())").fetch_one(transaction).await.map(drop)
+}
+
+/// Takes the shared lock until the transaction ends, before the locks of tables.
+///
+/// # Errors
+/// Any error from the database.
+pub(crate) async fn lock_shared(transaction: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!("select pg_advisory_xact_lock_shared(erasure_lock())").fetch_one(transaction).await.map(drop)
 }
 
 /// Records that executions or sessions were erased.

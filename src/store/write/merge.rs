@@ -1,5 +1,5 @@
 //! Merges a batch: reads the rows of its executions, joins them with the events, and writes them and the
-//! difference to the rollups in one statement.
+//! difference to the rollups in one statement, unless one of the events has been erased.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,19 +13,18 @@ use crate::store::model::difference::Difference;
 use crate::store::model::population::Populations;
 use crate::store::model::rollup::PopulationKey;
 use crate::store::model::row::{Stored, Written};
-use crate::store::model::templates::Signatures;
+use crate::store::model::templates::{is_counted, templates};
+use crate::store::write::erasures::arrivals;
 use crate::store::write::statement::write;
 
 /// SQLSTATE of a batch that conflicts with another writer.
 const SERIALIZATION_FAILURE: &str = "40001";
 
-/// Cache of the small tables that rows refer to.
+/// Cache of the small table that rows refer to.
 #[derive(Debug, Default)]
 pub struct KnownIds {
     /// Ids of populations.
     pub populations: Populations,
-    /// Signatures that have a template.
-    pub signatures: Signatures,
 }
 
 /// How a batch ended.
@@ -33,7 +32,8 @@ pub struct KnownIds {
 pub enum Merged {
     /// Everything is committed.
     Committed,
-    /// Another writer changed one of the rows after it was read. Nothing was written; try again.
+    /// Another writer changed one of the rows after it was read, an event has been erased, or a population in the
+    /// cache has been deleted. Nothing was written, and the cache is empty; try again without the erased events.
     Conflict,
 }
 
@@ -69,13 +69,17 @@ pub async fn merge(
     known: &mut KnownIds,
     executions: &[Cow<'_, Execution>],
 ) -> sqlx::Result<Merged> {
-    let KnownIds { populations, signatures } = known;
+    let populations = &mut known.populations;
     let changes = changes(connection, executions).await?;
     if changes.is_empty() {
         return Ok(Merged::Committed);
     }
     populations.load_or_insert(connection, &populations_of(&changes)).await?;
-    signatures.load_or_insert(connection, changes.iter().map(|change| change.new.as_ref())).await?;
+    // A template is stored with the first run that is counted under it.
+    let is_stored = |old: &Execution, new: &Execution| is_counted(old) && old.signature == new.signature;
+    let without =
+        changes.iter().filter(|change| !change.old.as_ref().is_some_and(|old| is_stored(old, &change.new)));
+    let templates = templates(without.map(|change| change.new.as_ref()));
 
     let mut difference = Difference::default();
     let mut rows = Vec::with_capacity(changes.len());
@@ -89,9 +93,12 @@ pub async fn merge(
         rows.push(Written { execution: new, revision: *revision, is_new: old.is_none() });
     }
 
-    match write(connection, &rows, &difference.into_rows()).await {
+    let arrivals = arrivals(executions.iter().map(AsRef::as_ref));
+    match write(connection, &rows, &difference.into_rows(), &templates, &arrivals).await {
         Ok(()) => Ok(Merged::Committed),
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(SERIALIZATION_FAILURE) => {
+            // One of the populations may have been deleted.
+            *known = KnownIds::default();
             Ok(Merged::Conflict)
         }
         Err(error) => Err(error),

@@ -4,9 +4,9 @@
 //! `writer`, `commit`, `merge` and `statement`, or `spool` and `drain`.
 
 pub mod statement;
+pub mod erasures;
 pub mod merge;
 pub mod failure;
-pub mod erasures;
 pub mod commit;
 pub mod spool;
 mod pace;

@@ -1,10 +1,13 @@
 //! Writes the rows of a batch and the difference to the rollups in one statement.
 
+use chrono::{DateTime, Utc};
 use sqlx::encode::{Encode, IsNull};
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::PgRecordEncoder;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo};
 use sqlx::{PgConnection, Postgres, Type};
+use telemetry_protocol::signature::Signature;
+use uuid::Uuid;
 
 use crate::store::model::rollup::{Key, Measures, Slice};
 use crate::store::model::row::Written;
@@ -84,15 +87,19 @@ impl<const TABLE: usize> Encode<'_, Postgres> for Added<'_, TABLE> {
     }
 }
 
-/// Writes rows, sorted by key, and adds to the rollups. Either everything is written or nothing.
+/// Writes rows, sorted by key, adds to the rollups, and stores templates, sorted by id. Either everything is written
+/// or nothing. `arrivals` are the keys of the events behind the rows and when they arrived: none of them may have been
+/// erased since.
 ///
 /// # Errors
-/// Any error from the database; SQLSTATE 40001 if another writer changed or deleted one of the rows after it
-/// was read.
+/// Any error from the database; SQLSTATE 40001 if another writer changed or deleted one of the rows after it was read,
+/// if an event has been erased, or if a population of the rollups has been deleted.
 pub(crate) async fn write(
     connection: &mut PgConnection,
     rows: &[Written<'_>],
     additions: &[(Key<'_>, Measures)],
+    templates: &[Signature],
+    arrivals: &[(Uuid, DateTime<Utc>)],
 ) -> sqlx::Result<()> {
     let mut scripts = Vec::<Added<'_, SCRIPT>>::new();
     let mut durations = Vec::<Added<'_, DURATION>>::new();
@@ -119,6 +126,12 @@ pub(crate) async fn write(
         rows.iter().map(|row| row.execution.first_seen.date_naive()).chain(counted).collect();
     days.sort_unstable();
     days.dedup();
+    let mut populations: Vec<_> = additions.iter().map(|(key, _)| key.population).collect();
+    populations.sort_unstable();
+    populations.dedup();
+    let (keys, arrivals): (Vec<_>, Vec<_>) = arrivals.iter().copied().unzip();
+    let template_ids: Vec<_> = templates.iter().map(|signature| signature.id).collect();
+    let templates: Vec<_> = templates.iter().map(|signature| signature.template.as_str()).collect();
     sqlx::query_file!(
         "src/store/sql/write/write_batch.sql",
         rows as _,
@@ -131,7 +144,12 @@ pub(crate) async fn write(
         signatures as _,
         environments as _,
         hours as _,
-        &days
+        &days,
+        &keys,
+        &arrivals,
+        &populations,
+        &template_ids,
+        &templates as _
     )
     .fetch_one(connection)
     .await

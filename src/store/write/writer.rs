@@ -63,8 +63,7 @@ impl Writer {
     async fn store(&mut self, events: &[Execution], mut answers: Vec<Answer>) {
         let mut work = if events.is_empty() { Vec::new() } else { vec![events] };
         while let Some(events) = work.pop() {
-            let executions = join_events(events);
-            let result = match self.commit(events.len(), &executions).await {
+            let result = match self.commit(events).await {
                 Ok(()) => Ok(()),
                 Err(Failure::Refused) if events.len() > 1 => {
                     let (first, second) = events.split_at(events.len() / 2);
@@ -72,7 +71,9 @@ impl Writer {
                     continue;
                 }
                 Err(Failure::Refused) => Err(WriteError::Unavailable),
-                Err(Failure::Again | Failure::Away | Failure::TooSlow) => self.spool(&executions).await,
+                Err(Failure::Again | Failure::Away | Failure::TooSlow) => {
+                    self.spool(&join_events(events)).await
+                }
             };
             for answer in answers.drain(..events.len()) {
                 // The client may be gone; the event is stored all the same.
@@ -81,14 +82,15 @@ impl Writer {
         }
     }
 
-    async fn commit(&mut self, events: usize, executions: &[Cow<'_, Execution>]) -> Result<(), Failure> {
+    async fn commit(&mut self, events: &[Execution]) -> Result<(), Failure> {
         let Destination { pool, batch_timeout, outage, spool } = &self.destination;
         if spool.is_some() && outage.is_on() {
             return Err(Failure::Away);
         }
         let begun = Instant::now();
-        commit(pool, &mut self.known, executions, *batch_timeout, &self.metrics).await?;
-        self.metrics.batch_events.observe(events as f64);
+        let executions: Vec<_> = events.iter().collect();
+        commit(pool, &mut self.known, &executions, *batch_timeout, &self.metrics).await?;
+        self.metrics.batch_events.observe(events.len() as f64);
         self.metrics.stages.commit.observe(begun.elapsed().as_secs_f64());
         self.metrics.last_commit.set(Utc::now().timestamp());
         Ok(())

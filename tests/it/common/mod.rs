@@ -8,6 +8,7 @@
 pub(crate) mod app;
 pub(crate) mod corpus;
 pub(crate) mod dashboard;
+pub(crate) mod deployment;
 pub(crate) mod grafana;
 pub(crate) mod history;
 pub(crate) mod http;

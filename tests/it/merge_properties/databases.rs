@@ -13,6 +13,7 @@ use telemetry_server::ingest::identity::RunKey;
 use telemetry_server::store::database::migrate::migrate;
 use telemetry_server::store::keep::recount::verify;
 use telemetry_server::store::model::row::Stored;
+use telemetry_server::store::write::erasures::without_erased;
 use telemetry_server::store::write::merge::{KnownIds, Merged, join_events, merge};
 
 use super::events::Batches;
@@ -99,7 +100,7 @@ impl Database {
         Self { options, connection }
     }
 
-    async fn empty(&mut self) {
+    pub(super) async fn empty(&mut self) {
         let tables = ROLLUPS.into_iter().chain([
             "execution",
             "erased",
@@ -183,12 +184,16 @@ impl Database {
 pub(crate) async fn persist(connection: &mut PgConnection, batches: Batches) {
     let mut known = KnownIds::default();
     for batch in batches {
-        let runs = join_events(&batch);
+        let mut runs = join_events(&batch);
         for attempt in 1.. {
             assert!(attempt < 1_000, "one of the writers always succeeds");
             match merge(connection, &mut known, &runs).await {
                 Ok(Merged::Committed) => break,
-                Ok(Merged::Conflict) => {}
+                Ok(Merged::Conflict) => {
+                    let events: Vec<_> = batch.iter().collect();
+                    let left = without_erased(connection, &events).await.expect("it runs");
+                    (runs, known) = (join_events(left), KnownIds::default());
+                }
                 // Deadlock or serialization failure.
                 Err(sqlx::Error::Database(error)) if error.code().is_some_and(|c| c.starts_with("40")) => {}
                 Err(error) => panic!("{error}"),

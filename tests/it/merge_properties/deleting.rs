@@ -16,7 +16,8 @@ use telemetry_server::store::keep::erase::erase;
 use telemetry_server::store::keep::horizon::horizon;
 use telemetry_server::store::keep::recount::{rebuild, verify};
 use telemetry_server::store::keep::retention::{delete_before, first_kept_day};
-use telemetry_server::store::write::commit::commit_spooled;
+use telemetry_server::store::keep::unused::delete_unused;
+use telemetry_server::store::write::commit::commit;
 use telemetry_server::store::write::merge::{KnownIds, Merged, join_events, merge};
 
 use super::databases::{Bench, Database, commit_when_somebody_waits, each_case, joined, persist};
@@ -159,7 +160,7 @@ fn a_recreated_row_is_not_mistaken_for_the_one_that_was_read() {
 }
 
 #[test]
-fn spooled_events_of_erased_runs_are_not_committed() {
+fn events_that_arrived_before_their_run_was_erased_are_not_committed() {
     let mut bench = Bench::new();
     bench.run(async |[database, _]| {
         let pool = pool_for(database);
@@ -184,56 +185,138 @@ fn spooled_events_of_erased_runs_are_not_committed() {
         let metrics = Metrics::new().expect("right");
         let patience = Duration::from_secs(60);
         for _ in 0..2 {
-            let committed =
-                commit_spooled(&pool, &mut KnownIds::default(), &events, patience, &metrics).await;
+            let committed = commit(&pool, &mut KnownIds::default(), &events, patience, &metrics).await;
             committed.expect("it runs");
         }
         assert_eq!(database.runs().await, joined([events[1], events[4]]));
-        // The drainer releases its lock.
         assert_eq!(erase(&pool, key(4), erased_at).await.expect("it runs"), 1);
         database.assert_clean().await;
         pool.close().await;
     });
 }
 
+/// Waits until so many connections wait for a lock; returns in the end all the same.
+async fn until_waiting(observer: &mut PgConnection, number: i64) {
+    let waiting = "select count(*) from pg_stat_activity
+                   where datname = current_database() and wait_event_type = 'Lock'";
+    for _ in 0..20_000 {
+        if sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *observer).await.expect("it runs") >= number {
+            break;
+        }
+    }
+}
+
+/// The server that sent the batch may have given up on it.
 #[test]
-fn erasing_waits_for_a_page_that_is_being_drained() {
+fn erasing_waits_for_a_batch_that_is_being_written_even_if_nobody_waits_for_the_batch() {
+    let mut bench = Bench::new();
+    bench.run(async |[database, _]| {
+        let events = [1, 2].map(|run| told(run, Status::Failed, "x", midnight()));
+        for is_abandoned in [false, true] {
+            database.commit_all(vec![vec![told(2, Status::Installing, "x", midnight())]]).await;
+            let (pool, own) = (pool_for(database), pool_for(database));
+            let (mut observer, mut holder) = (connect(database).await, connect(database).await);
+            // The batch has inserted run 1 and waits for run 2, and erasing for the batch.
+            let mut transaction = holder.begin().await.expect("it runs");
+            let lock = "select from execution for update";
+            sqlx::query(lock).execute(&mut *transaction).await.expect("it runs");
+            let (events, metrics) = (events.each_ref(), Metrics::new().expect("right"));
+            let mut known = KnownIds::default();
+            let mut writing = Box::pin(commit(&own, &mut known, &events, Duration::from_secs(60), &metrics));
+            tokio::select! {
+                _ = &mut writing => panic!("run 2 is locked"),
+                () = until_waiting(&mut observer, 1) => {}
+            }
+            let releasing = async {
+                until_waiting(&mut observer, 2).await;
+                transaction.rollback().await.expect("it runs");
+            };
+            let writing = async {
+                if is_abandoned {
+                    drop(writing);
+                } else {
+                    writing.await.expect("it is written");
+                }
+            };
+            let (erased, ..) = tokio::join!(erase(&pool, key(1), midnight()), releasing, writing);
+            assert_eq!(erased.expect("it runs"), 1, "it was committed first");
+            own.close().await;
+            assert!(!database.runs().await.contains_key(&key(1)));
+            database.assert_clean().await;
+            assert_eq!(erase(&pool, key(2), midnight()).await.expect("it runs"), 1);
+            pool.close().await;
+            database.empty().await;
+        }
+    });
+}
+
+/// On another instance, the event may have arrived before and be committed after the run was erased.
+#[test]
+fn a_batch_that_was_queued_when_its_run_was_erased_does_not_bring_it_back() {
     let mut bench = Bench::new();
     bench.run(async |[database, _]| {
         let pool = pool_for(database);
-        let mut observer = connect(database).await;
-        // The page waits for the table, and erasing for the page.
-        let mut holder = connect(database).await;
-        let mut transaction = holder.begin().await.expect("it runs");
-        sqlx::raw_sql("lock table execution in share mode")
-            .execute(&mut *transaction)
-            .await
-            .expect("it runs");
-        let run = told(1, Status::Installing, "x", midnight());
-        let (events, metrics) = ([&run], Metrics::new().expect("right"));
-        let mut known = KnownIds::default();
-        let draining = commit_spooled(&pool, &mut known, &events, Duration::from_secs(60), &metrics);
-        let erasing = async {
-            let waiting = "select count(*) from pg_stat_activity
-                           where datname = current_database() and wait_event_type = 'Lock'";
-            let wait_for = async |observer: &mut PgConnection, number: i64| {
-                while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *observer).await.expect("it runs")
-                    < number
-                {}
-            };
-            wait_for(&mut observer, 1).await;
-            let release = async {
-                wait_for(&mut observer, 2).await;
-                transaction.rollback().await.expect("it runs");
-            };
-            tokio::join!(erase(&pool, key(1), midnight()), release).0
-        };
-        let (drained, erased) = tokio::join!(draining, erasing);
-        drained.expect("it runs");
-        assert_eq!(erased.expect("it runs"), 1, "it was committed first");
-        assert!(database.runs().await.is_empty());
+        let metrics = Metrics::new().expect("right");
+        let moment = TimeDelta::microseconds(1);
+        let queued = told(1, Status::Installing, "secret", midnight());
+        let (later, other) = (
+            told(1, Status::Failed, "known", midnight() + moment * 2),
+            told(2, Status::Installing, "other", midnight()),
+        );
+        assert_eq!(erase(&pool, key(1), midnight() + moment).await.expect("it runs"), 0);
+        for events in [&[&queued][..], &[&other, &queued], &[&queued, &later]] {
+            let mut known = KnownIds::default();
+            let committed = commit(&pool, &mut known, events, Duration::from_secs(60), &metrics).await;
+            committed.expect("it runs");
+        }
+        assert_eq!(database.runs().await, joined([&later, &other]));
         database.assert_clean().await;
         pool.close().await;
+    });
+}
+
+#[test]
+fn a_population_that_was_deleted_is_not_used_again() {
+    let mut bench = Bench::new();
+    bench.run(async |[database, _]| {
+        let pool = pool_for(database);
+        let metrics = Metrics::new().expect("right");
+        let mut known = KnownIds::default();
+        let run = |run: u8| {
+            let mut run = told(run, Status::Installing, "x", midnight());
+            run.facts.repo_slug = Reported::by(Status::Installing, Some("somebody/something".into()));
+            run
+        };
+        let events = [run(1), run(2), run(3)];
+        let patience = Duration::from_secs(60);
+        commit(&pool, &mut known, &[&events[0]], patience, &metrics).await.expect("it runs");
+        erase(&pool, key(1), Utc::now()).await.expect("it runs");
+        assert_eq!(database.number("select count(*) from population").await, 0);
+        commit(&pool, &mut known, &[&events[1]], patience, &metrics).await.expect("it runs");
+        assert_eq!(database.number("select count(*) from population").await, 1);
+        database.assert_clean().await;
+
+        // Nor while a pass deletes beside writers.
+        let mut rival = connect(database).await;
+        let deleting = async {
+            for _ in 0..20 {
+                erase(&pool, key(2), midnight()).await.expect("it runs");
+                delete_unused(&mut rival).await.expect("it runs");
+            }
+        };
+        let other = pool_for(database);
+        let writing = async {
+            for _ in 0..20 {
+                let later = Execution { first_seen: Utc::now(), last_seen: Utc::now(), ..events[2].clone() };
+                commit(&other, &mut known, &[&later], patience, &metrics).await.expect("it runs");
+                erase(&other, key(3), midnight()).await.expect("it runs");
+            }
+        };
+        tokio::join!(deleting, writing);
+        database.assert_clean().await;
+        other.close().await;
+        pool.close().await;
+        rival.close().await.expect("it runs");
     });
 }
 

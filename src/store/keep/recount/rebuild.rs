@@ -13,6 +13,8 @@ use crate::store::keep::{monthly_sums, sessions};
 use crate::store::model::difference::Difference;
 use crate::store::model::rollup::PopulationKey;
 use crate::store::model::row::{Stored, Written};
+use crate::store::model::templates::templates;
+use crate::store::write::erasures;
 use crate::store::write::merge::KnownIds;
 use crate::store::write::statement::write;
 
@@ -31,10 +33,9 @@ pub struct Rebuilt {
 /// # Errors
 /// Any error from the database; the days before it are rebuilt.
 pub async fn rebuild(connection: &mut PgConnection) -> sqlx::Result<Rebuilt> {
-    let mut known = KnownIds::default();
     let mut rebuilt = Rebuilt::default();
     for day in days(connection).await? {
-        if rebuild_day(connection, &mut known, day).await? {
+        if rebuild_day(connection, day).await? {
             rebuilt.days += 1;
         } else {
             rebuilt.days_left_out.push(day);
@@ -49,12 +50,11 @@ pub async fn rebuild(connection: &mut PgConnection) -> sqlx::Result<Rebuilt> {
 }
 
 /// Returns false, and changes nothing, for a day before the horizon.
-async fn rebuild_day(
-    connection: &mut PgConnection,
-    known: &mut KnownIds,
-    day: NaiveDate,
-) -> sqlx::Result<bool> {
+async fn rebuild_day(connection: &mut PgConnection, day: NaiveDate) -> sqlx::Result<bool> {
     let mut transaction = connection.begin().await?;
+    // While it is held, no population that the day uses is deleted.
+    erasures::lock_shared(&mut transaction).await?;
+    let mut known = KnownIds::default();
     // Waits for running batches and holds back new ones, so that nothing is counted twice or left out.
     sqlx::query!("lock table execution in share row exclusive mode").execute(&mut *transaction).await?;
     // Nothing is deleted while the lock is held, and the horizon is stored before anything is deleted.
@@ -77,7 +77,7 @@ async fn rebuild_day(
         if last.is_none() {
             break;
         }
-        rebuild_page(&mut transaction, known, &page).await?;
+        rebuild_page(&mut transaction, &mut known, &page).await?;
     }
     transaction.commit().await?;
     Ok(true)
@@ -92,7 +92,6 @@ async fn rebuild_page(
     let derived: Vec<_> = page.iter().map(derive).collect();
     let touched: Vec<_> = derived.iter().map(PopulationKey::of).collect();
     known.populations.load_or_insert(connection, &touched).await?;
-    known.signatures.load_or_insert(connection, derived.iter()).await?;
     let mut difference = Difference::default();
     let mut changed = Vec::new();
     for (execution, row) in derived.iter().zip(page) {
@@ -103,7 +102,7 @@ async fn rebuild_page(
         }
     }
     changed.sort_unstable_by_key(|row| row.execution.key);
-    write(connection, &changed, &difference.into_rows()).await
+    write(connection, &changed, &difference.into_rows(), &templates(derived.iter()), &[]).await
 }
 
 /// The row as this version would store it: an earlier one may have scrubbed its texts by other rules, or

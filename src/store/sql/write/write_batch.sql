@@ -4,8 +4,13 @@
 -- of written rows is not $2, and the statement fails. A row that has been deleted in the meantime is inserted
 -- again: then the number of inserted rows is not $3, and the statement fails as well.
 -- $4 to $10: what is added to the rollups, in key order. $11: the days of these rows.
-with written as (
-    insert into execution select * from unnest($1::execution[])
+-- $12 and $13: keys and arrivals of the events; $14: the populations of the rollup rows. The statement fails if one of
+-- them has been erased or deleted (`check_batch`). $15 and $16: signatures and their templates, by signature.
+-- Every statement takes its locks in this order: that of the erasures, rows of `execution`, rows of the rollups.
+with checked as materialized (
+    select check_batch($12, $13, $14) as is_ok
+), written as (
+    insert into execution select * from unnest($1::execution[]) where (select is_ok from checked)
     on conflict (run_key) do update set
         session_key = excluded.session_key, revision = excluded.revision,
         generation = excluded.generation, first_seen = excluded.first_seen,
@@ -64,6 +69,10 @@ with written as (
     insert into rollup_hour select * from unnest($10::rollup_hour[])
     on conflict (day, population, hour, outcome) do update set
         runs = rollup_hour.runs + excluded.runs
+), template as (
+    insert into signature (id, template) select * from unnest($15::bigint[], $16::text[])
+    where (select is_ok from checked)
+    on conflict do nothing
 ), outdated as (
     -- The monthly sums no longer equal the days.
     delete from month_sum using unnest($11::date[]) as changed (day)

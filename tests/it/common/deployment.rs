@@ -1,16 +1,17 @@
-//! The other programs of a deployment on several machines: PostgreSQL as a distribution runs it, and
-//! HAProxy. They end when the value is dropped, and with the thread that started them.
+//! The other programs of a deployment: PostgreSQL as a distribution runs it, PgBouncer and HAProxy. They end when the value is dropped, and with the thread that started them.
 
-use std::fs;
-use std::net::TcpListener;
+use std::fs::{self, Permissions};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, Uid};
+use nix::unistd::{Pid, Uid, User};
 
-use crate::common::server::until;
+use super::DataDir;
+use super::server::until;
 
 const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy");
 
@@ -48,6 +49,23 @@ fn succeed(command: &mut Command) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(done.status.success(), "{command:?}: {} {}", text(&done.stdout), text(&done.stderr));
     text(&done.stdout)
+}
+
+/// A folder in which the account of PostgreSQL can create its clusters.
+pub(crate) fn folder_for_clusters(folder: &DataDir) -> PathBuf {
+    let path = folder.path();
+    fs::create_dir(&path).expect("it is new");
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("it is ours");
+    give_to_postgres(&path);
+    path
+}
+
+/// Makes the account of PostgreSQL the owner.
+fn give_to_postgres(path: &Path) {
+    if Uid::effective().is_root() {
+        let user = User::from_name("postgres").expect("readable").expect("the package makes it");
+        chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).expect("we are root");
+    }
 }
 
 /// A PostgreSQL on a port of its own.
@@ -99,6 +117,29 @@ impl Cluster {
         let cluster = Self { folder, port, process };
         until("PostgreSQL answers", || cluster.try_sql("select 1").is_some());
         cluster
+    }
+
+    /// Makes it offer TLS, with this certificate and key.
+    pub(crate) fn offer_tls(&self, certificate: &Path, key: &Path) {
+        for (file, name) in [(certificate, "server.crt"), (key, "server.key")] {
+            let own = self.folder.join(name);
+            fs::copy(file, &own).expect("it is ours");
+            fs::set_permissions(&own, Permissions::from_mode(0o600)).expect("it is ours");
+            give_to_postgres(&own);
+        }
+        self.sql("alter system set ssl = on");
+        self.reload();
+        until("it offers TLS", || self.sql("show ssl") == "on");
+    }
+
+    /// Replaces its rules for connections over TCP.
+    pub(crate) fn admit(&self, rules: &str) {
+        fs::write(self.folder.join("pg_hba.conf"), rules).expect("it is ours");
+        self.reload();
+    }
+
+    fn reload(&self) {
+        self.sql("select pg_reload_conf()");
     }
 
     /// Its connection string for libpq.
@@ -156,6 +197,38 @@ impl Drop for Cluster {
             self.signal(Signal::SIGQUIT);
             let _ = self.process.wait();
         }
+    }
+}
+
+/// PgBouncer in front of a cluster.
+pub(crate) struct PgBouncer {
+    pub(crate) port: u16,
+    process: Child,
+}
+
+impl PgBouncer {
+    /// Starts it with these lines in its configuration.
+    pub(crate) fn start(folder: &Path, cluster: &Cluster, settings: &str) -> Self {
+        let port = free_port();
+        let file = folder.join(format!("pgbouncer-{port}.ini"));
+        let configuration = format!(
+            "[databases]\npostgres = host=127.0.0.1 port={} user=postgres\n[pgbouncer]\n\
+             listen_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\nunix_socket_dir =\n{settings}\n",
+            cluster.port
+        );
+        fs::write(&file, configuration).expect("it is ours");
+        let mut command = as_postgres("/usr/sbin/pgbouncer");
+        let process = command.arg("-q").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let process = process.expect("PgBouncer is installed: scripts/setup test");
+        until("PgBouncer listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        Self { port, process }
+    }
+}
+
+impl Drop for PgBouncer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
