@@ -1,11 +1,12 @@
 //! The server's HTTP API, as far as the client uses it.
 
-use std::fs;
 use std::io::Write;
 use std::time::Duration;
+use std::{fmt, fs};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use telemetry_protocol::ERASED_HEADER;
 use ureq::http::{HeaderMap, Response, StatusCode};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
@@ -20,13 +21,15 @@ const RUN_PATH: &str = "/api/runs/";
 /// Smaller bodies are sent uncompressed.
 const MIN_COMPRESSED_BYTES: usize = 4096;
 const MAX_RESPONSE_BYTES: u64 = 8 * 1024 * 1024;
+/// Longest time for a request of a person, so that a silent server is reported before the command times out.
+const INTERACTIVE: Duration = Duration::from_secs(5);
 
 /// The result of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// 2xx with the body; `None` if the body was not read or did not arrive completely.
     Accepted(Option<String>),
-    /// 404 or 405: the run or the endpoint does not exist.
+    /// 404 or 405: the endpoint does not exist.
     Missing,
     /// Any other status that a retry would not change.
     Refused(u16),
@@ -34,6 +37,28 @@ pub enum Reply {
     Later(Option<Duration>),
     /// No answer before the deadline.
     Unreachable,
+}
+
+/// Why a run could not be fetched or erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// No complete answer before the deadline.
+    NoAnswer,
+    /// An answer with this status that is not the expected one.
+    Status(u16),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Status(status) = self else { return formatter.write_str("no answer from the server") };
+        let reason = match status {
+            200..=299 | 404 | 405 => ", but not from a telemetry server",
+            300..=399 => ": the address redirects to another one",
+            408 | 429 | 500..=599 => ": try again later",
+            _ => "",
+        };
+        write!(formatter, "status {status}{reason}")
+    }
 }
 
 /// A client for the server.
@@ -93,20 +118,38 @@ impl Server {
         self.post(BATCH_PATH, TYPE, lines.as_bytes(), None, deadline)
     }
 
-    /// Fetches the data that the server stores about a run.
-    #[must_use]
-    pub fn run(&self, id: &str, deadline: Deadline) -> Reply {
-        let Some(time) = timeout(deadline) else { return Reply::Unreachable };
+    /// Fetches the data that the server stores about a run, as JSON; `None` if it stores nothing.
+    ///
+    /// # Errors
+    /// Any answer that is not one of a telemetry server.
+    pub fn run(&self, id: &str, deadline: Deadline) -> Result<Option<String>, Failure> {
+        let time = timeout(deadline.within(INTERACTIVE)).ok_or(Failure::NoAnswer)?;
         let request = self.agent.get(format!("{}{RUN_PATH}{id}", self.address));
-        reply(request.config().timeout_global(Some(time)).build().call().ok())
+        let response = request.config().timeout_global(Some(time)).build().call();
+        let response = response.map_err(|_| Failure::NoAnswer)?;
+        let status = response.status().as_u16();
+        let body = response.into_body().with_config().limit(MAX_RESPONSE_BYTES).read_to_string();
+        let body = body.map_err(|_| Failure::NoAnswer)?;
+        let json: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
+        match status {
+            200 if json["executions"].is_array() => Ok(Some(body)),
+            404 if json["error"] == "not_found" => Ok(None),
+            _ => Err(Failure::Status(status)),
+        }
     }
 
     /// Erases a run on the server.
-    #[must_use]
-    pub fn erase(&self, id: &str, deadline: Deadline) -> Reply {
-        let Some(time) = timeout(deadline) else { return Reply::Unreachable };
+    ///
+    /// # Errors
+    /// Any answer that does not confirm the erasure.
+    pub fn erase(&self, id: &str, deadline: Deadline) -> Result<(), Failure> {
+        let time = timeout(deadline.within(INTERACTIVE)).ok_or(Failure::NoAnswer)?;
         let request = self.agent.delete(format!("{}{RUN_PATH}{id}", self.address));
-        reply(request.config().timeout_global(Some(time)).build().call().ok())
+        let response = request.config().timeout_global(Some(time)).build().call();
+        let response = response.map_err(|_| Failure::NoAnswer)?;
+        let erased =
+            response.status() == StatusCode::NO_CONTENT && response.headers().contains_key(ERASED_HEADER);
+        if erased { Ok(()) } else { Err(Failure::Status(response.status().as_u16())) }
     }
 
     fn post(&self, path: &str, kind: &str, body: &[u8], encoding: Option<&str>, deadline: Deadline) -> Reply {

@@ -135,12 +135,67 @@ fn runs_shows_and_forget_erases_the_runs_of_the_host() {
 
     server.answer(Mode::Status(500, None));
     host.report("finish --status done");
-    assert!(String::from_utf8_lossy(&host.run(["forget"]).stderr).contains("0 of 2 runs erased"));
+    let error = String::from_utf8(host.run(["forget"]).stderr).unwrap();
+    assert!(error.contains("0 of 2 runs erased"), "{error}");
     server.answer(Mode::Up);
     assert_eq!(out(&host.run(["forget"])), "2 runs erased\n");
     assert_eq!(paths(&server)[7..], ["DELETE /api/runs/550e8400-e29b", "DELETE /api/runs/attempt-2"]);
     assert!(host.unsent().is_empty(), "unsent events are deleted too");
     assert_eq!(out(&host.run(["forget"])), "0 runs erased\n");
+}
+
+#[test]
+fn forget_keeps_the_ids_unless_a_telemetry_server_confirms_that_it_erased_the_run() {
+    let server = Listener::start(Mode::Up);
+    let host = Host::new(&server.url()).with(&[("TELEMETRY_BUDGET_MS", "2000")]);
+    host.report("start");
+    let runs = || std::fs::read_to_string(host.outbox().join("runs")).unwrap();
+    let ids = runs();
+    for (answer, reason) in [
+        (Mode::Status(404, None), "status 404"),
+        (Mode::Status(405, None), "status 405"),
+        (Mode::Status(200, None), "status 200"),
+        (Mode::Status(401, None), "status 401"),
+        (Mode::Status(429, Some(60)), "status 429"),
+        (Mode::Status(500, None), "status 500"),
+        (Mode::Status(503, Some(2)), "status 503"),
+        (Mode::Page(200), "status 200"),
+        (Mode::Page(204), "status 204, but not from a telemetry server"),
+        (Mode::Page(302), "status 302"),
+        (Mode::Page(404), "status 404"),
+        (Mode::Page(502), "status 502"),
+        (Mode::BlackHole, "no answer"),
+    ] {
+        server.answer(answer.clone());
+        let output = host.run(["forget"]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains("0 of 1 runs erased") && error.contains(reason), "{answer:?}: {error}");
+        assert_eq!((output.stdout.as_slice(), runs()), (&b""[..], ids.clone()), "{answer:?}");
+        assert!(!paths(&server).contains(&"DELETE /login".to_owned()), "{answer:?}");
+    }
+    assert_eq!(host.run(["forget", "--strict"]).status.code(), Some(1));
+    let away = host.with(&[("TELEMETRY_URL", "http://127.0.0.1:1")]);
+    assert!(String::from_utf8(away.run(["forget"]).stderr).unwrap().contains("no answer"));
+    let back = away.with(&[("TELEMETRY_URL", &server.url())]);
+    server.answer(Mode::Up);
+    assert_eq!(out(&back.run(["forget"])), "1 runs erased\n");
+    assert_eq!(std::fs::read_to_string(back.outbox().join("runs")).unwrap(), "");
+}
+
+#[test]
+fn runs_prints_only_answers_of_a_telemetry_server() {
+    let server = Listener::start(Mode::Up);
+    let host = Host::new(&server.url());
+    host.report("start");
+    for answer in [Mode::Page(200), Mode::Page(404), Mode::Status(404, None), Mode::Status(405, None)] {
+        server.answer(answer.clone());
+        let output = host.run(["runs"]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains("the server did not return the runs"), "{answer:?}: {error}");
+        assert_eq!(output.stdout, b"", "{answer:?}");
+    }
+    server.answer(Mode::Unknown);
+    assert_eq!(out(&host.run(["runs"])), "{\"id\":\"550e8400-e29b\",\"executions\":[]}\n");
 }
 
 #[test]

@@ -10,3 +10,6 @@ pub mod signature;
 
 pub use generation::Generation;
 pub use status::{Outcome, Status};
+
+/// Header with which the server confirms that it erased a run. The status 204 alone could come from a proxy.
+pub const ERASED_HEADER: &str = "telemetry-erased";

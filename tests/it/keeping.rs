@@ -22,6 +22,10 @@ fn event(random_id: &str, execution_id: &str, status: &str) -> Value {
 
 async fn erase(app: &TestApp, id: &str) -> StatusCode {
     let response = app.request(Method::DELETE, &format!("/api/runs/{id}")).send().await.expect("an answer");
+    assert_eq!(
+        response.headers().contains_key("telemetry-erased"),
+        response.status() == StatusCode::NO_CONTENT
+    );
     let status = response.status();
     assert!(response.bytes().await.expect("nothing").is_empty());
     status

@@ -19,6 +19,10 @@ pub enum Mode {
     WithoutCompression,
     /// With this status, and `Retry-After` in seconds.
     Status(u16, Option<u32>),
+    /// Like the real server if nothing is stored under the id.
+    Unknown,
+    /// Like a proxy or a captive portal: an HTML page with this status.
+    Page(u16),
     /// Never answers, but keeps the connection open.
     BlackHole,
     /// Sends the head at once and never the body.
@@ -200,11 +204,22 @@ fn answer(mode: &Mode, request: &Request) -> String {
             let extra = retry.map(|seconds| format!("Retry-After: {seconds}\r\n")).unwrap_or_default();
             (*status, extra, r#"{"error":"x","field":null,"message":"x"}"#.to_owned())
         }
+        Mode::Unknown => {
+            let body =
+                r#"{"error":"not_found","field":null,"message":"Nothing is stored under this id or name."}"#;
+            (404, String::new(), body.to_owned())
+        }
+        Mode::Page(204) => (204, String::new(), String::new()),
+        Mode::Page(status) => {
+            let extra = "Location: /login\r\nContent-Type: text/html\r\n".to_owned();
+            (*status, extra, "<html>\"executions\": please log in</html>".to_owned())
+        }
         _ if batch => {
             let results = vec![r#"{"status":"accepted"}"#; request.text().lines().count()];
             (200, String::new(), format!("{{\"results\":[{}]}}", results.join(",")))
         }
-        _ if request.method == "DELETE" => (204, String::new(), String::new()),
+        _ if request.method == "DELETE" => (204, "Telemetry-Erased: true\r\n".to_owned(), String::new()),
+        _ if request.method == "GET" => (200, String::new(), r#"{"executions":[]}"#.to_owned()),
         _ => (200, String::new(), r#"{"status":"accepted"}"#.to_owned()),
     };
     format!("HTTP/1.1 {status} X\r\n{extra}Content-Length: {}\r\n\r\n{body}", body.len())

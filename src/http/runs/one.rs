@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use telemetry_protocol::ERASED_HEADER;
 use utoipa::ToSchema;
 
 use crate::expose::execution_view::{ExecutionView, rfc3339};
@@ -67,7 +68,9 @@ pub async fn show(id: web::Path<String>, state: web::Data<AppState>) -> Result<H
     tag = "executions",
     params(("id" = String, Path, description = "A random_id or execution_id")),
     responses(
-        (status = 204, description = "Nothing is stored under this id any more"),
+        (status = 204, description = "Nothing is stored under this id any more", headers(
+            ("Telemetry-Erased" = bool, description = "Always true; tells the answer from one of a proxy"),
+        )),
         (status = 429, description = "The address erases too many runs; see Retry-After", body = ErrorBody),
         (status = 503, description = "The database did not answer in time; see Retry-After", body = ErrorBody),
     )
@@ -95,5 +98,5 @@ pub async fn erase(
         // They may show the run.
         state.answers.clear();
     }
-    Ok(HttpResponse::NoContent().finish())
+    Ok(HttpResponse::NoContent().insert_header((ERASED_HEADER, "true")).finish())
 }

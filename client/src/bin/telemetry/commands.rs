@@ -9,7 +9,7 @@ use telemetry_client::consent::{self, Consent};
 use telemetry_client::deliver::{self, Delivery, Urgency};
 use telemetry_client::known_runs::KnownRuns;
 use telemetry_client::outbox::Outbox;
-use telemetry_client::server_api::{Reply, Server};
+use telemetry_client::server_api::Server;
 use telemetry_client::system::Host;
 use telemetry_protocol::{Generation, exit_code};
 
@@ -136,15 +136,16 @@ fn runs(host: &Host, deadline: Deadline) -> Result<()> {
     let server = Server::of(host);
     for id in KnownRuns::of(&Outbox::of(host)).ids() {
         match server.run(&id, deadline) {
-            Reply::Accepted(Some(answer)) => print(answer.trim())?,
-            Reply::Missing => print(&format!("{{\"id\":\"{id}\",\"executions\":[]}}"))?,
-            other => bail!("the server did not return the runs: {other:?}"),
+            Ok(Some(answer)) => print(answer.trim())?,
+            Ok(None) => print(&format!("{{\"id\":\"{id}\",\"executions\":[]}}"))?,
+            Err(failure) => bail!("the server did not return the runs: {failure}"),
         }
     }
     Ok(())
 }
 
-/// Erases runs from the server. Requires no consent, so that it works after `opt-out`.
+/// Erases runs from the server. Requires no consent, so that it works after `opt-out`. The list keeps the ids of runs
+/// whose erasure the server does not confirm, because it has the only copy.
 fn forget(host: &Host, ids: &[String], deadline: Deadline) -> Result<()> {
     let outbox = Outbox::of(host);
     let known = KnownRuns::of(&outbox);
@@ -157,11 +158,13 @@ fn forget(host: &Host, ids: &[String], deadline: Deadline) -> Result<()> {
     let mut erased = 0;
     for id in &ids {
         match server.erase(id, deadline) {
-            Reply::Accepted(_) | Reply::Missing => {
+            Ok(()) => {
                 erased += 1;
                 known.remove(std::slice::from_ref(id))?;
             }
-            other => bail!("{erased} of {} runs erased, then the server failed: {other:?}", ids.len()),
+            Err(failure) => {
+                bail!("{erased} of {} runs erased; the ids of the others are kept: {failure}", ids.len())
+            }
         }
     }
     print(&format!("{erased} runs erased"))
