@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use telemetry_protocol::scrub::scrub;
-use telemetry_protocol::signature::signature;
+use telemetry_protocol::reason::{Failure, signature};
 use telemetry_server::ingest::decode::decode;
 use telemetry_server::ingest::execution::Execution;
 use telemetry_server::ingest::identity::IdKey;
@@ -90,7 +90,7 @@ pub(crate) fn print() -> anyhow::Result<()> {
         black_box(scrub(black_box(&log)));
     })?;
     time("signature of 50 lines", &mut || {
-        black_box(signature(Some(&log), Some("apt-get install -y curl")));
+        black_box(signature(&failure));
     })?;
     worst_cases(&mut out)
 }
