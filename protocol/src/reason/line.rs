@@ -22,7 +22,7 @@ pub(super) struct Report<'t> {
 /// A line of the log.
 #[derive(Clone, Debug)]
 pub(super) struct Line<'t> {
-    /// The line without blanks at its ends.
+    /// The line without blanks at its end.
     pub(super) text: &'t str,
     /// Whether blanks stand before it.
     pub(super) is_indented: bool,
@@ -45,7 +45,7 @@ static PREFIX: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?:? +",
         // syslog, with the unit
         r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +[0-9]{1,2} +[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?: [0-9]{4})? +(?:\S+ +[\w@./()-]+(?:\[[0-9]+\])?: +)?",
-        r"npm (?:ERR!|error|warn|WARN) +",
+        r"npm (?:ERR!|error) +",
         r"gyp (?:ERR!|info|verb) +(?:stack +)?",
         // BuildKit, Docker Compose
         r"#[0-9]+ +(?:[0-9]+\.[0-9]+ +)?",
@@ -61,12 +61,15 @@ const GLUED: &[&str] =
 
 impl<'t> Line<'t> {
     fn new(raw: &'t str) -> Option<Self> {
-        let text = raw.trim();
+        let text = raw.trim_end();
         if text.is_empty() {
             return None;
         }
         let mut starts = vec![0];
-        let mut at = 0;
+        let mut at = text.len() - text.trim_start().len();
+        if at > 0 {
+            starts.push(at);
+        }
         while let Some(prefix) = PREFIX.as_ref().and_then(|prefix| prefix.find(&text[at..])) {
             if prefix.is_empty() || at + prefix.end() >= text.len() {
                 break;
@@ -74,7 +77,7 @@ impl<'t> Line<'t> {
             at += prefix.end();
             starts.push(at);
         }
-        if is_spinner(text) {
+        if is_spinner(text.trim_start()) {
             let glued = GLUED.iter().filter_map(|message| text.find(message)).min();
             starts.extend(glued.filter(|glued| *glued > at));
         }
@@ -95,6 +98,13 @@ impl<'t> Line<'t> {
     /// The message without any prefix.
     pub(super) fn message(&self) -> &'t str {
         self.starts.last().map_or(self.text, |start| &self.text[*start..])
+    }
+
+    /// Whether the prefix says that the line is no error.
+    pub(super) fn is_below_error(&self) -> bool {
+        const LEVELS: [&str; 5] = ["[warn", "[info", "[notice", "[debug", "[ok"];
+        let prefix = self.text[..self.text.len() - self.message().len()].to_ascii_lowercase();
+        LEVELS.iter().any(|level| prefix.contains(level))
     }
 
     /// Each text that can be the message, the shortest first.
@@ -123,13 +133,23 @@ impl<'t> Report<'t> {
                 report.read_head(rest);
                 continue;
             }
-            if let Some((_, command)) = text.split_once("while executing command") {
-                let command = Some(command.trim()).filter(|command| !command.is_empty());
-                report.command = report.command.or(command);
-            }
+            report.read_handler(text);
             report.lines.extend(Line::new(line));
         }
         report
+    }
+
+    /// Parses `[ERROR] in line 42: exit code 100: while executing command x`. The code was 0 for long.
+    fn read_handler(&mut self, line: &'t str) {
+        if !is_handler(line) {
+            return;
+        }
+        let command = line.split_once("while executing command").map(|(_, command)| command.trim());
+        self.command = self.command.or(command.filter(|command| !command.is_empty()));
+        let code = line.split_once("exit code ").map(|(_, code)| {
+            code.split(|c: char| !c.is_ascii_digit()).next().and_then(|code| code.parse().ok())
+        });
+        self.exit_code = self.exit_code.or(code.flatten().filter(|code| *code != 0));
     }
 
     /// Parses `100 | APT: Package manager error | at line 57: command`.
@@ -141,6 +161,13 @@ impl<'t> Report<'t> {
         let command = place.split_once(':').map(|(_, command)| command.trim());
         self.command = command.filter(|command| !command.is_empty()).or(self.command);
     }
+}
+
+/// Whether a line is one that the scripts' error handler writes. It names only the command.
+pub(super) fn is_handler(line: &str) -> bool {
+    line.contains("while executing command")
+        || line.contains("Unknown failure occur")
+        || (line.contains("in line ") && line.contains(": exit code "))
 }
 
 /// Splits a line at `|`, which clients of generation 2 send instead of newlines. A text with real newlines is

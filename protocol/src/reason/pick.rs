@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 
 use super::catalogue::CATALOGUE;
 use super::category::{Blame, Category};
-use super::line::{Line, Report, is_spinner, without_terminal_codes};
+use super::line::{Line, Report, is_handler, is_spinner, without_terminal_codes};
 use super::rule::{Rank, Rule};
 use super::score::{CONVINCING, score};
 use super::{Diagnosis, Failure, mask};
@@ -122,7 +122,19 @@ fn rank<'t>(report: &Report<'t>, context: Context<'t>) -> Vec<Candidate<'t>> {
         found.extend(joined.or(single));
     }
     found.sort_by_key(|candidate| Reverse((candidate.weight, order(candidate))));
+    prefer_first_of_kind(&mut found);
     found
+}
+
+/// If the rule of the best candidate knows several lines, the first of them is the best: the others follow from it
+/// or repeat it.
+fn prefer_first_of_kind(found: &mut [Candidate<'_>]) {
+    let Some(best) = found.first() else { return };
+    let same = |other: &Candidate<'_>| other.weight == best.weight && other.rule == best.rule;
+    let kind = found.iter().enumerate().filter(|(_, other)| best.rule.is_some() && same(other));
+    if let Some((first, _)) = kind.min_by_key(|(_, candidate)| candidate.at) {
+        found[..=first].rotate_right(1);
+    }
 }
 
 /// The rank of a candidate's rule; that of an echo if it has none, so that any better rule replaces it.
@@ -146,20 +158,20 @@ fn candidate<'t>(at: usize, line: &Line<'t>, context: Context<'_>) -> Option<Can
     let (rule, weight, score, reading) = match known {
         Some((rule, _)) if rule.rank == Rank::Noise => return None,
         Some((rule, reading)) => (Some(rule), weight(rule), 0, reading),
-        None if message.contains("while executing command") => (None, Weight::Handler, 0, message),
+        None if is_handler(message) => (None, Weight::Handler, 0, message),
         None => {
-            let score = score(message);
+            let score = score(message) - if line.is_below_error() { 3 } else { 0 };
             let weight = match score {
                 CONVINCING.. => Weight::Convincing,
                 1.. => Weight::Vague,
                 _ => Weight::Any,
             };
-            let is_progress = is_spinner(line.text) && weight == Weight::Any;
+            let is_progress = is_spinner(line.text.trim_start()) && weight == Weight::Any;
             (None, weight, if is_progress { -1 } else { score.max(0) }, message)
         }
     };
     Some(Candidate {
-        line: Cow::Borrowed(line.text),
+        line: Cow::Borrowed(line.text.trim()),
         rule,
         score,
         weight,

@@ -157,6 +157,9 @@ pub(super) fn score(message: &str) -> i32 {
     if WARNING_STARTS.iter().any(|start| line.starts_with(start)) {
         score -= 3;
     }
+    if [" WARN ", " INFO ", "[Warning]", " warning: "].iter().any(|level| message[..end].contains(level)) {
+        score -= 3;
+    }
     let informative = line.chars().filter(|c| c.is_alphabetic()).count();
     if informative < 12 {
         score -= 2;

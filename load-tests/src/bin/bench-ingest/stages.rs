@@ -89,6 +89,12 @@ pub(crate) fn print() -> anyhow::Result<()> {
     time("scrub 50 clean lines (2 KB)", &mut || {
         black_box(scrub(black_box(&log)));
     })?;
+    let failure = Failure {
+        error: &log,
+        failed_command: Some("apt-get install -y curl"),
+        exit_code: Some(100),
+        generation: None,
+    };
     time("signature of 50 lines", &mut || {
         black_box(signature(&failure));
     })?;
