@@ -114,6 +114,20 @@ words! {
     }
 }
 
+impl Blame {
+    /// The side in a few words, for people on hosts.
+    #[must_use]
+    pub const fn explanation(self) -> &'static str {
+        match self {
+            Self::Script => "the script, which has to be changed",
+            Self::Upstream => "the application's sources, a repository or a public service",
+            Self::Host => "this host: its disk, memory, network or configuration",
+            Self::User => "an input or a decision of the user",
+            Self::Unknown => "not known",
+        }
+    }
+}
+
 impl Category {
     /// Whether a failure of this kind makes whatever follows fail as well, so that the first one counts.
     pub(super) const fn is_of_the_surroundings(self) -> bool {

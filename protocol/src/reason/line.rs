@@ -1,7 +1,6 @@
 //! The lines of an error text: what the client wrote in front of the log, and the log without the prefixes that
 //! loggers and terminals put before each line.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -177,23 +176,4 @@ fn split_bars(line: &str, one_line: bool) -> impl Iterator<Item = &str> {
     let bars =
         one_line && (!head.is_empty() || (!line.starts_with("exit_code=") && line.matches('|').count() > 1));
     [head].into_iter().chain(rest.split(if bars { '|' } else { '\n' }))
-}
-
-/// Removes terminal codes.
-pub(super) fn without_terminal_codes(text: &str) -> Cow<'_, str> {
-    if !text.contains('\u{1b}') {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut parts = text.split('\u{1b}');
-    out.push_str(parts.next().unwrap_or_default());
-    for part in parts {
-        let rest = part.strip_prefix('[').map_or(part, |code| {
-            code.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ';' | '?'))
-                .strip_prefix(|c: char| c.is_ascii_alphabetic())
-                .unwrap_or(code)
-        });
-        out.push_str(rest);
-    }
-    Cow::Owned(out)
 }

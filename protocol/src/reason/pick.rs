@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 
 use super::catalogue::CATALOGUE;
 use super::category::{Blame, Category};
-use super::line::{Line, Report, is_handler, is_spinner, without_terminal_codes};
+use super::line::{Line, Report, is_handler, is_spinner};
 use super::rule::{Rank, Rule};
 use super::score::{CONVINCING, score};
 use super::{Diagnosis, Failure, mask};
@@ -56,8 +56,7 @@ pub struct Candidate<'t> {
 
 /// Finds the reason of a failure.
 pub(super) fn pick(failure: &Failure<'_>) -> Option<Diagnosis> {
-    let error = without_terminal_codes(cut_tail(failure.error, MAX_ERROR_BYTES));
-    let (report, context) = context(&error, failure);
+    let (report, context) = read(failure);
     if let Some(best) = rank(&report, context).into_iter().next() {
         return Some(diagnosis(best));
     }
@@ -73,11 +72,10 @@ pub(super) fn pick(failure: &Failure<'_>) -> Option<Diagnosis> {
     Some(Diagnosis { rule: None, line, subject: None, category, blame: Blame::Unknown })
 }
 
-/// Every line that can be the reason, the best first, for people who write rules. `error` is a text without
-/// terminal codes.
+/// Every line that can be the reason, the best first, for people who write rules.
 #[must_use]
-pub fn candidates<'t>(error: &'t str, failure: &Failure<'t>) -> Vec<Candidate<'t>> {
-    let (report, context) = context(cut_tail(error, MAX_ERROR_BYTES), failure);
+pub fn candidates<'t>(failure: &Failure<'t>) -> Vec<Candidate<'t>> {
+    let (report, context) = read(failure);
     rank(&report, context)
 }
 
@@ -88,8 +86,8 @@ struct Context<'t> {
     command: &'t str,
 }
 
-fn context<'t>(error: &'t str, failure: &Failure<'t>) -> (Report<'t>, Context<'t>) {
-    let report = Report::read(error);
+fn read<'t>(failure: &Failure<'t>) -> (Report<'t>, Context<'t>) {
+    let report = Report::read(cut_tail(failure.error, MAX_ERROR_BYTES));
     let command = failure.failed_command.map(str::trim).filter(|command| !command.is_empty());
     let command = head(command.or(report.command).unwrap_or_default(), MAX_COMMAND_BYTES);
     let exit_code = failure.exit_code.or(report.exit_code);

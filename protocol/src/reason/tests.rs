@@ -143,7 +143,7 @@ fn every_rule_has_an_example_that_it_and_no_better_rule_matches() {
                 exit_code: rule.exit_codes.first().copied(),
                 generation: None,
             };
-            let found = candidates(example, &failure);
+            let found = candidates(&failure);
             let best = found.first().and_then(|candidate| candidate.rule);
             match (best, rule.rank) {
                 (None, Rank::Noise)

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-use telemetry_protocol::scrub::scrub;
 use telemetry_protocol::reason::{Failure, signature};
+use telemetry_protocol::scrub::scrub;
 use telemetry_server::ingest::decode::decode;
 use telemetry_server::ingest::execution::Execution;
 use telemetry_server::ingest::identity::IdKey;
