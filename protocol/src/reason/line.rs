@@ -44,6 +44,7 @@ static PREFIX: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?:? +",
         // syslog, with the unit
         r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +[0-9]{1,2} +[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?: [0-9]{4})? +(?:\S+ +[\w@./()-]+(?:\[[0-9]+\])?: +)?",
+        r"TASK ERROR: +",
         r"npm (?:ERR!|error) +",
         r"gyp (?:ERR!|info|verb) +(?:stack +)?",
         // BuildKit, Docker Compose
@@ -54,9 +55,27 @@ static PREFIX: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&pattern).ok()
 });
 
-/// Beginnings of messages that a spinner without a line break is often glued to.
-const GLUED: &[&str] =
-    &["curl: (", "wget: ", "E: ", "error: ", "Error: ", "fatal: ", "ERROR: ", "npm error "];
+/// Beginnings of messages that are often glued to a step, because its line was not ended.
+static GLUED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    const PROGRAMS: &str = "curl|wget|cp|mv|rm|ln|mkdir|cat|tar|gzip|unzip|sed|grep|chmod|chown|git|fatal|bash|sh|environment|node|error";
+    Regex::new(&format!(
+        r"(?:{PROGRAMS}): |/(?:dev|opt|usr|root|tmp)/\S+: |ERR_|E: |Err(?:or)?: |ERROR|npm error |failed to |unable to |Failed to "
+    ))
+    .ok()
+});
+
+/// Words that begin the name of a step.
+const STEP_WORDS: [&str; 9] = [
+    "Installing ",
+    "Updating ",
+    "Building ",
+    "Creating ",
+    "Setting up ",
+    "Starting ",
+    "Downloading ",
+    "Checking ",
+    "Configuring ",
+];
 
 impl<'t> Line<'t> {
     fn new(raw: &'t str) -> Option<Self> {
@@ -76,10 +95,7 @@ impl<'t> Line<'t> {
             at += prefix.end();
             starts.push(at);
         }
-        if is_spinner(text.trim_start()) {
-            let glued = GLUED.iter().filter_map(|message| text.find(message)).min();
-            starts.extend(glued.filter(|glued| *glued > at));
-        }
+        starts.extend(glued(text, at));
         Some(Self { text, is_indented: raw.starts_with([' ', '\t']), starts })
     }
 
@@ -113,6 +129,25 @@ impl<'t> Line<'t> {
     }
 }
 
+/// Where the message begins that is glued to a mark or the name of a step; `None` if there is none behind `at`.
+fn glued(text: &str, at: usize) -> Option<usize> {
+    let message = &text[at..];
+    if let Some(rest) = message.strip_prefix(['|', '/', '\\', '-'])
+        && (message.starts_with(['|', '\\']) || rest.starts_with("/dev/") || is_word_and_colon(rest))
+    {
+        return Some(at + 1);
+    }
+    let is_step = is_spinner(text.trim_start()) || STEP_WORDS.iter().any(|word| message.starts_with(word));
+    let found = GLUED.as_ref().filter(|_| is_step)?.find(message)?;
+    (found.start() > 0).then_some(at + found.start())
+}
+
+/// Whether a text begins with `word: `.
+fn is_word_and_colon(text: &str) -> bool {
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_lowercase() || c == '_');
+    rest.len() < text.len() && rest.starts_with(": ")
+}
+
 /// Whether a line shows the progress of a step, with a mark that turns.
 pub(super) fn is_spinner(line: &str) -> bool {
     line.starts_with(|c| matches!(c, '\u{2800}'..='\u{28ff}'))
@@ -143,8 +178,7 @@ impl<'t> Report<'t> {
         if !is_handler(line) {
             return;
         }
-        let command = line.split_once("while executing command").map(|(_, command)| command.trim());
-        self.command = self.command.or(command.filter(|command| !command.is_empty()));
+        self.command = self.command.or(handled_command(line));
         let code = line.split_once("exit code ").map(|(_, code)| {
             code.split(|c: char| !c.is_ascii_digit()).next().and_then(|code| code.parse().ok())
         });
@@ -167,6 +201,12 @@ pub(super) fn is_handler(line: &str) -> bool {
     line.contains("while executing command")
         || line.contains("Unknown failure occur")
         || (line.contains("in line ") && line.contains(": exit code "))
+}
+
+/// The command in the error handler's line.
+pub(super) fn handled_command(line: &str) -> Option<&str> {
+    let (_, command) = line.split_once("while executing command")?;
+    Some(command.trim()).filter(|command| !command.is_empty())
 }
 
 /// Splits a line at `|`, which clients of generation 2 send instead of newlines. A text with real newlines is

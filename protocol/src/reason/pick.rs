@@ -57,12 +57,15 @@ pub struct Candidate<'t> {
 /// Finds the reason of a failure.
 pub(super) fn pick(failure: &Failure<'_>) -> Option<Diagnosis> {
     let (report, context) = read(failure);
-    if let Some(best) = rank(&report, context).into_iter().next() {
-        return Some(diagnosis(best));
-    }
+    // What the exit code says counts where the log says nothing.
     let category = context.exit_code.map_or(Category::Unknown, |code| {
         Category::of_exit_code(failure.generation.unwrap_or(Generation::NEWEST), code)
     });
+    if let Some(best) = rank(&report, context).into_iter().next() {
+        let is_silent = best.rule.is_none() && best.weight <= Weight::Handler;
+        let diagnosis = diagnosis(best);
+        return Some(if is_silent { Diagnosis { category, ..diagnosis } } else { diagnosis });
+    }
     let line = match (report.explanation, context.command) {
         (Some(explanation), "") => explanation.to_owned(),
         (Some(explanation), command) => format!("{explanation}: {command}"),
@@ -145,6 +148,10 @@ fn order(candidate: &Candidate<'_>) -> (i32, Reverse<usize>, usize) {
     let surroundings = candidate.rule.is_some_and(|rule| rule.category.is_of_the_surroundings());
     if surroundings {
         return (i32::MAX, Reverse(candidate.at), 0);
+    }
+    // What passes a failure on follows it more and more distantly.
+    if candidate.weight == Weight::Echo {
+        return (0, Reverse(candidate.at), 0);
     }
     (candidate.score, Reverse(0), candidate.at)
 }

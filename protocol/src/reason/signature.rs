@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::category::{Blame, Category};
-use super::line::Line;
+use super::line::{Line, handled_command};
 use super::{Diagnosis, Failure, diagnose, mask};
 
 /// Prefix of the hashed text. Must change with the masks, so that old and new signatures differ.
@@ -38,7 +38,10 @@ impl Signature {
         let template = match (diagnosis.rule, &diagnosis.subject) {
             (Some(rule), Some(subject)) => format!("{}: {subject}", rule.title),
             (Some(rule), None) => rule.title.clone(),
-            (None, _) => mask::mask(Line::message_of(&diagnosis.line)),
+            (None, _) => match handled_command(&diagnosis.line) {
+                Some(command) => format!("Failed without a message: {}", mask::mask(command)),
+                None => mask::line(Line::message_of(&diagnosis.line)),
+            },
         };
         let end = template.char_indices().nth(MAX_TEMPLATE_CHARS).map_or(template.len(), |(end, _)| end);
         let template = template[..end].trim_end().to_owned();
