@@ -23,8 +23,6 @@ pub(super) struct Report<'t> {
 pub(super) struct Line<'t> {
     /// The line without blanks at its end.
     pub(super) text: &'t str,
-    /// Whether blanks stand before it.
-    pub(super) is_indented: bool,
     /// Where the message can begin: at 0, and behind each prefix.
     starts: Vec<usize>,
 }
@@ -96,7 +94,7 @@ impl<'t> Line<'t> {
             starts.push(at);
         }
         starts.extend(glued(text, at));
-        Some(Self { text, is_indented: raw.starts_with([' ', '\t']), starts })
+        Some(Self { text, starts })
     }
 
     /// A line without any prefix.
@@ -113,6 +111,13 @@ impl<'t> Line<'t> {
     /// The message without any prefix.
     pub(super) fn message(&self) -> &'t str {
         self.starts.last().map_or(self.text, |start| &self.text[*start..])
+    }
+
+    /// Whether the message is indented: by one blank, or by two where a prefix stands before it.
+    pub(super) fn is_indented(&self) -> bool {
+        let prefix = &self.text[..self.text.len() - self.message().len()];
+        let blanks = prefix.len() - prefix.trim_end().len();
+        prefix.ends_with('\t') || blanks > usize::from(prefix.len() > blanks)
     }
 
     /// Whether the prefix says that the line is no error.

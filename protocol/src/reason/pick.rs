@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 
 use super::catalogue::CATALOGUE;
 use super::category::{Blame, Category};
-use super::line::{Line, Report, is_handler, is_spinner};
+use super::line::{Line, Report, handled_command, is_handler, is_spinner};
 use super::rule::{Rank, Rule};
 use super::score::{CONVINCING, score};
 use super::{Diagnosis, Failure, mask};
@@ -18,6 +18,8 @@ const MAX_ERROR_BYTES: usize = 16 * 1024;
 const MAX_COMMAND_BYTES: usize = 2 * 1024;
 /// Longest text that is made of several lines, in bytes.
 const MAX_JOINED_BYTES: usize = 1024;
+/// Most lines that are joined.
+const MAX_JOINED_LINES: usize = 4;
 /// Shortest line that a tool or a terminal may have wrapped, in characters.
 const SHORTEST_WRAPPED: usize = 50;
 
@@ -63,8 +65,14 @@ pub(super) fn pick(failure: &Failure<'_>) -> Option<Diagnosis> {
     });
     if let Some(best) = rank(&report, context).into_iter().next() {
         let is_silent = best.rule.is_none() && best.weight <= Weight::Handler;
-        let diagnosis = diagnosis(best);
-        return Some(if is_silent { Diagnosis { category, ..diagnosis } } else { diagnosis });
+        let mut diagnosis = diagnosis(best);
+        if is_silent {
+            let names_command = handled_command(&diagnosis.line).is_some();
+            diagnosis.subject =
+                Some(mask::mask(context.command)).filter(|command| !names_command && !command.is_empty());
+            diagnosis.category = category;
+        }
+        return Some(diagnosis);
     }
     let line = match (report.explanation, context.command) {
         (Some(explanation), "") => explanation.to_owned(),
@@ -102,24 +110,7 @@ fn rank<'t>(report: &Report<'t>, context: Context<'t>) -> Vec<Candidate<'t>> {
     let mut found = Vec::new();
     for (at, line) in report.lines.iter().enumerate() {
         let single = candidate(at, line, context);
-        // A rule that only the joined lines match knows more than one for a part of them.
-        let joined = joined(&report.lines[at..]).and_then(|text| {
-            let known_alone = single.as_ref().and_then(|single| single.rule).map(|rule| &rule.id);
-            let (rule, reading) = best_rule(std::iter::once(&*text), context)?;
-            let next_alone = report.lines.get(at + 1).and_then(|next| best_rule(next.readings(), context));
-            let is_new = known_alone != Some(&rule.id)
-                && next_alone.is_none_or(|(other, _)| other.id != rule.id)
-                && rule.rank < single.as_ref().map_or(Rank::Noise, known_rank);
-            let reading = Cow::Owned(reading.to_owned());
-            is_new.then_some(Candidate {
-                line: Cow::Owned(text),
-                rule: Some(rule),
-                score: 0,
-                weight: weight(rule),
-                reading,
-                at,
-            })
-        });
+        let joined = joined_candidate(at, &report.lines[at..], single.as_ref(), context);
         found.extend(joined.or(single));
     }
     found.sort_by_key(|candidate| Reverse((candidate.weight, order(candidate))));
@@ -138,9 +129,29 @@ fn prefer_first_of_kind(found: &mut [Candidate<'_>]) {
     }
 }
 
-/// The rank of a candidate's rule; that of an echo if it has none, so that any better rule replaces it.
-fn known_rank(candidate: &Candidate<'_>) -> Rank {
-    candidate.rule.map_or(Rank::Noise, |rule| rule.rank)
+/// The candidate that a line is together with those that continue it: only if a better rule matches than for the
+/// line alone, and the match begins in it and needs more than one line.
+fn joined_candidate<'t>(
+    at: usize,
+    lines: &[Line<'t>],
+    single: Option<&Candidate<'t>>,
+    context: Context<'_>,
+) -> Option<Candidate<'t>> {
+    let text = joined(lines)?;
+    let (rule, _) = best_rule(std::iter::once(&*text), context)?;
+    let known_rank = single?.rule.map_or(Rank::Noise, |rule| rule.rank);
+    let regex = rule.regex()?;
+    let is_in_one_line =
+        lines.iter().take(MAX_JOINED_LINES).any(|line| line.readings().any(|text| regex.is_match(text)));
+    let begins_in_first = regex.find(&text)?.start() < lines.first()?.message().len();
+    (rule.rank < known_rank && begins_in_first && !is_in_one_line).then(|| Candidate {
+        line: Cow::Owned(text.clone()),
+        rule: Some(rule),
+        score: 0,
+        weight: weight(rule),
+        reading: Cow::Owned(text),
+        at,
+    })
 }
 
 /// Which of two candidates of the same weight comes first: the greater.
@@ -215,11 +226,11 @@ fn best_rule<'t>(
 fn joined(lines: &[Line<'_>]) -> Option<String> {
     let (first, rest) = lines.split_first()?;
     let mut text = first.message().to_owned();
-    for line in rest.iter().take(3) {
+    for line in rest.iter().take(MAX_JOINED_LINES - 1) {
         let message = line.message();
         let is_open = text.ends_with([':', ',', '-', '(']);
         let may_be_wrapped = text.chars().count() >= SHORTEST_WRAPPED && !text.ends_with(['.', '!', '?']);
-        let continues = line.is_indented || message.starts_with(|c: char| c.is_lowercase() || c == '(');
+        let continues = line.is_indented() || message.starts_with(|c: char| c.is_lowercase() || c == '(');
         if !continues || !(is_open || may_be_wrapped) || text.len() + message.len() > MAX_JOINED_BYTES {
             break;
         }

@@ -38,7 +38,8 @@ impl Signature {
         let template = match (diagnosis.rule, &diagnosis.subject) {
             (Some(rule), Some(subject)) => format!("{}: {subject}", rule.title),
             (Some(rule), None) => rule.title.clone(),
-            (None, _) => match handled_command(&diagnosis.line) {
+            (None, Some(subject)) => format!("{}: {subject}", mask::line(Line::message_of(&diagnosis.line))),
+            (None, None) => match handled_command(&diagnosis.line) {
                 Some(command) => format!("Failed without a message: {}", mask::mask(command)),
                 None => mask::line(Line::message_of(&diagnosis.line)),
             },

@@ -114,7 +114,7 @@ fn titles_and_hints_are_well_formed() {
         // A name such as `npm` or `dpkg` may begin a title.
         let is_name = title.split_whitespace().next().is_some_and(|word| {
             let word = word.trim_end_matches("'s");
-            rule.tool().starts_with(word) || rule.pattern.contains(word)
+            word.contains('.') || rule.tool().starts_with(word) || rule.pattern.contains(word)
         });
         if !is_upper(title) && !is_name {
             problems.push(format!("the title does not begin with a capital letter: {title:?}"));
