@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::literal;
-use super::rule::{Rank, Rule, plain_boundaries};
+use super::rule::{Rank, Rule};
 
 /// The files of rules. Of rules with the same rank, the one of the earlier file wins, and in a file the earlier
 /// one. So what can be said about any program (a full disk) comes first, and general messages come last.
@@ -74,8 +74,7 @@ impl Catalogue {
         let mut always = Vec::new();
         let mut positions = std::collections::HashMap::new();
         for (at, rule) in rules.iter().enumerate() {
-            let parsed = regex_syntax::parse(&plain_boundaries(&rule.pattern)).ok();
-            let Some(required) = parsed.as_ref().and_then(literal::required) else {
+            let Some(required) = literal::required(&rule.pattern) else {
                 always.push(at);
                 continue;
             };
@@ -88,7 +87,7 @@ impl Catalogue {
                 needed_by[position].push(at);
             }
         }
-        let texts = AhoCorasick::builder().ascii_case_insensitive(true).build(&texts).ok();
+        let texts = AhoCorasick::builder().kind(Some(AhoCorasickKind::NoncontiguousNFA)).build(&texts).ok();
         Self { rules, texts, needed_by, always }
     }
 
@@ -101,7 +100,7 @@ impl Catalogue {
     pub(super) fn candidates(&self, line: &str) -> Vec<&Rule> {
         let mut found = self.always.clone();
         if let Some(texts) = &self.texts {
-            for hit in texts.find_overlapping_iter(line) {
+            for hit in texts.find_overlapping_iter(&line.to_ascii_lowercase()) {
                 found.extend(&self.needed_by[hit.pattern().as_usize()]);
             }
         }
