@@ -30,6 +30,27 @@ pub(super) fn mask(line: &str) -> String {
     kept.trim_end().to_owned()
 }
 
+/// Masks a message, without words that only say that it is an error.
+pub(super) fn line(message: &str) -> String {
+    const LEVELS: [&str; 5] = ["error: ", "internal error: ", "fatal: ", "err: ", "error "];
+    let mut rest = message;
+    while let Some(level) = LEVELS
+        .iter()
+        .find(|level| rest.get(..level.len()).is_some_and(|start| start.eq_ignore_ascii_case(level)))
+    {
+        rest = rest[level.len()..].trim_start();
+    }
+    let masked = mask(if rest.len() < 8 { message } else { rest });
+    masked.trim_end_matches(['*', ' ']).to_owned()
+}
+
+/// Masks the subject of a rule, without quotes and punctuation around it.
+pub(super) fn subject(subject: &str) -> String {
+    let quotes =
+        |c: char| matches!(c, '\'' | '"' | '`' | '‘' | '’' | '“' | '”' | '«' | '»' | ',' | ';' | ':');
+    mask(subject.trim().trim_matches(quotes).trim_end_matches('.')).trim_matches(quotes).to_owned()
+}
+
 /// Removes the masked date and host of a syslog line.
 fn without_syslog_prefix(line: &str) -> &str {
     let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
