@@ -10,7 +10,8 @@ use super::literal;
 use super::rule::{Rank, Rule};
 
 /// The files of rules. Of rules with the same rank, the one of the earlier file wins, and in a file the earlier
-/// one. So what can be said about any program (a full disk) comes first, and general messages come last.
+/// one. So databases and containers come before the languages of their clients, and what any program can say (a full
+/// disk, a refused connection) comes last.
 macro_rules! files {
     ($($name:literal)*) => {
         &[$(($name, include_str!(concat!("../../data/reasons/", $name))),)*]
@@ -18,7 +19,9 @@ macro_rules! files {
 }
 pub(super) const FILES: &[(&str, &str)] = files! {
     "noise.toml"
-    "kernel.toml"
+    "databases.toml"
+    "containers.toml"
+    "proxmox.toml"
     "apt.toml"
     "packages.toml"
     "javascript.toml"
@@ -26,11 +29,9 @@ pub(super) const FILES: &[(&str, &str)] = files! {
     "compilers.toml"
     "php_ruby.toml"
     "jvm_dotnet.toml"
-    "containers.toml"
-    "databases.toml"
-    "proxmox.toml"
     "services.toml"
     "archives.toml"
+    "kernel.toml"
     "network.toml"
     "shell.toml"
     "scripts.toml"
