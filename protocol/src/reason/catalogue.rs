@@ -2,15 +2,16 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::literal;
-use super::rule::{Rank, Rule, plain_boundaries};
+use super::rule::{Rank, Rule};
 
 /// The files of rules. Of rules with the same rank, the one of the earlier file wins, and in a file the earlier
-/// one. So what can be said about any program (a full disk) comes first, and general messages come last.
+/// one. So databases and containers come before the languages of their clients, and what any program can say (a full
+/// disk, a refused connection) comes last.
 macro_rules! files {
     ($($name:literal)*) => {
         &[$(($name, include_str!(concat!("../../data/reasons/", $name))),)*]
@@ -18,7 +19,9 @@ macro_rules! files {
 }
 pub(super) const FILES: &[(&str, &str)] = files! {
     "noise.toml"
-    "kernel.toml"
+    "databases.toml"
+    "containers.toml"
+    "proxmox.toml"
     "apt.toml"
     "packages.toml"
     "javascript.toml"
@@ -26,11 +29,9 @@ pub(super) const FILES: &[(&str, &str)] = files! {
     "compilers.toml"
     "php_ruby.toml"
     "jvm_dotnet.toml"
-    "containers.toml"
-    "databases.toml"
-    "proxmox.toml"
     "services.toml"
     "archives.toml"
+    "kernel.toml"
     "network.toml"
     "shell.toml"
     "scripts.toml"
@@ -74,8 +75,7 @@ impl Catalogue {
         let mut always = Vec::new();
         let mut positions = std::collections::HashMap::new();
         for (at, rule) in rules.iter().enumerate() {
-            let parsed = regex_syntax::parse(&plain_boundaries(&rule.pattern)).ok();
-            let Some(required) = parsed.as_ref().and_then(literal::required) else {
+            let Some(required) = literal::required(&rule.pattern) else {
                 always.push(at);
                 continue;
             };
@@ -88,7 +88,7 @@ impl Catalogue {
                 needed_by[position].push(at);
             }
         }
-        let texts = AhoCorasick::builder().ascii_case_insensitive(true).build(&texts).ok();
+        let texts = AhoCorasick::builder().kind(Some(AhoCorasickKind::NoncontiguousNFA)).build(&texts).ok();
         Self { rules, texts, needed_by, always }
     }
 
@@ -101,7 +101,7 @@ impl Catalogue {
     pub(super) fn candidates(&self, line: &str) -> Vec<&Rule> {
         let mut found = self.always.clone();
         if let Some(texts) = &self.texts {
-            for hit in texts.find_overlapping_iter(line) {
+            for hit in texts.find_overlapping_iter(&line.to_ascii_lowercase()) {
                 found.extend(&self.needed_by[hit.pattern().as_usize()]);
             }
         }

@@ -5,6 +5,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+/// Most prefixes of one line.
+const MAX_PREFIXES: usize = 6;
+
 /// The parts of an error text.
 #[derive(Debug, Default)]
 pub(super) struct Report<'t> {
@@ -31,7 +34,7 @@ pub(super) struct Line<'t> {
 static PREFIX: LazyLock<Option<Regex>> = LazyLock::new(|| {
     const ALTERNATIVES: &[&str] = &[
         // Marks, frames and spinners.
-        r"[\s✖✗✘❌×⨯⚠✔✓✅💡🔥🚨❗‼\x{fe0f}\x{200b}\x{200d}│┃╰╭├└─●•░█⏳ℹ❯»➜\x{2800}-\x{28ff}]+",
+        r"[ \t✖✗✘❌×⨯⚠✔✓✅💡🔥🚨❗‼\x{fe0f}\x{200b}\x{200d}│┃╰╭├└─●•░█⏳ℹ❯»➜\x{2800}-\x{28ff}]+",
         r"[|/\\*>-] +",
         // Colours whose escape character was lost.
         r"\[[0-9]{1,2}(?:;[0-9]{1,3})*m",
@@ -41,7 +44,7 @@ static PREFIX: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"\(?[0-9]{4}[-/.][0-9]{2}[-/.][0-9]{2}(?:[T_ ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?)?\)?(?: ?(?:Z|UTC|GMT|MSK|[A-Z]{1,3}T|[+-][0-9]{2}:?[0-9]{2})(?-u:\b))?(?: *\[[0-9]+\])?(?: +[-:|] +|:? +)",
         r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?:? +",
         // syslog, with the unit
-        r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +[0-9]{1,2} +[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?: [0-9]{4})? +(?:\S+ +[\w@./()-]+(?:\[[0-9]+\])?: +)?",
+        r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +[0-9]{1,2} +[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?: [0-9]{4})? +(?:[!-~]+ +[0-9A-Za-z_@./()-]+(?:\[[0-9]+\])?: +)?",
         r"TASK ERROR: +",
         r"npm (?:ERR!|error) +",
         r"gyp (?:ERR!|info|verb) +(?:stack +)?",
@@ -57,7 +60,7 @@ static PREFIX: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static GLUED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     const PROGRAMS: &str = "curl|wget|cp|mv|rm|ln|mkdir|cat|tar|gzip|unzip|sed|grep|chmod|chown|git|fatal|bash|sh|environment|node|error";
     Regex::new(&format!(
-        r"(?:{PROGRAMS}): |/(?:dev|opt|usr|root|tmp)/\S+: |ERR_|E: |Err(?:or)?: |ERROR|npm error |failed to |unable to |Failed to "
+        r"(?:{PROGRAMS}): |/(?:dev|opt|usr|root|tmp)/[!-~]+: |ERR_|E: |Err(?:or)?: |ERROR|npm error |failed to |unable to |Failed to "
     ))
     .ok()
 });
@@ -87,7 +90,7 @@ impl<'t> Line<'t> {
             starts.push(at);
         }
         while let Some(prefix) = PREFIX.as_ref().and_then(|prefix| prefix.find(&text[at..])) {
-            if prefix.is_empty() || at + prefix.end() >= text.len() {
+            if prefix.is_empty() || at + prefix.end() >= text.len() || starts.len() > MAX_PREFIXES {
                 break;
             }
             at += prefix.end();

@@ -116,20 +116,28 @@ impl Rule {
     }
 }
 
-/// Compiles a pattern. `\b` is about ASCII, because the fast engines of `regex` do not know Unicode's.
+/// Compiles a pattern. `\w`, `\d` and `\b` are about ASCII, because the tables of Unicode make regular expressions
+/// large and slow.
 pub(super) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(&plain_boundaries(pattern)).size_limit(MAX_SIZE).build()
+    RegexBuilder::new(&with_ascii_classes(pattern)).size_limit(MAX_SIZE).build()
 }
 
-/// The pattern with `(?-u:\b)` for `\b`.
-pub(super) fn plain_boundaries(pattern: &str) -> String {
-    let mut out = String::with_capacity(pattern.len());
+fn with_ascii_classes(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len() * 2);
     let mut chars = pattern.chars();
+    let mut depth = 0_usize;
     while let Some(c) = chars.next() {
-        match (c, if c == '\\' { chars.next() } else { None }) {
-            ('\\', Some('b')) => out.push_str(r"(?-u:\b)"),
+        let escaped = if c == '\\' { chars.next() } else { None };
+        match (c, escaped) {
+            ('\\', Some('b')) if depth == 0 => out.push_str(r"(?-u:\b)"),
+            ('\\', Some('w')) => out.push_str(if depth == 0 { "[0-9A-Za-z_]" } else { "0-9A-Za-z_" }),
+            ('\\', Some('d')) => out.push_str(if depth == 0 { "[0-9]" } else { "0-9" }),
             ('\\', Some(escaped)) => out.extend(['\\', escaped]),
-            (c, _) => out.push(c),
+            (c, _) => {
+                depth += usize::from(c == '[');
+                depth -= usize::from(c == ']' && depth > 0);
+                out.push(c);
+            }
         }
     }
     out
