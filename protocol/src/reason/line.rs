@@ -60,7 +60,7 @@ static PREFIX: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static GLUED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     const PROGRAMS: &str = "curl|wget|cp|mv|rm|ln|mkdir|cat|tar|gzip|unzip|sed|grep|chmod|chown|git|fatal|bash|sh|environment|node|error";
     Regex::new(&format!(
-        r"(?:{PROGRAMS}): |/(?:dev|opt|usr|root|tmp)/[!-~]+: |ERR_|E: |Err(?:or)?: |ERROR|npm error |failed to |unable to |Failed to "
+        r"(?:{PROGRAMS}): |/(?:dev|opt|usr|root|tmp)/[!-~]+: |ERR_|E: |Err(?:or)?: |ERROR:? +[A-Za-z]|npm error |failed to |unable to |Failed to "
     ))
     .ok()
 });
@@ -96,7 +96,9 @@ impl<'t> Line<'t> {
             at += prefix.end();
             starts.push(at);
         }
-        starts.extend(glued(text, at));
+        if let Some(start) = glued(text, at) {
+            starts = vec![start];
+        }
         Some(Self { text, starts })
     }
 
@@ -145,9 +147,13 @@ fn glued(text: &str, at: usize) -> Option<usize> {
     {
         return Some(at + 1);
     }
-    let is_step = is_spinner(text.trim_start()) || STEP_WORDS.iter().any(|word| message.starts_with(word));
-    let found = GLUED.as_ref().filter(|_| is_step)?.find(message)?;
+    let found = GLUED.as_ref().filter(|_| is_step(text, message))?.find(message)?;
     (found.start() > 0).then_some(at + found.start())
+}
+
+/// Whether a line reports a step: by a mark that turns, or by the first words of its message.
+pub(super) fn is_step(line: &str, message: &str) -> bool {
+    is_spinner(line.trim_start()) || STEP_WORDS.iter().any(|word| message.starts_with(word))
 }
 
 /// Whether a text begins with `word: `.
@@ -217,11 +223,12 @@ pub(super) fn handled_command(line: &str) -> Option<&str> {
     Some(command.trim()).filter(|command| !command.is_empty())
 }
 
-/// Splits a line at `|`, which clients of generation 2 send instead of newlines. A text with real newlines is
-/// not split.
+/// Splits a line at `|`, which clients of generation 2 send instead of newlines. A text with real newlines is not
+/// split, nor is a single line in which every `|` stands between blanks, as in a command.
 fn split_bars(line: &str, one_line: bool) -> impl Iterator<Item = &str> {
     let (head, rest) = line.split_once("|---|").unwrap_or(("", line));
-    let bars =
-        one_line && (!head.is_empty() || (!line.starts_with("exit_code=") && line.matches('|').count() > 1));
+    let are_breaks =
+        || !line.starts_with("exit_code=") && line.matches('|').count() > line.matches(" | ").count().max(1);
+    let bars = one_line && (!head.is_empty() || are_breaks());
     [head].into_iter().chain(rest.split(if bars { '|' } else { '\n' }))
 }

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 
 use super::catalogue::CATALOGUE;
 use super::category::{Blame, Category};
-use super::line::{Line, Report, handled_command, is_handler, is_spinner};
+use super::line::{Line, Report, handled_command, is_handler, is_spinner, is_step};
 use super::rule::{Rank, Rule};
 use super::score::{CONVINCING, score};
 use super::{Diagnosis, Failure, mask};
@@ -65,11 +65,10 @@ pub(super) fn pick(failure: &Failure<'_>) -> Option<Diagnosis> {
     });
     if let Some(best) = rank(&report, context).into_iter().next() {
         let is_silent = best.rule.is_none() && best.weight <= Weight::Handler;
+        let before = &report.lines[..best.at];
         let mut diagnosis = diagnosis(best);
         if is_silent {
-            let names_command = handled_command(&diagnosis.line).is_some();
-            diagnosis.subject =
-                Some(mask::mask(context.command)).filter(|command| !names_command && !command.is_empty());
+            diagnosis.subject = subject_of_silent(&diagnosis.line, before, context.command);
             diagnosis.category = category;
         }
         return Some(diagnosis);
@@ -81,6 +80,20 @@ pub(super) fn pick(failure: &Failure<'_>) -> Option<Diagnosis> {
         (None, command) => command.to_owned(),
     };
     Some(Diagnosis { rule: None, line, subject: None, category, blame: Blame::Unknown })
+}
+
+/// What a failure without a message is about: the step if the handler's line names only the scripts' own functions,
+/// the command if the line does not name it.
+fn subject_of_silent(line: &str, before: &[Line<'_>], command: &str) -> Option<String> {
+    let subject = match handled_command(line) {
+        Some(handled) if ["\"$@\"", "return", "exit"].iter().any(|own| handled.starts_with(own)) => {
+            let step = before.iter().rev().find(|line| is_step(line.text, line.message()));
+            mask::mask(step?.message())
+        }
+        Some(_) => return None,
+        None => mask::mask(command),
+    };
+    Some(subject).filter(|subject| !subject.is_empty())
 }
 
 /// Every line that can be the reason, the best first, for people who write rules.
@@ -141,8 +154,12 @@ fn joined_candidate<'t>(
     let (rule, _) = best_rule(std::iter::once(&*text), context)?;
     let known_rank = single?.rule.map_or(Rank::Noise, |rule| rule.rank);
     let regex = rule.regex()?;
-    let is_in_one_line =
-        lines.iter().take(MAX_JOINED_LINES).any(|line| line.readings().any(|text| regex.is_match(text)));
+    // Alone, a line may match without its subject.
+    let subject = rule.subject_in(&text);
+    let is_in_one_line = lines.iter().take(MAX_JOINED_LINES).any(|line| {
+        line.readings()
+            .any(|text| regex.is_match(text) && rule.subject_in(text).is_some() == subject.is_some())
+    });
     let begins_in_first = regex.find(&text)?.start() < lines.first()?.message().len();
     (rule.rank < known_rank && begins_in_first && !is_in_one_line).then(|| Candidate {
         line: Cow::Owned(text.clone()),
