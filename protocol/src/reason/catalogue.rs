@@ -24,6 +24,7 @@ pub(super) const FILES: &[(&str, &str)] = files! {
     "proxmox.toml"
     "apt.toml"
     "packages.toml"
+    "network.toml"
     "javascript.toml"
     "python.toml"
     "compilers.toml"
@@ -32,7 +33,6 @@ pub(super) const FILES: &[(&str, &str)] = files! {
     "services.toml"
     "archives.toml"
     "kernel.toml"
-    "network.toml"
     "shell.toml"
     "scripts.toml"
 };

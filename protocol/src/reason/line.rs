@@ -17,7 +17,7 @@ pub(super) struct Report<'t> {
     pub(super) explanation: Option<&'t str>,
     /// The command named by the first line or by the error handler.
     pub(super) command: Option<&'t str>,
-    /// The lines of the log that are not empty.
+    /// The lines of the log that are more than a prefix.
     pub(super) lines: Vec<Line<'t>>,
 }
 
@@ -39,6 +39,8 @@ static PREFIX: LazyLock<Option<Regex>> = LazyLock::new(|| {
         // Colours whose escape character was lost.
         r"\[[0-9]{1,2}(?:;[0-9]{1,3})*m",
         r"\[(?i:error|err|fatal|fail|failed|critical|crit|warning|warn|info|notice|debug|stderr|stdout|ok|错误)\]:? *",
+        // The name of a logger: `[org.gradle.BuildExceptionReporter]`
+        r"\[[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_$]+)+\]:? *",
         // `[   45.100001]`, `[2024-11-20 14:02:11]`, `[3/7]`
         r"\[ *[0-9][0-9.:/TZ, +-]*\] *",
         r"\(?[0-9]{4}[-/.][0-9]{2}[-/.][0-9]{2}(?:[T_ ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?)?\)?(?: ?(?:Z|UTC|GMT|MSK|[A-Z]{1,3}T|[+-][0-9]{2}:?[0-9]{2})(?-u:\b))?(?: *\[[0-9]+\])?(?: +[-:|] +|:? +)",
@@ -60,7 +62,7 @@ static PREFIX: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static GLUED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     const PROGRAMS: &str = "curl|wget|cp|mv|rm|ln|mkdir|cat|tar|gzip|unzip|sed|grep|chmod|chown|git|fatal|bash|sh|environment|node|error";
     Regex::new(&format!(
-        r"(?:{PROGRAMS}): |/(?:dev|opt|usr|root|tmp)/[!-~]+: |ERR_|E: |Err(?:or)?: |ERROR|npm error |failed to |unable to |Failed to "
+        r"(?:{PROGRAMS}): |/(?:dev|opt|usr|root|tmp)/[!-~]+: |ERR_|E: |Err(?:or)?: |ERROR:? +[A-Za-z]|npm error |failed to |unable to |Failed to "
     ))
     .ok()
 });
@@ -90,13 +92,18 @@ impl<'t> Line<'t> {
             starts.push(at);
         }
         while let Some(prefix) = PREFIX.as_ref().and_then(|prefix| prefix.find(&text[at..])) {
-            if prefix.is_empty() || at + prefix.end() >= text.len() || starts.len() > MAX_PREFIXES {
+            if at + prefix.end() == text.len() {
+                return None;
+            }
+            if prefix.is_empty() || starts.len() > MAX_PREFIXES {
                 break;
             }
             at += prefix.end();
             starts.push(at);
         }
-        starts.extend(glued(text, at));
+        if let Some(start) = glued(text, at) {
+            starts = vec![start];
+        }
         Some(Self { text, starts })
     }
 
@@ -145,9 +152,13 @@ fn glued(text: &str, at: usize) -> Option<usize> {
     {
         return Some(at + 1);
     }
-    let is_step = is_spinner(text.trim_start()) || STEP_WORDS.iter().any(|word| message.starts_with(word));
-    let found = GLUED.as_ref().filter(|_| is_step)?.find(message)?;
+    let found = GLUED.as_ref().filter(|_| is_step(text, message))?.find(message)?;
     (found.start() > 0).then_some(at + found.start())
+}
+
+/// Whether a line reports a step: by a mark that turns, or by the first words of its message.
+pub(super) fn is_step(line: &str, message: &str) -> bool {
+    is_spinner(line.trim_start()) || STEP_WORDS.iter().any(|word| message.starts_with(word))
 }
 
 /// Whether a text begins with `word: `.
@@ -217,11 +228,12 @@ pub(super) fn handled_command(line: &str) -> Option<&str> {
     Some(command.trim()).filter(|command| !command.is_empty())
 }
 
-/// Splits a line at `|`, which clients of generation 2 send instead of newlines. A text with real newlines is
-/// not split.
+/// Splits a line at `|`, which clients of generation 2 send instead of newlines. A text with real newlines is not
+/// split, nor is a single line in which every `|` stands between blanks, as in a command.
 fn split_bars(line: &str, one_line: bool) -> impl Iterator<Item = &str> {
     let (head, rest) = line.split_once("|---|").unwrap_or(("", line));
-    let bars =
-        one_line && (!head.is_empty() || (!line.starts_with("exit_code=") && line.matches('|').count() > 1));
+    let are_breaks =
+        || !line.starts_with("exit_code=") && line.matches('|').count() > line.matches(" | ").count().max(1);
+    let bars = one_line && (!head.is_empty() || are_breaks());
     [head].into_iter().chain(rest.split(if bars { '|' } else { '\n' }))
 }

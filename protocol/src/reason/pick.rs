@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 
 use super::catalogue::CATALOGUE;
 use super::category::{Blame, Category};
-use super::line::{Line, Report, handled_command, is_handler, is_spinner};
+use super::line::{Line, Report, handled_command, is_handler, is_spinner, is_step};
 use super::rule::{Rank, Rule};
 use super::score::{CONVINCING, score};
 use super::{Diagnosis, Failure, mask};
@@ -63,14 +63,20 @@ pub(super) fn pick(failure: &Failure<'_>) -> Option<Diagnosis> {
     let category = context.exit_code.map_or(Category::Unknown, |code| {
         Category::of_exit_code(failure.generation.unwrap_or(Generation::NEWEST), code)
     });
-    if let Some(best) = rank(&report, context).into_iter().next() {
-        let is_silent = best.rule.is_none() && best.weight <= Weight::Handler;
+    let ranked = rank(&report, context);
+    // A line that no rule knows is of the kind of the line that passes it on: a compiler's message of the build.
+    let passed_on = ranked.iter().find_map(|candidate| candidate.rule);
+    if let Some(best) = ranked.into_iter().next() {
+        let is_known = best.rule.is_some();
+        let is_silent = !is_known && best.weight <= Weight::Handler;
+        let before = &report.lines[..best.at];
         let mut diagnosis = diagnosis(best);
         if is_silent {
-            let names_command = handled_command(&diagnosis.line).is_some();
-            diagnosis.subject =
-                Some(mask::mask(context.command)).filter(|command| !names_command && !command.is_empty());
+            diagnosis.subject = subject_of_silent(&diagnosis.line, before, context.command);
             diagnosis.category = category;
+        }
+        if let Some(rule) = passed_on.filter(|_| !is_known) {
+            (diagnosis.category, diagnosis.blame) = (rule.category, rule.blame);
         }
         return Some(diagnosis);
     }
@@ -81,6 +87,20 @@ pub(super) fn pick(failure: &Failure<'_>) -> Option<Diagnosis> {
         (None, command) => command.to_owned(),
     };
     Some(Diagnosis { rule: None, line, subject: None, category, blame: Blame::Unknown })
+}
+
+/// What a failure without a message is about: the step if the handler's line names only the scripts' own functions,
+/// the command if the line does not name it.
+fn subject_of_silent(line: &str, before: &[Line<'_>], command: &str) -> Option<String> {
+    let subject = match handled_command(line) {
+        Some(handled) if ["\"$@\"", "return", "exit"].iter().any(|own| handled.starts_with(own)) => {
+            let step = before.iter().rev().find(|line| is_step(line.text, line.message()));
+            mask::mask(step?.message())
+        }
+        Some(_) => return None,
+        None => mask::mask(command),
+    };
+    Some(subject).filter(|subject| !subject.is_empty())
 }
 
 /// Every line that can be the reason, the best first, for people who write rules.
@@ -118,13 +138,16 @@ fn rank<'t>(report: &Report<'t>, context: Context<'t>) -> Vec<Candidate<'t>> {
     found
 }
 
-/// If the rule of the best candidate knows several lines, the first of them is the best: the others follow from it
-/// or repeat it.
+/// If the rule of the best candidate knows several lines, the first of them with a subject is the best, or else the
+/// first: the others follow from it or repeat it.
 fn prefer_first_of_kind(found: &mut [Candidate<'_>]) {
     let Some(best) = found.first() else { return };
-    let same = |other: &Candidate<'_>| other.weight == best.weight && other.rule == best.rule;
-    let kind = found.iter().enumerate().filter(|(_, other)| best.rule.is_some() && same(other));
-    if let Some((first, _)) = kind.min_by_key(|(_, candidate)| candidate.at) {
+    let Some(rule) = best.rule else { return };
+    let kind =
+        found.iter().enumerate().filter(|(_, other)| other.weight == best.weight && other.rule == best.rule);
+    let first =
+        kind.min_by_key(|(_, candidate)| (rule.subject_in(&candidate.reading).is_none(), candidate.at));
+    if let Some((first, _)) = first {
         found[..=first].rotate_right(1);
     }
 }
@@ -141,8 +164,12 @@ fn joined_candidate<'t>(
     let (rule, _) = best_rule(std::iter::once(&*text), context)?;
     let known_rank = single?.rule.map_or(Rank::Noise, |rule| rule.rank);
     let regex = rule.regex()?;
-    let is_in_one_line =
-        lines.iter().take(MAX_JOINED_LINES).any(|line| line.readings().any(|text| regex.is_match(text)));
+    // Alone, a line may match without its subject.
+    let subject = rule.subject_in(&text);
+    let is_in_one_line = lines.iter().take(MAX_JOINED_LINES).any(|line| {
+        line.readings()
+            .any(|text| regex.is_match(text) && rule.subject_in(text).is_some() == subject.is_some())
+    });
     let begins_in_first = regex.find(&text)?.start() < lines.first()?.message().len();
     (rule.rank < known_rank && begins_in_first && !is_in_one_line).then(|| Candidate {
         line: Cow::Owned(text.clone()),

@@ -38,11 +38,17 @@ impl Signature {
         let template = match (diagnosis.rule, &diagnosis.subject) {
             (Some(rule), Some(subject)) => format!("{}: {subject}", rule.title),
             (Some(rule), None) => rule.title.clone(),
-            (None, Some(subject)) => format!("{}: {subject}", mask::line(Line::message_of(&diagnosis.line))),
-            (None, None) => match handled_command(&diagnosis.line) {
-                Some(command) => format!("Failed without a message: {}", mask::mask(command)),
-                None => mask::line(Line::message_of(&diagnosis.line)),
-            },
+            (None, subject) => {
+                let message = match handled_command(&diagnosis.line) {
+                    Some(_) => "Failed without a message".to_owned(),
+                    None => mask::line(Line::message_of(&diagnosis.line)),
+                };
+                let handled = handled_command(&diagnosis.line).map(mask::mask);
+                match subject.as_ref().or(handled.as_ref()) {
+                    Some(subject) => format!("{message}: {subject}"),
+                    None => message,
+                }
+            }
         };
         let end = template.char_indices().nth(MAX_TEMPLATE_CHARS).map_or(template.len(), |(end, _)| end);
         let template = template[..end].trim_end().to_owned();
