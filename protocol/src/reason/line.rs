@@ -17,7 +17,7 @@ pub(super) struct Report<'t> {
     pub(super) explanation: Option<&'t str>,
     /// The command named by the first line or by the error handler.
     pub(super) command: Option<&'t str>,
-    /// The lines of the log that are not empty.
+    /// The lines of the log that are more than a prefix.
     pub(super) lines: Vec<Line<'t>>,
 }
 
@@ -39,6 +39,8 @@ static PREFIX: LazyLock<Option<Regex>> = LazyLock::new(|| {
         // Colours whose escape character was lost.
         r"\[[0-9]{1,2}(?:;[0-9]{1,3})*m",
         r"\[(?i:error|err|fatal|fail|failed|critical|crit|warning|warn|info|notice|debug|stderr|stdout|ok|错误)\]:? *",
+        // The name of a logger: `[org.gradle.BuildExceptionReporter]`
+        r"\[[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_$]+)+\]:? *",
         // `[   45.100001]`, `[2024-11-20 14:02:11]`, `[3/7]`
         r"\[ *[0-9][0-9.:/TZ, +-]*\] *",
         r"\(?[0-9]{4}[-/.][0-9]{2}[-/.][0-9]{2}(?:[T_ ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?)?\)?(?: ?(?:Z|UTC|GMT|MSK|[A-Z]{1,3}T|[+-][0-9]{2}:?[0-9]{2})(?-u:\b))?(?: *\[[0-9]+\])?(?: +[-:|] +|:? +)",
@@ -90,7 +92,10 @@ impl<'t> Line<'t> {
             starts.push(at);
         }
         while let Some(prefix) = PREFIX.as_ref().and_then(|prefix| prefix.find(&text[at..])) {
-            if prefix.is_empty() || at + prefix.end() >= text.len() || starts.len() > MAX_PREFIXES {
+            if at + prefix.end() == text.len() {
+                return None;
+            }
+            if prefix.is_empty() || starts.len() > MAX_PREFIXES {
                 break;
             }
             at += prefix.end();

@@ -63,13 +63,20 @@ pub(super) fn pick(failure: &Failure<'_>) -> Option<Diagnosis> {
     let category = context.exit_code.map_or(Category::Unknown, |code| {
         Category::of_exit_code(failure.generation.unwrap_or(Generation::NEWEST), code)
     });
-    if let Some(best) = rank(&report, context).into_iter().next() {
-        let is_silent = best.rule.is_none() && best.weight <= Weight::Handler;
+    let ranked = rank(&report, context);
+    // A line that no rule knows is of the kind of the line that passes it on: a compiler's message of the build.
+    let passed_on = ranked.iter().find_map(|candidate| candidate.rule);
+    if let Some(best) = ranked.into_iter().next() {
+        let is_known = best.rule.is_some();
+        let is_silent = !is_known && best.weight <= Weight::Handler;
         let before = &report.lines[..best.at];
         let mut diagnosis = diagnosis(best);
         if is_silent {
             diagnosis.subject = subject_of_silent(&diagnosis.line, before, context.command);
             diagnosis.category = category;
+        }
+        if let Some(rule) = passed_on.filter(|_| !is_known) {
+            (diagnosis.category, diagnosis.blame) = (rule.category, rule.blame);
         }
         return Some(diagnosis);
     }
@@ -91,7 +98,7 @@ fn subject_of_silent(line: &str, before: &[Line<'_>], command: &str) -> Option<S
             mask::mask(step?.message())
         }
         Some(_) => return None,
-        None => mask::mask(command),
+        None => mask::command(command),
     };
     Some(subject).filter(|subject| !subject.is_empty())
 }
@@ -131,13 +138,16 @@ fn rank<'t>(report: &Report<'t>, context: Context<'t>) -> Vec<Candidate<'t>> {
     found
 }
 
-/// If the rule of the best candidate knows several lines, the first of them is the best: the others follow from it
-/// or repeat it.
+/// If the rule of the best candidate knows several lines, the first of them with a subject is the best, or else the
+/// first: the others follow from it or repeat it.
 fn prefer_first_of_kind(found: &mut [Candidate<'_>]) {
     let Some(best) = found.first() else { return };
-    let same = |other: &Candidate<'_>| other.weight == best.weight && other.rule == best.rule;
-    let kind = found.iter().enumerate().filter(|(_, other)| best.rule.is_some() && same(other));
-    if let Some((first, _)) = kind.min_by_key(|(_, candidate)| candidate.at) {
+    let Some(rule) = best.rule else { return };
+    let kind =
+        found.iter().enumerate().filter(|(_, other)| other.weight == best.weight && other.rule == best.rule);
+    let first =
+        kind.min_by_key(|(_, candidate)| (rule.subject_in(&candidate.reading).is_none(), candidate.at));
+    if let Some((first, _)) = first {
         found[..=first].rotate_right(1);
     }
 }
