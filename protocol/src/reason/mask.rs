@@ -52,7 +52,27 @@ pub(super) fn subject(subject: &str) -> String {
     }
     let quotes =
         |c: char| matches!(c, '\'' | '"' | '`' | '‘' | '’' | '“' | '”' | '«' | '»' | ',' | ';' | ':');
-    mask(subject.trim().trim_matches(quotes).trim_end_matches('.')).trim_matches(quotes).to_owned()
+    command(subject.trim().trim_matches(quotes).trim_end_matches('.')).trim_matches(quotes).to_owned()
+}
+
+/// Masks a command, without the scripts' `$STD` and without redirections at its end.
+pub(super) fn command(command: &str) -> String {
+    const REDIRECTIONS: [&str; 8] = [
+        "&>/dev/null",
+        "&> /dev/null",
+        ">/dev/null",
+        "> /dev/null",
+        "2>&1",
+        "2>/dev/null",
+        "2> /dev/null",
+        "$?",
+    ];
+    let mut rest = command.trim();
+    rest = rest.strip_prefix("$STD ").unwrap_or(rest).trim_start();
+    while let Some(before) = REDIRECTIONS.iter().find_map(|end| rest.strip_suffix(end)) {
+        rest = before.trim_end();
+    }
+    mask(rest)
 }
 
 /// Removes the masked date and host of a syslog line.

@@ -98,7 +98,7 @@ fn subject_of_silent(line: &str, before: &[Line<'_>], command: &str) -> Option<S
             mask::mask(step?.message())
         }
         Some(_) => return None,
-        None => mask::mask(command),
+        None => mask::command(command),
     };
     Some(subject).filter(|subject| !subject.is_empty())
 }

@@ -43,7 +43,7 @@ impl Signature {
                     Some(_) => "Failed without a message".to_owned(),
                     None => mask::line(Line::message_of(&diagnosis.line)),
                 };
-                let handled = handled_command(&diagnosis.line).map(mask::mask);
+                let handled = handled_command(&diagnosis.line).map(mask::command);
                 match subject.as_ref().or(handled.as_ref()) {
                     Some(subject) => format!("{message}: {subject}"),
                     None => message,
