@@ -1,4 +1,5 @@
 //! Tests of which failures share a signature.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

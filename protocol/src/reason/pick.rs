@@ -160,9 +160,9 @@ fn joined_candidate<'t>(
     single: Option<&Candidate<'t>>,
     context: Context<'_>,
 ) -> Option<Candidate<'t>> {
-    let text = joined(lines)?;
-    let (rule, _) = best_rule(std::iter::once(&*text), context)?;
     let known_rank = single?.rule.map_or(Rank::Noise, |rule| rule.rank);
+    let text = joined(lines).filter(|_| known_rank > Rank::Cause)?;
+    let (rule, _) = best_rule(std::iter::once(&*text), context)?;
     let regex = rule.regex()?;
     // Alone, a line may match without its subject.
     let subject = rule.subject_in(&text);
