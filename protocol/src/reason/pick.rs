@@ -30,9 +30,9 @@ enum Weight {
     Any,
     /// The error handler's line, which names only the command.
     Handler,
-    Echo,
     /// General words, but not many.
     Vague,
+    Echo,
     Symptom,
     /// General words that are convincing.
     Convincing,
