@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::io::{Write, stdout};
 use std::time::Instant;
 
-use telemetry_protocol::reason::{Failure, diagnose, rules};
+use telemetry_protocol::reason::{Failure, diagnose};
 
 /// The most that is read of an error text, in bytes.
 const SIZE: usize = 16 * 1024;
@@ -35,7 +35,16 @@ fn main() -> std::io::Result<()> {
 
 /// Names and texts of 16 KiB.
 fn texts() -> Vec<(&'static str, String)> {
-    let examples: Vec<&str> = rules().flat_map(|rule| &rule.examples).map(String::as_str).collect();
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/data/reasons"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let files: Vec<String> = files.filter_map(|file| std::fs::read_to_string(file.path()).ok()).collect();
+    let examples: Vec<&str> = files
+        .iter()
+        .flat_map(|file| file.split("\nexamples = [").skip(1))
+        .filter_map(|rest| rest.split(['"', '\'']).find(|text| text.len() > 3))
+        .collect();
     let usual = "Get:1 http://deb.example.org/debian bookworm/main amd64 curl amd64 7.88.1-10 [315 kB]\n\
                  Setting up curl (7.88.1-10+deb12u12) ...\nProcessing triggers for libc-bin (2.36-9) ...\n";
     let build = "[ 52%] Building CXX object src/CMakeFiles/app.dir/main.cc.o\nnpm warn deprecated glob@7.2.3: no longer \

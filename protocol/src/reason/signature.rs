@@ -37,7 +37,7 @@ impl Signature {
     pub(super) fn of(diagnosis: &Diagnosis) -> Self {
         let template = match (diagnosis.rule, &diagnosis.subject) {
             (Some(rule), Some(subject)) => format!("{}: {subject}", rule.title),
-            (Some(rule), None) => rule.title.clone(),
+            (Some(rule), None) => rule.title.to_owned(),
             (None, subject) => {
                 let message = match handled_command(&diagnosis.line) {
                     Some(_) => "Failed without a message".to_owned(),
@@ -52,7 +52,7 @@ impl Signature {
         };
         let end = template.char_indices().nth(MAX_TEMPLATE_CHARS).map_or(template.len(), |(end, _)| end);
         let template = template[..end].trim_end().to_owned();
-        let rule = diagnosis.rule.map(|rule| rule.id.as_str());
+        let rule = diagnosis.rule.map(|rule| rule.id);
         let (category, blame) = (diagnosis.category, diagnosis.blame);
         let hashed =
             [DOMAIN, rule.unwrap_or_default(), category.as_str(), blame.as_str(), &template].join("\n");
