@@ -23,6 +23,7 @@ fn main() -> Result<(), String> {
             exit_codes,
             command,
             subject,
+            url_of_command,
         } = rule;
         if examples.is_empty() {
             return Err(format!("{file}: {id}: no example"));
@@ -30,7 +31,8 @@ fn main() -> Result<(), String> {
         writeln!(
             code,
             "Text {{ id: {id:?}, pattern: {pattern:?}, rank: {rank:?}, category: {category:?}, blame: {blame:?}, \
-             title: {title:?}, hint: {hint:?}, exit_codes: &{exit_codes:?}, command: {command:?}, subject: {subject:?} }},"
+             title: {title:?}, hint: {hint:?}, exit_codes: &{exit_codes:?}, command: {command:?}, subject: {subject:?}, \
+             url_of_command: {url_of_command} }},"
         )
         .map_err(|error| error.to_string())?;
     }

@@ -361,7 +361,7 @@ fn varied(log: &str, number: u32) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
     fn any_text_has_a_short_signature(error in "(\\PC|\n|\\||#){0,300}", command in "\\PC{0,100}") {

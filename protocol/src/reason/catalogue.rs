@@ -73,9 +73,21 @@ impl Catalogue {
 pub(super) fn hash_of_rules(version: &str) -> u64 {
     let mut hash = Sha256::new().chain_update(version);
     for text in TEXTS {
-        let Text { id, pattern, rank, category, blame, title, hint: _, exit_codes, command, subject } = text;
+        let Text {
+            id,
+            pattern,
+            rank,
+            category,
+            blame,
+            title,
+            hint: _,
+            exit_codes,
+            command,
+            subject,
+            url_of_command,
+        } = text;
         hash.update(format!(
-            "{id}\n{pattern}\n{rank}\n{category}\n{blame}\n{title}\n{exit_codes:?}\n{command:?}\n{subject:?}\n"
+            "{id}\n{pattern}\n{rank}\n{category}\n{blame}\n{title}\n{exit_codes:?}\n{command:?}\n{subject:?}\n{url_of_command}\n"
         ));
     }
     hash.finalize().iter().take(8).fold(0, |id, byte| id << 8 | u64::from(*byte))

@@ -70,7 +70,7 @@ pub(super) fn pick(failure: &Failure<'_>) -> Option<Diagnosis> {
         let is_known = best.rule.is_some();
         let is_silent = !is_known && best.weight <= Weight::Handler;
         let before = &report.lines[..best.at];
-        let mut diagnosis = diagnosis(best);
+        let mut diagnosis = diagnosis(best, context);
         if is_silent {
             diagnosis.subject = subject_of_silent(&diagnosis.line, before, context.command);
             diagnosis.category = category;
@@ -267,7 +267,7 @@ fn joined(lines: &[Line<'_>]) -> Option<String> {
     (text.len() > first.message().len()).then_some(text)
 }
 
-fn diagnosis(candidate: Candidate<'_>) -> Diagnosis {
+fn diagnosis(candidate: Candidate<'_>, context: Context<'_>) -> Diagnosis {
     let line = candidate.line.into_owned();
     let Some(rule) = candidate.rule else {
         return Diagnosis {
@@ -278,9 +278,18 @@ fn diagnosis(candidate: Candidate<'_>) -> Diagnosis {
             blame: Blame::Unknown,
         };
     };
-    let subject = rule.subject_in(&candidate.reading).map(|subject| mask::subject(&subject));
+    let url = || url_in(context.command).filter(|_| rule.url_of_command);
+    let subject = rule.subject_in(&candidate.reading).or_else(url).map(|subject| mask::subject(&subject));
     let subject = subject.filter(|subject| !subject.is_empty());
     Diagnosis { rule: Some(rule), line, subject, category: rule.category, blame: rule.blame }
+}
+
+/// The first address in a command, without its scheme and query.
+fn url_in(command: &str) -> Option<String> {
+    let (_, rest) = command.split_once("://")?;
+    let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '?' | '#' | '<' | ')'));
+    let url = &rest[..end.unwrap_or(rest.len())];
+    (url.len() > 3).then(|| url.to_owned())
 }
 
 fn head(text: &str, most: usize) -> &str {

@@ -51,6 +51,7 @@ pub(super) struct Text {
     pub(super) exit_codes: &'static [i32],
     pub(super) command: Option<&'static str>,
     pub(super) subject: Option<&'static str>,
+    pub(super) url_of_command: bool,
 }
 
 /// All rules, in the order of the files.
@@ -74,6 +75,8 @@ pub struct Rule {
     exit_codes: &'static [i32],
     command: Option<&'static str>,
     subject: Option<&'static str>,
+    /// Whether the address in the failed command is the subject if the line has none.
+    pub(super) url_of_command: bool,
     compiled: OnceLock<Option<Regex>>,
     compiled_command: OnceLock<Option<Regex>>,
 }
@@ -98,6 +101,7 @@ impl From<&Text> for Rule {
             exit_codes: text.exit_codes,
             command: text.command,
             subject: text.subject,
+            url_of_command: text.url_of_command,
             compiled: OnceLock::new(),
             compiled_command: OnceLock::new(),
         }

@@ -46,6 +46,8 @@ pub(crate) struct Source {
     pub(crate) exit_codes: Vec<i32>,
     pub(crate) command: Option<String>,
     pub(crate) subject: Option<String>,
+    #[serde(default)]
+    pub(crate) url_of_command: bool,
 }
 
 #[derive(Deserialize)]
