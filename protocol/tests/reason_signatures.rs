@@ -214,7 +214,7 @@ const DIFFERENT: &[(Reported<'_>, Reported<'_>)] = &[
     ),
     (
         ("curl: (6) Could not resolve host: github.com", ""),
-        ("curl: (6) Could not resolve host: registry.npmjs.org", ""),
+        ("curl: (6) Could not resolve host: registry.example.org", ""),
     ),
     (
         ("curl: (28) Operation timed out after 1 milliseconds", ""),
