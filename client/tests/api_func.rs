@@ -290,6 +290,8 @@ fn the_generated_files_are_up_to_date() {
     assert!(generated::renew_script(&script).as_deref() == Some(&script), "run `make catalogue`");
     let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/EXIT_CODES.md")).unwrap();
     assert!(generated::page() == page, "run `make catalogue`");
+    let reasons = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/REASONS.md")).unwrap();
+    assert!(generated::reasons_page() == reasons, "run `make catalogue`");
 }
 
 #[test]
