@@ -36,31 +36,27 @@
 
 mod chars;
 mod spans;
-mod places;
-mod triples;
 mod clean;
 mod random;
-mod hash;
+mod wrap;
+mod data;
+mod value;
+mod pair;
+mod host;
 mod ipv4;
 mod colons;
-mod host;
-mod host_label;
-mod home;
-mod url;
-mod at_sign;
-mod wrap;
-mod prefix;
 mod token;
-mod value;
-mod command;
-mod pair;
+mod rules;
+mod at_sign;
 mod key_block;
 
 use std::borrow::Cow;
 
-use self::chars::Classes;
-use self::places::Places;
 use self::spans::Spans;
+
+/// Changes whenever the same text may be scrubbed otherwise. Texts that were stored with another fingerprint should be
+/// scrubbed again.
+pub const FINGERPRINT: u64 = data::FINGERPRINT;
 
 /// The replacement of a removed text. If findings overlap, the first in this order is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -135,15 +131,12 @@ impl Placeholder {
 pub fn scrub(text: &str) -> Cow<'_, str> {
     let mut text = clean::clean(text);
     for _ in 0..MAX_ROUNDS {
-        if text.len() < SHORTEST_PLAIN && !Classes::of(text.as_bytes()).has(!Classes::WIDE) {
-            return text;
-        }
         let mut spans = Spans::default();
         find(text.as_bytes(), &mut spans);
         if spans.is_empty() {
             return text;
         }
-        text = spans.replace_in(text);
+        text = Cow::Owned(spans.replace_in(&text));
     }
     text
 }
@@ -202,21 +195,11 @@ pub fn cut_tail(text: &str, max_bytes: usize) -> &str {
     tail.as_bytes()[..reach].iter().position(|byte| *byte == b'\n').map_or(tail, |end| &tail[end + 1..])
 }
 
-/// Shortest secret in a text of only letters, digits and spaces, in bytes.
-const SHORTEST_PLAIN: usize = random::SHORTEST;
-
 fn find(text: &[u8], spans: &mut Spans) {
-    let places = Places::of(text);
-    key_block::find(text, &places, spans);
-    ipv4::find(text, &places, spans);
-    host::find(text, &places, spans);
-    colons::find(text, &places, spans);
-    colons::find_mac(text, &places, spans);
-    home::find(text, &places, spans);
-    url::find(text, &places, spans);
-    at_sign::find(text, &places, spans);
-    token::find(text, &places, spans);
-    pair::find(text, &places, spans);
-    host_label::find(text, &places, spans);
-    host_label::find_in_lines(text, &places, spans);
+    rules::find(text, spans);
+    key_block::find(text, spans);
+    ipv4::find(text, spans);
+    colons::find(text, spans);
+    at_sign::find(text, spans);
+    token::find(text, spans);
 }

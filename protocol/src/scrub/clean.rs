@@ -3,14 +3,14 @@
 
 use std::borrow::Cow;
 
-use super::chars::{Classes, byte};
+use super::chars::byte;
 
 /// `text` without terminal codes and control characters other than newline and tab.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
-    let classes = Classes::of(text.as_bytes());
-    let raw = classes.has(Classes::CONTROL) || (classes.has(Classes::WIDE) && text.chars().any(is_invisible));
+    let raw = text.bytes().any(|byte| byte < b' ' && byte != b'\n' && byte != b'\t' || byte == 0x7f)
+        || !text.is_ascii() && text.chars().any(is_invisible);
     let text = if raw { Cow::Owned(without_controls(text)) } else { Cow::Borrowed(text) };
-    if classes.has(Classes::CODE) { without_written_codes(text) } else { text }
+    without_written_codes(text)
 }
 
 /// Control characters of Unicode, and the ones that hide or turn text.
@@ -79,7 +79,7 @@ fn without_written_codes(text: Cow<'_, str>) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut out = String::new();
     let (mut done, mut at) = (0, 0);
-    while let Some(found) = bytes[at..].iter().position(|byte| matches!(byte, b'\\' | b'[' | b'^')) {
+    while let Some(found) = memchr::memchr3(b'\\', b'[', b'^', &bytes[at..]) {
         at += found;
         let Some(end) = written_code_end(bytes, at) else {
             at += 1;

@@ -8,7 +8,8 @@ use super::chars::{
     before, begins_word, byte, ends_with, escape_digits, is_one_of, is_word, run_end, run_start, stands_at,
     word_before,
 };
-use super::places::{Class, Places};
+use super::host;
+use super::data::{DPKG_VERBS, FILE_ENDS, VERSION_LINKS, VERSION_WORDS};
 use super::spans::Spans;
 
 /// Numbers with dots between them; `groups` holds the first four, `None` for a masked one.
@@ -21,13 +22,10 @@ struct Dotted {
     end: usize,
 }
 
-pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
+pub(super) fn find(text: &[u8], spans: &mut Spans) {
     let mut at = 0;
-    loop {
-        let dot = places.next(Class::Dot, at);
-        if dot == text.len() {
-            return;
-        }
+    while let Some(found) = memchr::memchr(b'.', &text[at..]) {
+        let dot = at + found;
         if !before(text, dot).is_ascii_digit() {
             at = dot + 1;
             continue;
@@ -36,6 +34,7 @@ pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
         let dotted = read(text, at);
         if let Some(end) = address_end(text, at, &dotted) {
             spans.add(at, end, placeholder(&dotted));
+            host::add_names_of_address(text, (at, end), spans);
             at = end;
         } else {
             at = dotted.end.max(at + 1);
@@ -134,27 +133,6 @@ fn address_end(text: &[u8], start: usize, dotted: &Dotted) -> Option<usize> {
     Some(end)
 }
 
-const VERSION_WORDS: &[&str] = &[
-    "version",
-    "versions",
-    "ver",
-    "v",
-    "release",
-    "build",
-    "over",
-    "upgrading",
-    "candidate",
-    "installed",
-    "version_id",
-    "revision",
-];
-const LINKING_WORDS: &[&str] = &["is", "to", "from", "of", "number", "at"];
-const DPKG_VERBS: &[&[u8]] = &[b"setting up ", b"unpacking ", b"preparing to ", b"removing "];
-const FILE_ENDS: &[&[u8]] = &[
-    b".tar", b".tgz", b".zip", b".deb", b".rpm", b".jar", b".whl", b".apk", b".gem", b".so", b".el", b".fc",
-    b".dev", b".post", b"_amd64", b"_arm64",
-];
-
 /// Whether what stands around four numbers says that they are a version. `strictly`: only if they are part
 /// of the name or the version of a package.
 fn is_version(text: &[u8], start: usize, end: usize, strictly: bool) -> bool {
@@ -163,7 +141,7 @@ fn is_version(text: &[u8], start: usize, end: usize, strictly: bool) -> bool {
     let after = byte(text, end + 1);
     let glued_before = is_word(previous) && !begins_word(text, start);
     let is_v = matches!(previous, b'v' | b'V') && begins_word(text, start - 1);
-    if is_v || stands_at(text, end, b"_all.") || FILE_ENDS.iter().any(|part| stands_at(text, end, part)) {
+    if is_v || stands_at(text, end, b"_all.") || FILE_ENDS.iter().any(|part| stands_at(text, end, part.as_bytes())) {
         return !strictly || is_v || matches!(previous, b'_' | b'-');
     }
     let revision = run_end(text, end + 1, |byte| byte.is_ascii_digit());
@@ -195,13 +173,13 @@ fn is_version(text: &[u8], start: usize, end: usize, strictly: bool) -> bool {
 fn follows_version_word(text: &[u8], start: usize) -> bool {
     let (word, at) = word_before(text, start);
     let names_version = |word: &[u8]| is_one_of(word, VERSION_WORDS) || ends_with(word, b"_version");
-    if names_version(word) || (is_one_of(word, LINKING_WORDS) && names_version(word_before(text, at).0)) {
+    if names_version(word) || (is_one_of(word, VERSION_LINKS) && names_version(word_before(text, at).0)) {
         return true;
     }
     let floor = start.saturating_sub(120);
     let line =
         text[floor..start].iter().rposition(|byte| *byte == b'\n').map_or(floor, |end| floor + end + 1);
-    before(text, start) == b'(' && DPKG_VERBS.iter().any(|verb| stands_at(text, line, verb))
+    before(text, start) == b'(' && DPKG_VERBS.iter().any(|verb| stands_at(text, line, verb.as_bytes()))
 }
 
 fn is_in_url(text: &[u8], start: usize) -> bool {

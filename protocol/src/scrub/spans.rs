@@ -1,7 +1,5 @@
 //! What was found: places in the text and the placeholder that each becomes.
 
-use std::borrow::Cow;
-
 use super::Placeholder;
 
 #[derive(Clone, Copy, Debug)]
@@ -26,11 +24,11 @@ impl Spans {
         self.0.is_empty()
     }
 
-    /// `text` with every finding replaced. Findings that overlap become one, of the kind that is the first
-    /// in the order of [`Placeholder`].
-    pub(super) fn replace_in<'t>(mut self, text: Cow<'t, str>) -> Cow<'t, str> {
-        self.0.sort_by_key(|span| span.start);
-        let mut out = String::with_capacity(text.len());
+    /// `text` with every finding replaced, up to whole characters. Findings that overlap become one, of the kind
+    /// that is the first in the order of [`Placeholder`].
+    pub(super) fn replace_in(mut self, text: &str) -> String {
+        self.0.sort_unstable_by_key(|span| span.start);
+        let mut out = String::with_capacity(text.len() + text.len() / 8);
         let mut done = 0;
         let mut spans = self.0.into_iter().peekable();
         while let Some(mut span) = spans.next() {
@@ -38,11 +36,11 @@ impl Spans {
                 span.end = span.end.max(next.end);
                 span.placeholder = span.placeholder.min(next.placeholder);
             }
-            out.push_str(&text[done..span.start]);
+            out.push_str(&text[done..text.floor_char_boundary(span.start).max(done)]);
             out.push_str(span.placeholder.as_str());
-            done = span.end;
+            done = text.ceil_char_boundary(span.end);
         }
         out.push_str(&text[done..]);
-        Cow::Owned(out)
+        out
     }
 }
