@@ -53,7 +53,10 @@ impl Rule {
                     pattern.replace(&format!("{{{name}}}"), piece)
                 });
                 let value = camel(self.value.as_deref().unwrap_or("word"));
-                format!("Kind::Pattern {{ pattern: {pattern:?}, lines: {}, value: Value::{value} }}", self.lines.unwrap_or(1))
+                format!(
+                    "Kind::Pattern {{ pattern: {pattern:?}, lines: {}, value: Value::{value} }}",
+                    self.lines.unwrap_or(1)
+                )
             }
             (None, Some(name), None, false) => format!("Kind::Name(Name::{})", camel(name)),
             (None, None, Some(min), false) => format!("Kind::Prefix({min})"),

@@ -148,7 +148,9 @@ pub(super) fn mac_at(text: &[u8], start: usize, end: usize) -> Option<(usize, us
     match end - start {
         2 if matches!(separator, b'-' | b'_') => {
             let end = run_end(text, start, |byte| byte.is_ascii_hexdigit() || byte == separator);
-            let fits = end >= start + 17 && text[start + 1].is_ascii_hexdigit() && has_pairs(&text[start..end], separator);
+            let fits = end >= start + 17
+                && text[start + 1].is_ascii_hexdigit()
+                && has_pairs(&text[start..end], separator);
             fits.then_some((start, end))
         }
         4 if separator == b'.' && is_cisco(text, start) => Some((start, start + 14)),

@@ -53,4 +53,3 @@ pub(super) enum Name {
     /// A header, whose value is the rest of the line.
     Header,
 }
-

@@ -2,7 +2,7 @@
 //! words around say so. Names of public hosts survive.
 
 use super::Placeholder;
-use super::chars::{before, ends_with, byte, is_name, is_one_of, is_word, run_end, run_start};
+use super::chars::{before, byte, ends_with, is_name, is_one_of, is_word, run_end, run_start};
 use super::data::{FILE_DOMAINS, GENERIC_HOSTS, NOT_HOSTS, NOT_NAMES, PROSE};
 use super::spans::Spans;
 

@@ -8,8 +8,8 @@ use super::chars::{
     before, begins_word, byte, ends_with, escape_digits, is_one_of, is_word, run_end, run_start, stands_at,
     word_before,
 };
-use super::host;
 use super::data::{DPKG_VERBS, FILE_ENDS, VERSION_LINKS, VERSION_WORDS};
+use super::host;
 use super::spans::Spans;
 
 /// Numbers with dots between them; `groups` holds the first four, `None` for a masked one.
@@ -141,7 +141,10 @@ fn is_version(text: &[u8], start: usize, end: usize, strictly: bool) -> bool {
     let after = byte(text, end + 1);
     let glued_before = is_word(previous) && !begins_word(text, start);
     let is_v = matches!(previous, b'v' | b'V') && begins_word(text, start - 1);
-    if is_v || stands_at(text, end, b"_all.") || FILE_ENDS.iter().any(|part| stands_at(text, end, part.as_bytes())) {
+    if is_v
+        || stands_at(text, end, b"_all.")
+        || FILE_ENDS.iter().any(|part| stands_at(text, end, part.as_bytes()))
+    {
         return !strictly || is_v || matches!(previous, b'_' | b'-');
     }
     let revision = run_end(text, end + 1, |byte| byte.is_ascii_digit());

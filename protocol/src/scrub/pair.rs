@@ -2,7 +2,9 @@
 //! `<password>x</password>`, `The password is x`, with quotes and escapes as they come. The names are data.
 
 use super::Placeholder;
-use super::chars::{before, byte, ends_with, is_one_of, is_quote, is_word, run_end, run_start, stands_at, word_before};
+use super::chars::{
+    before, byte, ends_with, is_one_of, is_quote, is_word, run_end, run_start, stands_at, word_before,
+};
 use super::data::{ASKING, HARMLESS, LINKING, LINKING_FOR, Name, TYPES};
 use super::spans::Spans;
 use super::value::{self, Sign};
@@ -21,7 +23,12 @@ struct Assigned {
 }
 
 /// Adds the value of the name with a keyword at `start..end`; its end, or `None` if there is none.
-pub(super) fn read(text: &[u8], (start, end): (usize, usize), kind: Name, spans: &mut Spans) -> Option<usize> {
+pub(super) fn read(
+    text: &[u8],
+    (start, end): (usize, usize),
+    kind: Name,
+    spans: &mut Spans,
+) -> Option<usize> {
     let name_end = run_end(&text[..text.len().min(end + MAX_NAME)], end, is_part);
     let name_end = run_start(text, name_end, end, |byte| matches!(byte, b'.' | b'-'));
     let rest = &text[end..name_end];
@@ -33,7 +40,7 @@ pub(super) fn read(text: &[u8], (start, end): (usize, usize), kind: Name, spans:
     }
     let name_start = run_start(text, start, start.saturating_sub(MAX_NAME), is_part);
     let keyword = &text[start..end];
-    if let Some((from, to)) = content_of_element(text, name_end) {
+    if let Some((from, to)) = content_of_element(text, name_start, name_end) {
         spans.add(from, to, Placeholder::Secret);
         return Some(to);
     }
@@ -59,15 +66,17 @@ const fn is_part(byte: u8) -> bool {
 }
 
 /// `<password>x</password>`, `<string name="password">x</string>`, `<key>password</key><string>x</string>`
-fn content_of_element(text: &[u8], name_end: usize) -> Option<(usize, usize)> {
+fn content_of_element(text: &[u8], name_start: usize, name_end: usize) -> Option<(usize, usize)> {
     let at = run_end(text, name_end, is_quote);
-    if byte(text, at) == b'>' && !(at > name_end && byte(text, at + 1) == b'>') {
-        return value::element(text, at + 1);
+    if byte(text, at) == b'>' {
+        let is_named = at == name_end && before(text, name_start) == b'<';
+        let name = if is_named { &text[name_start..name_end] } else { b"" };
+        return (is_named || at > name_end).then(|| value::element(text, at + 1, name)).flatten();
     }
     if stands_at(text, name_end, b"</key>") {
         let open = run_end(text, name_end + 6, |byte| byte.is_ascii_whitespace());
         let close = run_end(text, open, |byte| byte.is_ascii_alphabetic() || byte == b'<');
-        return (byte(text, close) == b'>').then(|| value::element(text, close + 1)).flatten();
+        return (byte(text, close) == b'>').then(|| value::element(text, close + 1, b"")).flatten();
     }
     None
 }
@@ -91,7 +100,9 @@ fn assigned(text: &[u8], end: usize, kind: Name) -> Option<Assigned> {
         b'\\' if stands_at(text, blank, b"\\u003d") => (Sign::Equals, 6),
         _ if closed > end && stands_at(text, closed - 1, b"\\u003d") => (Sign::Equals, 5),
         // `set("KEY", "value")`, and the cells of a table.
-        b',' if closed > end && value::is_quoted(text, run_end(text, blank + 1, is_blank)) => (Sign::Equals, 1),
+        b',' if closed > end && value::is_quoted(text, run_end(text, blank + 1, is_blank)) => {
+            (Sign::Equals, 1)
+        }
         b'|' if kind == Name::Phrase && blank > closed && is_cell(text, end) => (Sign::Equals, 1),
         _ => match type_end(text, blank) {
             Some(start) => return Some(Assigned { sign: Sign::Equals, start, spaced: false }),
@@ -127,7 +138,8 @@ fn is_cell(text: &[u8], at: usize) -> bool {
 fn value_attribute(text: &[u8], closed: usize) -> Option<usize> {
     let skip = |byte: u8| byte.is_ascii_whitespace() || is_quote(byte) || matches!(byte, b',' | b';' | b'\\');
     let word = run_end(&text[..text.len().min(closed + MAX_NAME)], closed, skip);
-    let name = ["value", "default", "content", "data"].iter().find(|name| stands_at(text, word, name.as_bytes()))?;
+    let name =
+        ["value", "default", "content", "data"].iter().find(|name| stands_at(text, word, name.as_bytes()))?;
     let end = run_end(text, word + name.len(), |byte| is_quote(byte) || matches!(byte, b' ' | b'\\'));
     let is_sign = matches!(byte(text, end), b'=' | b':') && word > closed;
     is_sign.then(|| run_end(text, end + 1, |byte| byte == b' '))
@@ -135,13 +147,13 @@ fn value_attribute(text: &[u8], closed: usize) -> Option<usize> {
 
 /// Where the value behind a type and `=` begins: `str = "x"`, `string := "x"`.
 fn type_end(text: &[u8], at: usize) -> Option<usize> {
+    let text = &text[..text.len().min(at + MAX_NAME)];
     let start = run_end(text, at, |byte| matches!(byte, b' ' | b':'));
     let end = run_end(text, start, |byte| is_part(byte) || b"&<>[]?'*()".contains(&byte));
     let word = run_end(text, start, |byte| !byte.is_ascii_alphabetic());
     let word = &text[word..run_end(text, word, |byte| byte.is_ascii_alphabetic())];
     let sign = run_end(text, end, |byte| matches!(byte, b' ' | b':'));
-    (is_one_of(word, TYPES) && byte(text, sign) == b'=')
-        .then(|| run_end(text, sign + 1, |byte| byte == b' '))
+    (is_one_of(word, TYPES) && byte(text, sign) == b'=').then(|| run_end(text, sign + 1, |byte| byte == b' '))
 }
 
 /// Adds the value at `start`; its end, or `None` if it says nothing.
@@ -159,7 +171,8 @@ fn add(
     if from == end || value::says_nothing(&text[from..end], sign) {
         return None;
     }
-    let begins_line = matches!(before(text, name), 0 | b'\n') || stands_at(text, name.saturating_sub(7), b"export ");
+    let begins_line =
+        matches!(before(text, name), 0 | b'\n') || stands_at(text, name.saturating_sub(7), b"export ");
     let end = match sign {
         _ if kind != Name::Phrase || from > start => end,
         Sign::Equals if spaced => value::phrase_end(text, end),
@@ -181,7 +194,8 @@ fn add_header(text: &[u8], start: usize, spans: &mut Spans) -> Option<usize> {
     };
     let first = &text[from..run_end(text, from, |byte| byte.is_ascii_alphabetic())];
     let is_sentence = byte(text, from + first.len()) != b'=' && value::says_nothing(first, Sign::Colon);
-    if from == end || is_sentence && !first.is_empty() || value::says_nothing(&text[from..end], Sign::Equals) {
+    if from == end || is_sentence && !first.is_empty() || value::says_nothing(&text[from..end], Sign::Equals)
+    {
         return None;
     }
     let end = with_rest(text, end);

@@ -41,27 +41,29 @@ fn pattern(index: usize, pattern: &str) -> &'static Regex {
 }
 
 /// How far a rule has read.
-#[derive(Clone, Copy, Default)]
 struct Progress {
     done: usize,
     reach: usize,
     failures: u32,
+    groups: Option<CaptureLocations>,
 }
 
 /// Adds the findings of all rules.
 pub(super) fn find(text: &[u8], spans: &mut Spans) {
-    let mut progress = [Progress::default(); RULES.len()];
+    let mut progress = [const { Progress { done: 0, reach: 0, failures: 0, groups: None } }; RULES.len()];
     for hit in SEARCH.find_overlapping_iter(text) {
         let index = KEYWORDS[hit.pattern().as_usize()].1;
         let rule = &RULES[index];
         let (start, end) = (hit.start(), hit.end());
         let progress = &mut progress[index];
         let inside = is_word(text[start]) && !rule.glued && !begins_word(text, start);
-        if start < progress.done || inside && !(text[start].is_ascii_uppercase() && text[start - 1].is_ascii_lowercase())
+        if start < progress.done
+            || inside && !(text[start].is_ascii_uppercase() && text[start - 1].is_ascii_lowercase())
         {
             continue;
         }
-        let is_fresh = start == 0 || text[start - 1].is_ascii_whitespace() || b"\"'`=:([>".contains(&text[start - 1]);
+        let is_fresh =
+            start == 0 || text[start - 1].is_ascii_whitespace() || b"\"'`=:([>".contains(&text[start - 1]);
         if rule.fresh && !is_fresh {
             continue;
         }
@@ -77,7 +79,9 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
                 if start >= progress.reach {
                     (progress.reach, progress.failures) = (window, 0);
                 }
-                match rule.read(text, (start, window), self::pattern(index, pattern), value, spans) {
+                let pattern = self::pattern(index, pattern);
+                let groups = progress.groups.get_or_insert_with(|| pattern.capture_locations());
+                match rule.read(text, (start, window), pattern, groups, value, spans) {
                     Some(end) => progress.done = end,
                     None => progress.failures += 1,
                 }
@@ -107,11 +111,11 @@ impl Rule {
         text: &[u8],
         (start, limit): (usize, usize),
         pattern: &Regex,
+        groups: &mut CaptureLocations,
         value: Value,
         spans: &mut Spans,
     ) -> Option<usize> {
-        let mut groups: CaptureLocations = pattern.capture_locations();
-        let end = start + pattern.captures_read(&mut groups, &text[start..limit])?.end();
+        let end = start + pattern.captures_read(groups, &text[start..limit])?.end();
         let is_cut = limit == start + REACH;
         for (from, to) in (1..groups.len()).filter_map(|group| groups.get(group)) {
             let (from, to) = (start + from, start + to);

@@ -2,15 +2,22 @@
 //! `<id>`. Hashes of packages, images and commits survive where the line says what they are.
 
 use super::Placeholder;
-use super::chars::{before, begins_word, byte, escape_digits, is_one_of, is_token, is_word, run_end, run_start, stands_at};
+use super::chars::{
+    before, begins_word, byte, escape_digits, is_one_of, is_token, is_word, run_end, run_start, stands_at,
+};
 use super::colons::mac_at;
-use super::random::{SHORTEST, is_hex, is_random, may_be_rest};
 use super::data::{CHECKSUMS, HASHES};
+use super::random::{SHORTEST, is_hex, is_random, may_be_rest};
 use super::spans::Spans;
 use super::wrap::{with_front, with_rest};
 
 /// Adds the token with a known prefix at `start..body` if at least `min` characters follow; where it ends.
-pub(super) fn add_prefixed(text: &[u8], (start, body): (usize, usize), min: usize, spans: &mut Spans) -> Option<usize> {
+pub(super) fn add_prefixed(
+    text: &[u8],
+    (start, body): (usize, usize),
+    min: usize,
+    spans: &mut Spans,
+) -> Option<usize> {
     let end = run_end(text, body, |byte| is_token(byte) || matches!(byte, b'.' | b'~'));
     let end = run_start(text, end, body, |byte| matches!(byte, b'.' | b'-' | b'/'));
     let judged = &text[body..end.min(body + MAX_JUDGED)];
@@ -86,7 +93,8 @@ fn bot_end(text: &[u8], start: usize, end: usize) -> Option<usize> {
         return None;
     }
     let text = &text[..text.len().min(end + 2 * MAX_JUDGED)];
-    let part = |at: usize| run_end(text, at, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    let part =
+        |at: usize| run_end(text, at, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     let word = &text[start..end];
     if byte(text, end) == b':' && (8..=10).contains(&word.len()) && word.iter().all(u8::is_ascii_digit) {
         let close = part(end + 1);
@@ -94,7 +102,9 @@ fn bot_end(text: &[u8], start: usize, end: usize) -> Option<usize> {
     }
     let first = part(start);
     let (second, third) = (part(first + 1), part(part(first + 1) + 1));
-    let is_bot = byte(text, first) == b'.' && (23..=30).contains(&(first - start)) && (6..=9).contains(&(second - first));
+    let is_bot = byte(text, first) == b'.'
+        && (23..=30).contains(&(first - start))
+        && (6..=9).contains(&(second - first));
     (is_bot && byte(text, second) == b'.' && third - second > 25).then_some(third)
 }
 

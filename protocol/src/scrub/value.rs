@@ -2,7 +2,7 @@
 //! with blanks in it. Values that say nothing survive.
 
 use super::Placeholder;
-use super::chars::{byte, is_one_of, is_quote, is_word, run_end, run_start, stands_at};
+use super::chars::{byte, is_one_of, is_quote, is_word, run_end, run_start};
 use super::data::{COMMANDS, EMPTY, PROSE};
 
 /// What stands between a name and its value.
@@ -105,7 +105,8 @@ pub(super) fn phrase_end(text: &[u8], end: usize) -> usize {
         let start = run_end(text, end, |byte| matches!(byte, b' ' | b'\t'));
         let next = word_end(text, start);
         let word = &text[start..next];
-        let is_sign = word.first().is_none_or(|first| b"-|&;<>($".contains(first)) || word.starts_with(b"\\n");
+        let is_sign =
+            word.first().is_none_or(|first| b"-|&;<>($".contains(first)) || word.starts_with(b"\\n");
         if start == end || is_sign || is_name(word) {
             return end;
         }
@@ -136,16 +137,23 @@ pub(super) fn says_nothing(value: &[u8], sign: Sign) -> bool {
     let is_mask =
         |byte: &u8| b"*.-_<>[]{}(),;:".contains(byte) || (value.len() > 2 && matches!(byte, b'x' | b'X'));
     let number = plain.len() <= 3 && plain.iter().all(u8::is_ascii_digit);
-    let first = &plain[..run_end(plain, 0, |byte| is_word(byte) || byte == b'\'')];
+    let first = &plain[..run_end(plain, 0, |byte| byte != b' ')];
     value.iter().all(is_mask)
         || is_placeholder(plain)
         || is_variable(plain)
+        || is_path(plain)
         || is_one_of(plain, EMPTY)
         || (sign == Sign::Colon && (number || is_one_of(first, PROSE)))
 }
 
 fn is_placeholder(value: &[u8]) -> bool {
     Placeholder::ALL.iter().any(|placeholder| placeholder.as_str().as_bytes() == value)
+}
+
+/// `/run/secrets/db`, but not base64.
+fn is_path(value: &[u8]) -> bool {
+    let folder = run_end(value, 1.min(value.len()), |byte| byte.is_ascii_lowercase());
+    value.starts_with(b"/") && folder > 3 && byte(value, folder) == b'/'
 }
 
 /// `$NAME`, `${name}`, `$(command)`: what a script says, not what it is.
@@ -174,16 +182,17 @@ pub(super) fn header_end(text: &[u8], start: usize) -> usize {
     if line > start && text[line - 1] == b'\\' { end } else { line }
 }
 
-/// Start and end of the content of the XML element that is open at `start`, which may have lines of its own.
-pub(super) fn element(text: &[u8], start: usize) -> Option<(usize, usize)> {
-    let start = run_end(text, start, |byte| byte.is_ascii_whitespace());
+/// Start and end of the content of the XML element that is open at `start`, which may have lines of its own. With a
+/// `name` the element must be closed by this name; otherwise no other may be opened before.
+pub(super) fn element(text: &[u8], start: usize, name: &[u8]) -> Option<(usize, usize)> {
     let limit = text.len().min(start + MAX_QUOTED);
-    let mut end = run_end(&text[..limit], start, |byte| byte != b'<');
-    while byte(text, end) == b'<' && end < limit && !matches!(byte(text, end + 1), b'/' | b'!') {
-        // A placeholder, or a `<` in the value.
-        end = run_end(&text[..limit], end + 1, |byte| byte != b'<' && byte != b'\n');
-    }
-    let is_whole = stands_at(text, end, b"</");
-    let end = run_start(text, end, start, |byte| byte.is_ascii_whitespace());
-    (is_whole && end > start).then_some((start, end))
+    let start = run_end(&text[..limit], start, |byte| byte.is_ascii_whitespace());
+    let close = start + memchr::memmem::find(&text[start..limit], b"</")?;
+    let fits = if name.is_empty() {
+        !text[start..close].contains(&b'<') || is_placeholder(&text[start..close])
+    } else {
+        text[close + 2..].get(..name.len()).is_some_and(|closed| closed.eq_ignore_ascii_case(name))
+    };
+    let end = run_start(text, close, start, |byte| byte.is_ascii_whitespace());
+    (fits && end > start && !is_placeholder(&text[start..end])).then_some((start, end))
 }
