@@ -29,6 +29,8 @@ struct Rule {
     glued: bool,
     #[serde(default)]
     fresh: bool,
+    #[serde(default)]
+    odd: bool,
     lines: Option<usize>,
     value: Option<String>,
     placeholder: Option<String>,
@@ -66,8 +68,8 @@ impl Rule {
         let usual = if self.min_length.is_some() { "token" } else { "secret" };
         let placeholder = camel(self.placeholder.as_deref().unwrap_or(usual));
         format!(
-            "Rule {{ glued: {}, placeholder: Placeholder::{placeholder}, keep: &{:?}, unless_after: &{:?}, fresh: {}, kind: {kind} }}",
-            self.glued, self.keep, self.unless_after, self.fresh
+            "Rule {{ glued: {}, placeholder: Placeholder::{placeholder}, keep: &{:?}, unless_after: &{:?}, fresh: {}, odd: {}, kind: {kind} }}",
+            self.glued, self.keep, self.unless_after, self.fresh, self.odd
         )
     }
 }

@@ -35,9 +35,9 @@
 //! The tests in `tests/scrub_*.rs` show what is replaced and what is kept.
 
 mod chars;
+mod random;
 mod spans;
 mod clean;
-mod random;
 mod wrap;
 mod data;
 mod value;
@@ -136,6 +136,7 @@ pub fn scrub(text: &str) -> Cow<'_, str> {
         if spans.is_empty() {
             return text;
         }
+        spans.add_repeated(text.as_bytes());
         text = Cow::Owned(spans.replace_in(&text));
     }
     text

@@ -12,6 +12,8 @@ pub(super) struct Rule {
     pub(super) keep: &'static [&'static str],
     /// Words before the keyword with which the rule does not apply.
     pub(super) unless_after: &'static [&'static str],
+    /// Whether the secret must look like one.
+    pub(super) odd: bool,
     /// Whether the keyword must begin a word of the shell.
     pub(super) fresh: bool,
     pub(super) kind: Kind,

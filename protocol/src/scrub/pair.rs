@@ -6,6 +6,7 @@ use super::chars::{
     before, byte, ends_with, is_one_of, is_quote, is_word, run_end, run_start, stands_at, word_before,
 };
 use super::data::{ASKING, HARMLESS, LINKING, LINKING_FOR, Name, TYPES};
+use super::random::is_odd;
 use super::spans::Spans;
 use super::value::{self, Sign};
 use super::wrap::with_rest;
@@ -52,7 +53,7 @@ pub(super) fn read(
             // `self.token = token` is a program, `/etc/passwd: not found` and `PWD=/opt` are files.
             let program = spaced && name_end == end && stands_at(text, value, &keyword.to_ascii_lowercase());
             let file = byte(text, value) == b'/' && is_one_of(keyword, &["pwd"])
-                || sign == Sign::Colon && before(text, name_start) == b'/';
+                || sign == Sign::Colon && before(text, name_start) == b'/' && is_in_path(text, name_start);
             if program || file { None } else { add(text, (name_start, value), sign, (kind, spaced), spans) }
         }
         Sign::Space if is_flag => add(text, (name_start, value), sign, (kind, false), spans),
@@ -63,6 +64,12 @@ pub(super) fn read(
 
 const fn is_part(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+}
+
+/// `/etc/passwd`, but not `Username/Password`.
+fn is_in_path(text: &[u8], at: usize) -> bool {
+    let start = run_start(text, at, at.saturating_sub(MAX_NAME), |byte| is_part(byte) || byte == b'/');
+    matches!(byte(text, start), b'/' | b'.')
 }
 
 /// `<password>x</password>`, `<string name="password">x</string>`, `<key>password</key><string>x</string>`
@@ -83,7 +90,7 @@ fn content_of_element(text: &[u8], name_start: usize, name_end: usize) -> Option
 
 /// The sign behind a name that ends at `end`, past the quotes that close the name, and where its value begins.
 fn assigned(text: &[u8], end: usize, kind: Name) -> Option<Assigned> {
-    let closed = run_end(text, end, |byte| is_quote(byte) || matches!(byte, b'\\' | b']' | b'*'));
+    let closed = run_end(text, end, |byte| is_quote(byte) || matches!(byte, b'\\' | b']' | b'*' | b'.'));
     let is_blank = |byte: u8| matches!(byte, b' ' | b'\t' | 0xc2 | 0xa0);
     let blank = run_end(text, closed, is_blank);
     if let Some(start) = value_attribute(text, closed) {
@@ -96,6 +103,8 @@ fn assigned(text: &[u8], end: usize, kind: Name) -> Option<Assigned> {
         b':' if byte(text, blank + 1) == b':' || stands_at(text, blank, b"://") => return None,
         b':' => (Sign::Colon, 1),
         0xef if stands_at(text, blank, "：".as_bytes()) => (Sign::Colon, 3),
+        0xe6 if stands_at(text, blank, "是".as_bytes()) => (Sign::Colon, 3),
+        0xe4 if stands_at(text, blank, "为".as_bytes()) => (Sign::Colon, 3),
         b'%' if stands_at(text, blank, b"%3d") || stands_at(text, blank, b"%3a") => (Sign::Equals, 3),
         b'\\' if stands_at(text, blank, b"\\u003d") => (Sign::Equals, 6),
         _ if closed > end && stands_at(text, closed - 1, b"\\u003d") => (Sign::Equals, 5),
@@ -214,35 +223,49 @@ fn read_sentence(
     if value::is_quoted(text, start) && !stands_at(text, start, b"''") && !stands_at(text, start, b"\"\"") {
         return add(text, (name, start), Sign::Equals, kind, spans);
     }
-    let word_end = run_end(text, start, |byte| !byte.is_ascii_whitespace());
-    let word = &text[start..word_end];
-    if is_one_of(word, LINKING_FOR) || byte(word, 0) == b'(' {
-        let answer = answer_of_prompt(text, name, name_end)?;
+    if let Some(answer) = answer_of_prompt(text, name, name_end) {
         return add(text, (name, answer), Sign::Colon, kind, spans);
     }
+    let is_blank = |byte: u8| byte.is_ascii_whitespace();
     let mut link = start;
-    for _ in 0..2 {
-        let end = run_end(text, link, |byte| !byte.is_ascii_whitespace());
+    for _ in 0..4 {
+        let end = run_end(text, link, |byte| !is_blank(byte));
         let word = text[link..end].strip_suffix(b":").unwrap_or(&text[link..end]);
         if !is_one_of(word, LINKING) {
             break;
         }
-        link = run_end(text, end, |byte| byte.is_ascii_whitespace());
+        link = run_end(text, end, is_blank);
     }
-    let path = text[link.min(text.len())..].iter().take(2).any(|byte| *byte == b'/');
-    if link == start || path {
-        return None;
+    if link > start && !text[link.min(text.len())..].iter().take(2).any(|byte| *byte == b'/') {
+        return add(text, (name, link), Sign::Colon, (Name::Sign, true), spans);
     }
-    add(text, (name, link), Sign::Colon, (Name::Sign, true), spans)
+    // `with password x`, `Password -> x`
+    let dash = run_end(text, start, |byte| b"->|".contains(&byte) || byte >= 0x80);
+    let word = run_end(text, dash, |byte| matches!(byte, b' ' | b'\t'));
+    let (from, to) = value::bounds(text, if dash > start && word == dash { start } else { word });
+    (to > from && text[from] != b'-' && is_odd(&text[from..to]))
+        .then(|| add(text, (name, from), Sign::Colon, (Name::Sign, true), spans))
+        .flatten()
 }
 
-/// What was typed behind `Enter password for bob: ` or `[sudo] password for bob: `; a prompt begins its line, or
-/// asks in one word for the password.
+/// What was typed behind `Enter password for bob: ` or `[sudo] password for bob: `, or is told by `Password for bob is`.
+/// A prompt begins its line, or asks in one word for the password.
 fn answer_of_prompt(text: &[u8], name: usize, rest: usize) -> Option<usize> {
-    let previous = before(text, name) == b'\n' || name == 0;
+    let line = run_start(text, name, name.saturating_sub(MAX_NAME), |byte| byte != b'\n');
+    let begins = !text[line..name].iter().any(u8::is_ascii_alphanumeric);
     let asks = is_one_of(word_before(text, name).0, ASKING) || ends_with(&text[..name], b"[sudo] ");
     let limit = text.len().min(rest + 80);
-    let colon = run_end(&text[..limit], rest, |byte| !matches!(byte, b':' | b'\n'));
-    (byte(text, colon) == b':' && byte(text, colon + 1) == b' ' && (previous || asks))
-        .then(|| run_end(text, colon + 1, |byte| matches!(byte, b' ' | b'\t')))
+    let words = &text[rest..run_end(&text[..limit], rest, |byte| byte != b'\n')];
+    let first = words.split(|byte| *byte == b' ').find(|word| !word.is_empty())?;
+    let linked = is_one_of(first, LINKING_FOR) || first[0] == b'(';
+    let is = memchr::memmem::find(words, b" is ").filter(|_| linked).map(|at| at + 3);
+    let colon = memchr::memchr(b':', words).filter(|colon| byte(words, colon + 1) == b' ').map(|at| at + 1);
+    let end = match (colon, is) {
+        (Some(colon), Some(is)) => colon.min(is),
+        (colon, is) => colon.or(is)?,
+    };
+    let few = words[..end].iter().filter(|byte| **byte == b' ').count() <= 2;
+    let is_prompt = (begins || asks)
+        && (linked || begins && few && !is_one_of(first.strip_suffix(b":").unwrap_or(first), HARMLESS));
+    is_prompt.then(|| run_end(text, rest + end, |byte| matches!(byte, b' ' | b'\t')))
 }

@@ -10,6 +10,7 @@ use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 
 use super::chars::{begins_word, is_one_of, is_word, run_end, word_before};
 use super::data::{KEYWORDS, Kind, RULES, Rule, Value};
+use super::random::is_odd;
 use super::spans::Spans;
 use super::value::{self, Sign};
 use super::{host, pair, token};
@@ -125,7 +126,7 @@ impl Rule {
                 } else {
                     to
                 };
-                if !value::says_nothing(&text[from..to], Sign::Equals) && !self.keeps(&text[from..to]) {
+                if !self.keeps(&text[from..to]) {
                     spans.add(from, to, self.placeholder);
                 }
                 continue;
@@ -137,7 +138,7 @@ impl Rule {
                 Value::Word | Value::Phrase => {
                     let (from, to) = value::bounds(text, from);
                     let to = if matches!(value, Value::Phrase) { value::phrase_end(text, to) } else { to };
-                    if !value::says_nothing(&text[from..to], Sign::Equals) && !self.keeps(&text[from..to]) {
+                    if !self.keeps(&text[from..to]) {
                         spans.add(from, to, self.placeholder);
                     }
                 }
@@ -146,8 +147,9 @@ impl Rule {
         Some(end)
     }
 
+    /// Whether a value stays.
     fn keeps(&self, value: &[u8]) -> bool {
-        is_one_of(value, self.keep)
+        value::says_nothing(value, Sign::Equals) || is_one_of(value, self.keep) || self.odd && !is_odd(value)
     }
 }
 

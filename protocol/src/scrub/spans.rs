@@ -1,6 +1,11 @@
 //! What was found: places in the text and the placeholder that each becomes.
 
 use super::Placeholder;
+use super::chars::{before, byte, is_word};
+use super::random::is_odd;
+
+/// How many values are looked for elsewhere.
+const MAX_REPEATED: usize = 16;
 
 #[derive(Clone, Copy, Debug)]
 struct Span {
@@ -17,6 +22,35 @@ impl Spans {
     pub(super) fn add(&mut self, start: usize, end: usize, placeholder: Placeholder) {
         if start < end {
             self.0.push(Span { start, end, placeholder });
+        }
+    }
+
+    /// Adds the other places of what was found, such as a password that a program repeats without its name. Only of
+    /// values that are hardly ordinary words: odd ones, and names of hosts with a domain.
+    pub(super) fn add_repeated(&mut self, text: &[u8]) {
+        let mut values: Vec<(&[u8], Placeholder)> = Vec::new();
+        for span in &self.0 {
+            let value = &text[span.start..span.end];
+            let telling = match span.placeholder {
+                Placeholder::Secret => is_odd(value),
+                Placeholder::Host => value.contains(&b'.'),
+                _ => false,
+            };
+            if telling && (8..=128).contains(&value.len()) && !values.iter().any(|(known, _)| *known == value)
+            {
+                values.push((value, span.placeholder));
+            }
+            if values.len() == MAX_REPEATED {
+                break;
+            }
+        }
+        for (value, placeholder) in values {
+            for start in memchr::memmem::find_iter(text, value) {
+                let end = start + value.len();
+                if !is_word(before(text, start)) && !is_word(byte(text, end)) {
+                    self.add(start, end, placeholder);
+                }
+            }
         }
     }
 

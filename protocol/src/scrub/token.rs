@@ -3,7 +3,8 @@
 
 use super::Placeholder;
 use super::chars::{
-    before, begins_word, byte, escape_digits, is_one_of, is_token, is_word, run_end, run_start, stands_at,
+    before, begins_word, byte, ends_with, escape_digits, is_one_of, is_token, is_word, run_end, run_start,
+    stands_at,
 };
 use super::colons::mac_at;
 use super::data::{CHECKSUMS, HASHES};
@@ -165,7 +166,8 @@ fn is_joined_random(run: &[u8]) -> bool {
 fn is_checksum(text: &[u8], at: usize) -> bool {
     let run = run_start(text, at, at.saturating_sub(160), is_token);
     CHECKSUMS.iter().any(|mark| {
-        stands_at(text, run, mark.as_bytes()) || mark.ends_with(':') && text[..run].ends_with(mark.as_bytes())
+        stands_at(text, run, mark.as_bytes())
+            || mark.ends_with(':') && ends_with(&text[..run], mark.as_bytes())
     })
 }
 
