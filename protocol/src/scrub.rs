@@ -150,14 +150,10 @@ const MAX_ROUNDS: usize = 4;
 #[must_use]
 pub fn scrub_version(text: &str) -> Cow<'_, str> {
     let number = text.trim();
-    let number = number.strip_prefix(['v', 'V']).unwrap_or(number);
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let mut groups = [None; 4];
-    for (group, part) in groups.iter_mut().zip(number.split('.')) {
-        *group = part.parse::<u8>().ok();
-    }
-    let quad = number.split('.').count() == 4 && number.split('.').all(digits);
-    if quad && groups.iter().all(Option::is_some) && !ipv4::is_private(groups) {
+    let mut parts = number.strip_prefix(['v', 'V']).unwrap_or(number).split('.').map(str::as_bytes);
+    let four = [(); 4].map(|()| parts.next().unwrap_or_default());
+    let is_quad = parts.next().is_none() && four.iter().all(|part| part.iter().all(u8::is_ascii_digit));
+    if is_quad && four[3] != b"" && ipv4::octets(four).is_some_and(|octets| !ipv4::is_private(octets)) {
         return Cow::Borrowed(text);
     }
     scrub(text)

@@ -1,5 +1,6 @@
-//! The examples of every rule in `data/secrets.toml`.
+//! The examples of every rule in `data/secrets.toml`, as they are and with random secrets in them.
 
+use proptest::prelude::*;
 use serde::Deserialize;
 use telemetry_protocol::scrub::scrub;
 
@@ -15,6 +16,9 @@ struct Rule {
     #[serde(default)]
     stay: Vec<String>,
 }
+
+/// In examples this stands for any password.
+const ANY: &str = "hunter2";
 
 fn rules() -> Vec<Rule> {
     let secrets: Secrets = toml::from_str(include_str!("../data/secrets.toml")).expect("TOML");
@@ -39,4 +43,25 @@ fn every_example_comes_out_as_its_rule_says() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n\n"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_secret_in_any_example_is_gone(
+        secret in "[A-Za-z][A-Za-z0-9!%+^*_]{6,18}[0-9][a-z]",
+        before in prop::sample::select(vec!["", "exit_code=1 | at line 3: ", "\u{1f510} ", "x\n", "  + "]),
+        after in prop::sample::select(vec!["", "\n400 too many arguments", " 2>&1", "\r\nnext"]),
+    ) {
+        for rule in rules() {
+            for (text, _) in rule.gone.iter().filter(|(text, _)| text.contains(ANY)) {
+                let text = format!("{before}{}{after}", text.replace(ANY, &secret));
+                let scrubbed = scrub(&text);
+                prop_assert!(!scrubbed.contains(&secret), "{}: {secret}\nin {text}\nas {scrubbed}", rule.id);
+                let again = scrub(&scrubbed);
+                prop_assert!(again == scrubbed, "{}: {text}\nonce {scrubbed}\ntwice {again}", rule.id);
+            }
+        }
+    }
 }

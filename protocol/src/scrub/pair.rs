@@ -157,6 +157,7 @@ fn value_attribute(text: &[u8], closed: usize) -> Option<usize> {
 /// Where the value behind a type and `=` begins: `str = "x"`, `string := "x"`.
 fn type_end(text: &[u8], at: usize) -> Option<usize> {
     let text = &text[..text.len().min(at + MAX_NAME)];
+    memchr::memchr(b'=', &text[at..])?;
     let start = run_end(text, at, |byte| matches!(byte, b' ' | b':'));
     let end = run_end(text, start, |byte| is_part(byte) || b"&<>[]?'*()".contains(&byte));
     let word = run_end(text, start, |byte| !byte.is_ascii_alphabetic());
@@ -251,21 +252,21 @@ fn read_sentence(
 /// What was typed behind `Enter password for bob: ` or `[sudo] password for bob: `, or is told by `Password for bob is`.
 /// A prompt begins its line, or asks in one word for the password.
 fn answer_of_prompt(text: &[u8], name: usize, rest: usize) -> Option<usize> {
-    let line = run_start(text, name, name.saturating_sub(MAX_NAME), |byte| byte != b'\n');
-    let begins = !text[line..name].iter().any(u8::is_ascii_alphanumeric);
-    let asks = is_one_of(word_before(text, name).0, ASKING) || ends_with(&text[..name], b"[sudo] ");
-    let limit = text.len().min(rest + 80);
-    let words = &text[rest..run_end(&text[..limit], rest, |byte| byte != b'\n')];
+    let words = &text[rest..text.len().min(rest + 80)];
+    let words = &words[..memchr::memchr(b'\n', words).unwrap_or(words.len())];
     let first = words.split(|byte| *byte == b' ').find(|word| !word.is_empty())?;
     let linked = is_one_of(first, LINKING_FOR) || first[0] == b'(';
     let is = memchr::memmem::find(words, b" is ").filter(|_| linked).map(|at| at + 3);
     let colon = memchr::memchr(b':', words).filter(|colon| byte(words, colon + 1) == b' ').map(|at| at + 1);
-    let end = match (colon, is) {
-        (Some(colon), Some(is)) => colon.min(is),
-        (colon, is) => colon.or(is)?,
-    };
+    let end = colon.into_iter().chain(is).min()?;
+    let line = run_start(text, name, name.saturating_sub(MAX_NAME), |byte| byte != b'\n');
+    let begins = !text[line..name].iter().any(u8::is_ascii_alphanumeric);
+    let asks = || is_one_of(word_before(text, name).0, ASKING) || ends_with(&text[..name], b"[sudo] ");
     let few = words[..end].iter().filter(|byte| **byte == b' ').count() <= 2;
-    let is_prompt = (begins || asks)
-        && (linked || begins && few && !is_one_of(first.strip_suffix(b":").unwrap_or(first), HARMLESS));
+    let is_prompt = if linked {
+        begins || asks()
+    } else {
+        begins && few && !is_one_of(first.strip_suffix(b":").unwrap_or(first), HARMLESS)
+    };
     is_prompt.then(|| run_end(text, rest + end, |byte| matches!(byte, b' ' | b'\t')))
 }

@@ -118,8 +118,8 @@ fn random(
     judged: &mut (usize, u32),
 ) -> Option<(usize, usize, Placeholder)> {
     let word = &text[at..end];
-    // Names that compilers make.
-    if word.starts_with(b"ZN") || word.starts_with(b"ZSt") || word.starts_with(b"ZTV") {
+    // Names that compilers make: `_ZN4core3fmt…`.
+    if word.starts_with(b"Z") && before(text, at) == b'_' {
         return None;
     }
     let found = if word.len() >= SHORTEST && is_random(word) {
