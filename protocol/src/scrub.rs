@@ -8,16 +8,15 @@
 //!       codes      kind     become one
 //! ```
 //!
-//! Every rule reads the cleaned text once from left to right and adds its findings; no rule sees those of
-//! another. So a rule cannot hide a secret from another one, and the result does not depend on their order. The
-//! time is linear, because rules examine only a bounded number of bytes around a place. The positions of the
-//! characters that rules look for are collected in one pass beforehand (`places`), so no rule examines most of a
-//! log. Placeholders match no rule. After a finding the result is scrubbed again until nothing is found, because
-//! the text around a finding may now match other rules. This makes scrubbing idempotent, which is required because
-//! both the client and the server scrub.
+//! Most rules are data (`data/secrets.toml`): one search finds the keywords of all of them, and a rule looks only at
+//! the places of its own (`rules`). Code decides what needs its context: where a value ends, addresses against
+//! versions, what stands around an `@`, key blocks, words that look random.
 //!
-//! The rules are written by hand instead of as regular expressions, because half of the work is examining the
-//! context (is this a version or an address?), and to keep the client small.
+//! Every rule reads the cleaned text and adds its findings; no rule sees those of another. So a rule cannot hide a
+//! secret from another one, and the result does not depend on their order. The time is linear, because rules examine
+//! only a bounded number of bytes around a place. Placeholders match no rule. After a finding the result is scrubbed
+//! again until nothing is found, because the text around a finding may now match other rules. This makes scrubbing
+//! idempotent, which is required because both the client and the server scrub.
 //!
 //! | placeholder | replaces |
 //! |---|---|
@@ -32,7 +31,7 @@
 //! | `<user>` | users in home paths and before `@host` |
 //! | `<id>` | UUIDs |
 //!
-//! The tests in `tests/scrub_*.rs` show what is replaced and what is kept.
+//! The examples in `data/secrets.toml` and `tests/examples` show what is replaced and what is kept.
 
 mod chars;
 mod random;
