@@ -50,6 +50,7 @@ mod at_sign;
 mod key_block;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use self::spans::Spans;
 
@@ -129,20 +130,50 @@ impl Placeholder {
 #[must_use]
 pub fn scrub(text: &str) -> Cow<'_, str> {
     let mut text = clean::clean(text);
+    let mut changed = vec![0..text.len()];
     for _ in 0..MAX_ROUNDS {
         let mut spans = Spans::default();
-        find(text.as_bytes(), &mut spans);
+        for part in changed {
+            spans.read_from(part.start);
+            find(&text.as_bytes()[part], &mut spans);
+        }
         if spans.is_empty() {
-            return text;
+            break;
         }
         spans.add_repeated(text.as_bytes());
-        text = Cow::Owned(spans.replace_in(&text));
+        let (replaced, places) = spans.replace_in(&text);
+        changed = lines_around(replaced.as_bytes(), &places);
+        text = Cow::Owned(replaced);
     }
     text
 }
 
 /// Maximum number of passes. The second rarely finds anything, and the third almost never.
-const MAX_ROUNDS: usize = 4;
+const MAX_ROUNDS: usize = 8;
+
+/// How many lines before and behind a finding are read again, more than any rule reads.
+const MARGIN_LINES: usize = 8;
+
+/// How many bytes behind a finding suffice, if its lines are long.
+const MARGIN: usize = 4096;
+
+/// The lines around the placeholders at `places`, in order.
+fn lines_around(text: &[u8], places: &[usize]) -> Vec<Range<usize>> {
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    for place in places {
+        if parts.last().is_some_and(|part| *place + MARGIN < part.end) {
+            continue;
+        }
+        let start = memchr::memrchr_iter(b'\n', &text[..*place]).nth(MARGIN_LINES).map_or(0, |end| end + 1);
+        let end = memchr::memchr_iter(b'\n', &text[*place..]).nth(MARGIN_LINES);
+        let end = end.map_or(text.len(), |end| place + end);
+        match parts.last_mut() {
+            Some(part) if start <= part.end => part.end = end.max(part.end),
+            _ => parts.push(start..end),
+        }
+    }
+    parts
+}
 
 /// Like [`scrub`], for the version of a program: four numbers are a version unless they are an address of a
 /// private network.
@@ -159,7 +190,7 @@ pub fn scrub_version(text: &str) -> Cow<'_, str> {
 }
 
 /// How much more is scrubbed than is kept, in bytes, so that the start of a truncated key block is seen.
-const MARGIN: usize = 48 * 1024;
+const TAIL_MARGIN: usize = 48 * 1024;
 
 /// Scrubs the end of a log like [`scrub`] and keeps at most its last `max_bytes`.
 ///
@@ -167,7 +198,7 @@ const MARGIN: usize = 48 * 1024;
 /// recognise.
 #[must_use]
 pub fn scrub_tail(text: &str, max_bytes: usize) -> Cow<'_, str> {
-    match scrub(cut_tail(text, max_bytes.saturating_add(MARGIN))) {
+    match scrub(cut_tail(text, max_bytes.saturating_add(TAIL_MARGIN))) {
         Cow::Borrowed(text) => Cow::Borrowed(cut_tail(text, max_bytes)),
         Cow::Owned(text) if text.len() <= max_bytes => Cow::Owned(text),
         Cow::Owned(text) => Cow::Owned(cut_tail(&text, max_bytes).to_owned()),

@@ -16,20 +16,31 @@ struct Span {
 
 /// The findings of all rules. They may overlap: what any rule finds is removed.
 #[derive(Debug, Default)]
-pub(super) struct Spans(Vec<Span>);
+pub(super) struct Spans {
+    found: Vec<Span>,
+    /// Where the part of the text begins that is being read.
+    offset: usize,
+}
 
 impl Spans {
     pub(super) fn add(&mut self, start: usize, end: usize, placeholder: Placeholder) {
         if start < end {
-            self.0.push(Span { start, end, placeholder });
+            let (start, end) = (start + self.offset, end + self.offset);
+            self.found.push(Span { start, end, placeholder });
         }
+    }
+
+    /// What is added from now on counts from `offset`.
+    pub(super) fn read_from(&mut self, offset: usize) {
+        self.offset = offset;
     }
 
     /// Adds the other places of what was found, such as a password that a program repeats without its name. Only of
     /// values that are hardly ordinary words: odd ones, and names of hosts with a domain.
     pub(super) fn add_repeated(&mut self, text: &[u8]) {
+        self.offset = 0;
         let mut values: Vec<(&[u8], Placeholder)> = Vec::new();
-        for span in &self.0 {
+        for span in &self.found {
             let value = &text[span.start..span.end];
             let telling = match span.placeholder {
                 Placeholder::Secret => is_odd(value),
@@ -55,26 +66,28 @@ impl Spans {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 
-    /// `text` with every finding replaced, up to whole characters. Findings that overlap become one, of the kind
+    /// `text` with every finding replaced, up to whole characters, and where the placeholders are. Findings that overlap become one, of the kind
     /// that is the first in the order of [`Placeholder`].
-    pub(super) fn replace_in(mut self, text: &str) -> String {
-        self.0.sort_unstable_by_key(|span| span.start);
+    pub(super) fn replace_in(mut self, text: &str) -> (String, Vec<usize>) {
+        self.found.sort_unstable_by_key(|span| span.start);
         let mut out = String::with_capacity(text.len() + text.len() / 8);
+        let mut places = Vec::new();
         let mut done = 0;
-        let mut spans = self.0.into_iter().peekable();
+        let mut spans = self.found.into_iter().peekable();
         while let Some(mut span) = spans.next() {
             while let Some(next) = spans.next_if(|next| next.start < span.end) {
                 span.end = span.end.max(next.end);
                 span.placeholder = span.placeholder.min(next.placeholder);
             }
             out.push_str(&text[done..text.floor_char_boundary(span.start).max(done)]);
+            places.push(out.len());
             out.push_str(span.placeholder.as_str());
             done = text.ceil_char_boundary(span.end);
         }
         out.push_str(&text[done..]);
-        out
+        (out, places)
     }
 }
