@@ -80,6 +80,14 @@ fn content_of_element(text: &[u8], name_start: usize, name_end: usize) -> Option
         let name = if is_named { &text[name_start..name_end] } else { b"" };
         return (is_named || at > name_end).then(|| value::element(text, at + 1, name)).flatten();
     }
+    // `<password type="plain">x`
+    let limit = text.len().min(name_end + MAX_NAME);
+    if before(text, name_start) == b'<' && byte(text, name_end) == b' ' {
+        let open = memchr::memchr3(b'>', b'<', b'\n', &text[name_end..limit]).map(|at| name_end + at);
+        return open
+            .filter(|open| text[*open] == b'>' && text[open - 1] != b'/')
+            .and_then(|open| value::element(text, open + 1, &text[name_start..name_end]));
+    }
     if stands_at(text, name_end, b"</key>") {
         let open = run_end(text, name_end + 6, |byte| byte.is_ascii_whitespace());
         let close = run_end(text, open, |byte| byte.is_ascii_alphabetic() || byte == b'<');
@@ -113,6 +121,7 @@ fn assigned(text: &[u8], end: usize, kind: Name) -> Option<Assigned> {
             (Sign::Equals, 1)
         }
         b'|' if kind == Name::Phrase && blank > closed && is_cell(text, end) => (Sign::Equals, 1),
+        0xe2 if stands_at(text, blank, "│".as_bytes()) => (Sign::Colon, 3),
         _ => match type_end(text, blank) {
             Some(start) => return Some(Assigned { sign: Sign::Equals, start, spaced: false }),
             None if blank > closed || byte(text, blank) == b'(' => {
@@ -190,7 +199,8 @@ fn add(
         Sign::Equals => end,
         Sign::Colon | Sign::Space => value::phrase_end(text, end),
     };
-    let end = with_rest(text, end);
+    // Only long values are wrapped.
+    let end = if end - from >= 16 { with_rest(text, end) } else { end };
     spans.add(from, end, Placeholder::Secret);
     Some(end)
 }
@@ -203,7 +213,9 @@ fn add_header(text: &[u8], start: usize, spans: &mut Spans) -> Option<usize> {
         (start, value::header_end(text, start))
     };
     let first = &text[from..run_end(text, from, |byte| byte.is_ascii_alphabetic())];
-    let is_sentence = byte(text, from + first.len()) != b'=' && value::says_nothing(first, Sign::Colon);
+    let is_sentence = byte(text, from + first.len()) != b'='
+        && value::says_nothing(first, Sign::Colon)
+        && !is_one_of(first, &["token"]);
     if from == end || is_sentence && !first.is_empty() || value::says_nothing(&text[from..end], Sign::Equals)
     {
         return None;
@@ -232,7 +244,7 @@ fn read_sentence(
     for _ in 0..4 {
         let end = run_end(text, link, |byte| !is_blank(byte));
         let word = text[link..end].strip_suffix(b":").unwrap_or(&text[link..end]);
-        if !is_one_of(word, LINKING) {
+        if !is_one_of(word, LINKING) && !(word.is_empty() && link > start) {
             break;
         }
         link = run_end(text, end, is_blank);
@@ -244,7 +256,9 @@ fn read_sentence(
     let dash = run_end(text, start, |byte| b"->|".contains(&byte) || byte >= 0x80);
     let word = run_end(text, dash, |byte| matches!(byte, b' ' | b'\t'));
     let (from, to) = value::bounds(text, if dash > start && word == dash { start } else { word });
-    (to > from && text[from] != b'-' && is_odd(&text[from..to]))
+    let is_last = matches!(byte(text, to), 0 | b'\n' | b'.') || byte(text, to + 1) == b'\n';
+    let announced = dash >= start + 2 || is_one_of(word_before(text, name).0, &["with", "using", "and"]);
+    (to > from && text[from] != b'-' && (is_odd(&text[from..to]) || is_last && announced))
         .then(|| add(text, (name, from), Sign::Colon, (Name::Sign, true), spans))
         .flatten()
 }
@@ -266,7 +280,7 @@ fn answer_of_prompt(text: &[u8], name: usize, rest: usize) -> Option<usize> {
     let is_prompt = if linked {
         begins || asks()
     } else {
-        begins && few && !is_one_of(first.strip_suffix(b":").unwrap_or(first), HARMLESS)
+        (begins || asks()) && few && !is_one_of(first.strip_suffix(b":").unwrap_or(first), HARMLESS)
     };
     is_prompt.then(|| run_end(text, rest + end, |byte| matches!(byte, b' ' | b'\t')))
 }

@@ -142,12 +142,21 @@ pub(super) fn says_nothing(value: &[u8], sign: Sign) -> bool {
         || is_placeholder(plain)
         || is_variable(plain)
         || is_path(plain)
+        || is_call(value)
         || is_one_of(plain, EMPTY)
         || (sign == Sign::Colon && (number || is_one_of(first, PROSE)))
 }
 
 fn is_placeholder(value: &[u8]) -> bool {
     Placeholder::ALL.iter().any(|placeholder| placeholder.as_str().as_bytes() == value)
+}
+
+/// `env('X')`, `input()`
+fn is_call(value: &[u8]) -> bool {
+    let name = run_end(value, 0, |byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.'));
+    name > 2
+        && byte(value, name) == b'('
+        && (is_quote(byte(value, name + 1)) || byte(value, name + 1) == b')')
 }
 
 /// `/run/secrets/db`, but not base64.
