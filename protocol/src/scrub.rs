@@ -130,7 +130,7 @@ impl Placeholder {
 #[must_use]
 pub fn scrub(text: &str) -> Cow<'_, str> {
     let mut text = clean::clean(text);
-    let mut changed = vec![0..text.len()];
+    let mut changed = Vec::from([Range { start: 0, end: text.len() }]);
     for _ in 0..MAX_ROUNDS {
         let mut spans = Spans::default();
         for part in changed {

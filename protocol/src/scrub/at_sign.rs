@@ -196,6 +196,9 @@ impl Place<'_> {
         {
             return false;
         }
+        if text[name..start - 1].iter().all(u8::is_ascii_digit) {
+            return false;
+        }
         let name = if byte(text, name) >= 0x80 { run_end(text, name, |byte| byte >= 0x80) } else { name };
         spans.add(name, sign, Placeholder::Secret);
         true

@@ -5,7 +5,7 @@ use super::Placeholder;
 use super::chars::{
     before, byte, ends_with, is_one_of, is_quote, is_word, run_end, run_start, stands_at, word_before,
 };
-use super::data::{ASKING, HARMLESS, LINKING, LINKING_FOR, Name, TYPES};
+use super::data::{ASKING, HARMLESS, LINKING, LINKING_FOR, Name, PROGRAMS, TYPES, WEAK_LINKS};
 use super::random::is_odd;
 use super::spans::Spans;
 use super::value::{self, Sign};
@@ -37,6 +37,10 @@ pub(super) fn read(
     let last = rest.rsplit(|byte| !byte.is_ascii_alphabetic()).find(|part| !part.is_empty()).unwrap_or(b"");
     let last = &last[last.iter().rposition(u8::is_ascii_uppercase).filter(|_| camel).unwrap_or(0)..];
     if is_word(byte(rest, 0)) && !camel && !byte(rest, 0).is_ascii_digit() || is_one_of(last, HARMLESS) {
+        return None;
+    }
+    let word = run_start(text, end, end.saturating_sub(MAX_NAME), |byte| byte.is_ascii_alphabetic());
+    if is_one_of(&text[word..end], PROGRAMS) {
         return None;
     }
     let name_start = run_start(text, start, start.saturating_sub(MAX_NAME), is_part);
@@ -187,7 +191,9 @@ fn add(
         return None;
     }
     let (from, end) = value::bounds(text, start);
-    if from == end || value::says_nothing(&text[from..end], sign) {
+    let word = &text[from..end];
+    let unsure = kind == Name::Sign && sign == Sign::Colon && from == start && !is_odd(word);
+    if from == end || unsure || value::says_nothing(word, sign) || closes(text, name, start) {
         return None;
     }
     let begins_line =
@@ -203,6 +209,13 @@ fn add(
     let end = if end - from >= 16 { with_rest(text, end) } else { end };
     spans.add(from, end, Placeholder::Secret);
     Some(end)
+}
+
+/// Whether the quote at `at` closes one before the name: `read -p "Password: " PASSWORD`.
+fn closes(text: &[u8], name: usize, at: usize) -> bool {
+    let line = run_start(text, name, name.saturating_sub(2 * MAX_NAME), |byte| byte != b'\n');
+    let opened = text[line..name].iter().filter(|byte| **byte == text[at]).count();
+    is_quote(byte(text, at)) && byte(text, at + 1) == b' ' && opened % 2 == 1
 }
 
 /// `Authorization: Bearer x`, `Cookie: a=b; c=d`
@@ -234,33 +247,50 @@ fn read_sentence(
 ) -> Option<usize> {
     let kind = (Name::Phrase, true);
     if value::is_quoted(text, start) && !stands_at(text, start, b"''") && !stands_at(text, start, b"\"\"") {
+        let behind = run_end(text, value::bounds(text, start).1, |byte| is_quote(byte) || byte == b' ');
+        // `secret "x" not found`
+        if stands_at(text, behind, b"not ") {
+            return None;
+        }
         return add(text, (name, start), Sign::Equals, kind, spans);
     }
     if let Some(answer) = answer_of_prompt(text, name, name_end) {
         return add(text, (name, answer), Sign::Colon, kind, spans);
     }
     let is_blank = |byte: u8| byte.is_ascii_whitespace();
-    let mut link = start;
+    let (mut link, mut weak) = (start, false);
     for _ in 0..4 {
         let end = run_end(text, link, |byte| !is_blank(byte));
         let word = text[link..end].strip_suffix(b":").unwrap_or(&text[link..end]);
-        if !is_one_of(word, LINKING) && !(word.is_empty() && link > start) {
+        let links = is_one_of(word, LINKING) || word.is_empty() && link > start;
+        if !links {
             break;
         }
+        weak = is_one_of(word, WEAK_LINKS);
         link = run_end(text, end, is_blank);
     }
-    if link > start && !text[link.min(text.len())..].iter().take(2).any(|byte| *byte == b'/') {
-        return add(text, (name, link), Sign::Colon, (Name::Sign, true), spans);
+    if link > start && !weak && !text[link.min(text.len())..].iter().take(2).any(|byte| *byte == b'/') {
+        return add_word(text, link, spans);
     }
     // `with password x`, `Password -> x`
-    let dash = run_end(text, start, |byte| b"->|".contains(&byte) || byte >= 0x80);
+    let dash = run_end(text, link, |byte| b"->|".contains(&byte) || byte >= 0x80);
     let word = run_end(text, dash, |byte| matches!(byte, b' ' | b'\t'));
-    let (from, to) = value::bounds(text, if dash > start && word == dash { start } else { word });
+    let (from, to) = value::bounds(text, if dash > link && word == dash { link } else { word });
     let is_last = matches!(byte(text, to), 0 | b'\n' | b'.') || byte(text, to + 1) == b'\n';
-    let announced = dash >= start + 2 || is_one_of(word_before(text, name).0, &["with", "using", "and"]);
+    let announced = dash >= link + 2 || is_one_of(word_before(text, name).0, &["with", "using", "and"]);
     (to > from && text[from] != b'-' && (is_odd(&text[from..to]) || is_last && announced))
-        .then(|| add(text, (name, from), Sign::Colon, (Name::Sign, true), spans))
+        .then(|| add_word(text, from, spans))
         .flatten()
+}
+
+/// Adds the one word at `start` that a sentence announces.
+fn add_word(text: &[u8], start: usize, spans: &mut Spans) -> Option<usize> {
+    let (from, end) = value::bounds(text, start);
+    if from == end || value::says_nothing(&text[from..end], Sign::Colon) {
+        return None;
+    }
+    spans.add(from, end, Placeholder::Secret);
+    Some(end)
 }
 
 /// What was typed behind `Enter password for bob: ` or `[sudo] password for bob: `, or is told by `Password for bob is`.

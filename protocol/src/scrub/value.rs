@@ -3,7 +3,7 @@
 
 use super::Placeholder;
 use super::chars::{byte, is_one_of, is_quote, is_word, run_end, run_start};
-use super::data::{COMMANDS, EMPTY, PROSE};
+use super::data::{CODE, COMMANDS, EMPTY, PROSE};
 
 /// What stands between a name and its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +143,8 @@ pub(super) fn says_nothing(value: &[u8], sign: Sign) -> bool {
         || is_variable(plain)
         || is_path(plain)
         || is_call(value)
-        || is_one_of(plain, EMPTY)
+        || is_one_of(plain.strip_prefix(b"&").unwrap_or(plain), EMPTY)
+        || CODE.iter().any(|code| value.starts_with(code.as_bytes()))
         || (sign == Sign::Colon && (number || is_one_of(first, PROSE)))
 }
 
@@ -151,7 +152,7 @@ fn is_placeholder(value: &[u8]) -> bool {
     Placeholder::ALL.iter().any(|placeholder| placeholder.as_str().as_bytes() == value)
 }
 
-/// `env('X')`, `input()`
+/// `env('X')`, `input()`, `os.environ["X"]`
 fn is_call(value: &[u8]) -> bool {
     let name = run_end(value, 0, |byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.'));
     name > 2
