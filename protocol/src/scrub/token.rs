@@ -8,7 +8,7 @@ use super::chars::{
 };
 use super::colons::mac_at;
 use super::data::{CHECKSUMS, HASHES};
-use super::random::{SHORTEST, is_hex, is_random, may_be_rest};
+use super::random::{SHORTEST, is_hex, is_odd, is_random, may_be_rest};
 use super::spans::Spans;
 use super::wrap::{with_front, with_rest};
 
@@ -63,6 +63,8 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
             Some((start, start + 36, Placeholder::Id))
         } else if let Some((start, end)) = mac_at(text, start, word_end) {
             Some((start, end, Placeholder::Mac))
+        } else if whole && is_label_of_url(text, start, word_end) {
+            Some((start, word_end, Placeholder::Token))
         } else if let Some(end) = bot_end(text, start, word_end) {
             Some((with_front(text, start, done), with_rest(text, end), Placeholder::Token))
         } else if word_end - start >= if whole { SHORTEST } else { 1 } {
@@ -86,6 +88,16 @@ fn is_uuid(text: &[u8], at: usize) -> bool {
         _ => byte.is_ascii_hexdigit(),
     });
     fits && !is_word(byte(text, at + 36)) && begins_word(text, at)
+}
+
+/// `https://3f9a7c21b4e8d06f.tunnel.example.com`
+fn is_label_of_url(text: &[u8], start: usize, end: usize) -> bool {
+    let label = &text[start..end];
+    end - start >= 16
+        && byte(text, end) == b'.'
+        && text[..start].ends_with(b"://")
+        && is_hex(label)
+        && is_odd(label)
 }
 
 /// Tokens of bots: `123456789:AA…` (Telegram), three random parts with dots (Discord).

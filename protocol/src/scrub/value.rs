@@ -133,7 +133,7 @@ pub(super) fn plain_phrase_end(text: &[u8], end: usize) -> usize {
 
 /// Whether a value is no secret: a mask, a variable, a placeholder, `true`, the beginning of a sentence.
 pub(super) fn says_nothing(value: &[u8], sign: Sign) -> bool {
-    let plain = &value[..run_start(value, value.len(), 0, |byte| b",;)}].?!:".contains(&byte))];
+    let plain = &value[..run_start(value, value.len(), 0, |byte| b",;)}].?!:/".contains(&byte))];
     let is_mask =
         |byte: &u8| b"*.-_<>[]{}(),;:".contains(byte) || (value.len() > 2 && matches!(byte, b'x' | b'X'));
     let number = plain.len() <= 3 && plain.iter().all(u8::is_ascii_digit);
@@ -156,7 +156,7 @@ fn is_placeholder(value: &[u8]) -> bool {
 fn is_call(value: &[u8]) -> bool {
     let name = run_end(value, 0, |byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.'));
     name > 2
-        && byte(value, name) == b'('
+        && matches!(byte(value, name), b'(' | b'[')
         && (is_quote(byte(value, name + 1)) || byte(value, name + 1) == b')')
 }
 
