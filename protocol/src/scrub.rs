@@ -8,16 +8,15 @@
 //!       codes      kind     become one
 //! ```
 //!
-//! Every rule reads the cleaned text once from left to right and adds its findings; no rule sees those of
-//! another. So a rule cannot hide a secret from another one, and the result does not depend on their order. The
-//! time is linear, because rules examine only a bounded number of bytes around a place. The positions of the
-//! characters that rules look for are collected in one pass beforehand (`places`), so no rule examines most of a
-//! log. Placeholders match no rule. After a finding the result is scrubbed again until nothing is found, because
-//! the text around a finding may now match other rules. This makes scrubbing idempotent, which is required because
-//! both the client and the server scrub.
+//! Most rules are data (`data/secrets.toml`): one search finds the keywords of all of them, and a rule looks only at
+//! the places of its own (`rules`). Code decides what needs its context: where a value ends, addresses against
+//! versions, what stands around an `@`, key blocks, words that look random.
 //!
-//! The rules are written by hand instead of as regular expressions, because half of the work is examining the
-//! context (is this a version or an address?), and to keep the client small.
+//! Every rule reads the cleaned text and adds its findings; no rule sees those of another. So a rule cannot hide a
+//! secret from another one, and the result does not depend on their order. The time is linear, because rules examine
+//! only a bounded number of bytes around a place. Placeholders match no rule. After a finding the result is scrubbed
+//! again until nothing is found, because the text around a finding may now match other rules. This makes scrubbing
+//! idempotent, which is required because both the client and the server scrub.
 //!
 //! | placeholder | replaces |
 //! |---|---|
@@ -32,35 +31,32 @@
 //! | `<user>` | users in home paths and before `@host` |
 //! | `<id>` | UUIDs |
 //!
-//! The tests in `tests/scrub_*.rs` show what is replaced and what is kept.
+//! The examples in `data/secrets.toml` and `tests/examples` show what is replaced and what is kept.
 
 mod chars;
-mod spans;
-mod places;
-mod triples;
-mod clean;
 mod random;
-mod hash;
+mod spans;
+mod clean;
+mod wrap;
+mod data;
+mod value;
+mod pair;
+mod host;
 mod ipv4;
 mod colons;
-mod host;
-mod host_label;
-mod home;
-mod url;
-mod at_sign;
-mod wrap;
-mod prefix;
 mod token;
-mod value;
-mod command;
-mod pair;
+mod rules;
+mod at_sign;
 mod key_block;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use self::chars::Classes;
-use self::places::Places;
 use self::spans::Spans;
+
+/// Changes whenever the same text may be scrubbed otherwise. Texts that were stored with another fingerprint should be
+/// scrubbed again.
+pub const FINGERPRINT: u64 = data::FINGERPRINT;
 
 /// The replacement of a removed text. If findings overlap, the first in this order is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,44 +129,75 @@ impl Placeholder {
 /// The result is at most three times as long as `text`. Newlines and tabs stay, `\r\n` becomes `\n`.
 #[must_use]
 pub fn scrub(text: &str) -> Cow<'_, str> {
+    // A short word is no secret on its own. Many fields are such words, and need no search.
+    if text.len() < SHORTEST && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Cow::Borrowed(text);
+    }
     let mut text = clean::clean(text);
+    let mut changed = Vec::from([Range { start: 0, end: text.len() }]);
     for _ in 0..MAX_ROUNDS {
-        if text.len() < SHORTEST_PLAIN && !Classes::of(text.as_bytes()).has(!Classes::WIDE) {
-            return text;
-        }
         let mut spans = Spans::default();
-        find(text.as_bytes(), &mut spans);
-        if spans.is_empty() {
-            return text;
+        for part in changed {
+            spans.read_from(part.start);
+            find(&text.as_bytes()[part], &mut spans);
         }
-        text = spans.replace_in(text);
+        if spans.is_empty() {
+            break;
+        }
+        spans.add_repeated(text.as_bytes());
+        let (replaced, places) = spans.replace_in(&text);
+        changed = lines_around(replaced.as_bytes(), &places);
+        text = Cow::Owned(replaced);
     }
     text
 }
 
+/// Shortest word that a rule may remove without anything around it, in bytes.
+const SHORTEST: usize = 9;
+
 /// Maximum number of passes. The second rarely finds anything, and the third almost never.
-const MAX_ROUNDS: usize = 4;
+const MAX_ROUNDS: usize = 8;
+
+/// How many lines before and behind a finding are read again, more than any rule reads.
+const MARGIN_LINES: usize = 8;
+
+/// How many bytes behind a finding suffice, if its lines are long.
+const MARGIN: usize = 4096;
+
+/// The lines around the placeholders at `places`, in order.
+fn lines_around(text: &[u8], places: &[usize]) -> Vec<Range<usize>> {
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    for place in places {
+        if parts.last().is_some_and(|part| *place + MARGIN < part.end) {
+            continue;
+        }
+        let start = memchr::memrchr_iter(b'\n', &text[..*place]).nth(MARGIN_LINES).map_or(0, |end| end + 1);
+        let end = memchr::memchr_iter(b'\n', &text[*place..]).nth(MARGIN_LINES);
+        let end = end.map_or(text.len(), |end| place + end);
+        match parts.last_mut() {
+            Some(part) if start <= part.end => part.end = end.max(part.end),
+            _ => parts.push(start..end),
+        }
+    }
+    parts
+}
 
 /// Like [`scrub`], for the version of a program: four numbers are a version unless they are an address of a
 /// private network.
 #[must_use]
 pub fn scrub_version(text: &str) -> Cow<'_, str> {
     let number = text.trim();
-    let number = number.strip_prefix(['v', 'V']).unwrap_or(number);
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let mut groups = [None; 4];
-    for (group, part) in groups.iter_mut().zip(number.split('.')) {
-        *group = part.parse::<u8>().ok();
-    }
-    let quad = number.split('.').count() == 4 && number.split('.').all(digits);
-    if quad && groups.iter().all(Option::is_some) && !ipv4::is_private(groups) {
+    let mut parts = number.strip_prefix(['v', 'V']).unwrap_or(number).split('.').map(str::as_bytes);
+    let four = [(); 4].map(|()| parts.next().unwrap_or_default());
+    let is_quad = parts.next().is_none() && four.iter().all(|part| part.iter().all(u8::is_ascii_digit));
+    if is_quad && four[3] != b"" && ipv4::octets(four).is_some_and(|octets| !ipv4::is_private(octets)) {
         return Cow::Borrowed(text);
     }
     scrub(text)
 }
 
 /// How much more is scrubbed than is kept, in bytes, so that the start of a truncated key block is seen.
-const MARGIN: usize = 48 * 1024;
+const TAIL_MARGIN: usize = 48 * 1024;
 
 /// Scrubs the end of a log like [`scrub`] and keeps at most its last `max_bytes`.
 ///
@@ -178,7 +205,7 @@ const MARGIN: usize = 48 * 1024;
 /// recognise.
 #[must_use]
 pub fn scrub_tail(text: &str, max_bytes: usize) -> Cow<'_, str> {
-    match scrub(cut_tail(text, max_bytes.saturating_add(MARGIN))) {
+    match scrub(cut_tail(text, max_bytes.saturating_add(TAIL_MARGIN))) {
         Cow::Borrowed(text) => Cow::Borrowed(cut_tail(text, max_bytes)),
         Cow::Owned(text) if text.len() <= max_bytes => Cow::Owned(text),
         Cow::Owned(text) => Cow::Owned(cut_tail(&text, max_bytes).to_owned()),
@@ -202,21 +229,11 @@ pub fn cut_tail(text: &str, max_bytes: usize) -> &str {
     tail.as_bytes()[..reach].iter().position(|byte| *byte == b'\n').map_or(tail, |end| &tail[end + 1..])
 }
 
-/// Shortest secret in a text of only letters, digits and spaces, in bytes.
-const SHORTEST_PLAIN: usize = random::SHORTEST;
-
 fn find(text: &[u8], spans: &mut Spans) {
-    let places = Places::of(text);
-    key_block::find(text, &places, spans);
-    ipv4::find(text, &places, spans);
-    host::find(text, &places, spans);
-    colons::find(text, &places, spans);
-    colons::find_mac(text, &places, spans);
-    home::find(text, &places, spans);
-    url::find(text, &places, spans);
-    at_sign::find(text, &places, spans);
-    token::find(text, &places, spans);
-    pair::find(text, &places, spans);
-    host_label::find(text, &places, spans);
-    host_label::find_in_lines(text, &places, spans);
+    rules::find(text, spans);
+    key_block::find(text, spans);
+    ipv4::find(text, spans);
+    colons::find(text, spans);
+    at_sign::find(text, spans);
+    token::find(text, spans);
 }

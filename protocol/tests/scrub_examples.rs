@@ -31,6 +31,7 @@ fn values_of_secret_names_are_removed() {
 #[test]
 fn tokens_are_removed() {
     check(examples::TOKENS);
+    check(&[("https://3f9a7c21b4e8d06f.tunnel.example.com/x", "https://<token>.tunnel.example.com/x")]);
 }
 
 #[test]

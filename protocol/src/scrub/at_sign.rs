@@ -4,60 +4,17 @@
 
 use super::Placeholder;
 use super::chars::{before, byte, is_name, is_one_of, is_word, run_end, run_start, stands_at, word_before};
-use super::host::is_private_name;
-use super::places::{Class, Places};
+use super::data::{COMMON_USERS, GIT_HOSTS, REALMS, REMOTE_COMMANDS, UNIT_TYPES};
 use super::spans::Spans;
 
 /// Longest part before the `@`, in bytes.
 const MAX_LOCAL: usize = 128;
 
-/// What follows an `@` in the name of a unit.
-const UNIT_TYPES: &[&str] = &[
-    "service",
-    "socket",
-    "mount",
-    "timer",
-    "slice",
-    "target",
-    "scope",
-    "path",
-    "device",
-    "swap",
-    "automount",
-];
-const GIT_HOSTS: &[&str] =
-    &["github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "git.sr.ht", "salsa.debian.org"];
-/// Realms of Proxmox VE, and tags of npm.
-const NOT_HOSTS: &[&str] = &[
-    "pam",
-    "pve",
-    "pbs",
-    "latest",
-    "next",
-    "beta",
-    "alpha",
-    "canary",
-    "lts",
-    "stable",
-    "workspace",
-    "npm",
-    "nightly",
-    "rc",
-    "file",
-    "sha256",
-];
-const COMMON_USERS: &[&str] = &["root", "admin", "administrator", "user", "pi", "ubuntu", "debian"];
-const REMOTE_COMMANDS: &[&str] =
-    &["ssh", "scp", "sftp", "rsync", "mosh", "ssh-copy-id", "sshpass", "sshfs", "autossh"];
-
-pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
+pub(super) fn find(text: &[u8], spans: &mut Spans) {
     let mut done = 0;
     let mut at = 0;
-    loop {
-        at = places.next(Class::At, at);
-        if at == text.len() {
-            return;
-        }
+    while let Some(found) = memchr::memchr3(b'@', b'%', b'\\', &text[at.min(text.len())..]) {
+        at += found;
         let sign_end = match text[at] {
             b'@' => at + 1,
             b'%' if stands_at(text, at, b"%40") => at + 3,
@@ -130,7 +87,7 @@ impl Place<'_> {
         }
         match top {
             Some(top) if top.len() >= 2 && !top.iter().any(u8::is_ascii_digit) => {
-                if is_one_of(top, UNIT_TYPES) && !is_private_name(domain) {
+                if is_one_of(top, UNIT_TYPES) {
                     return None;
                 }
                 if local.eq_ignore_ascii_case(b"git") && is_one_of(domain, GIT_HOSTS) {
@@ -194,8 +151,9 @@ impl Place<'_> {
         let is_prompt = next == b':' && matches!(after, b'~' | b'/' | b' ' | b'.' | b'#' | b'$')
             || matches!(next, b'#' | b'$') && !is_word(after)
             || next == b' ' && matches!(after, b'~' | b'/')
-            || (next == b'\'' && after == b's');
-        let is_realm = is_one_of(domain, NOT_HOSTS) && !is_prompt;
+            || (next == b'\'' && after == b's')
+            || next == b' ' && self.is_prompt_with_folder();
+        let is_realm = is_one_of(domain, REALMS) && !is_prompt;
         if is_realm {
             if matches!(domain, b"pam" | b"pve" | b"pbs")
                 && !is_one_of(local, &["root"])
@@ -216,6 +174,16 @@ impl Place<'_> {
         Some(domain_end)
     }
 
+    /// `[root@host folder]# `, `me@host folder% `
+    fn is_prompt_with_folder(&self) -> bool {
+        let Self { text, start, domain_end, .. } = *self;
+        let end = run_end(text, domain_end + 1, |byte| is_name(byte) || matches!(byte, b'/' | b'~'));
+        let line = matches!(before(text, start), 0 | b'\n');
+        let bracket = before(text, start) == b'[' && byte(text, end) == b']';
+        let sign = end + usize::from(bracket);
+        (line || bracket) && matches!(byte(text, sign), b'%' | b'#' | b'$') && byte(text, sign + 1) == b' '
+    }
+
     /// `name:password@`: the password is what was taken for a user.
     fn add_password(&self, spans: &mut Spans) -> bool {
         let Self { text, start, sign, .. } = *self;
@@ -226,6 +194,9 @@ impl Place<'_> {
         if name + 1 == start
             || is_one_of(&text[name..start - 1], &["mailto", "npm", "file", "link", "git", "to", "from"])
         {
+            return false;
+        }
+        if text[name..start - 1].iter().all(u8::is_ascii_digit) {
             return false;
         }
         let name = if byte(text, name) >= 0x80 { run_end(text, name, |byte| byte >= 0x80) } else { name };

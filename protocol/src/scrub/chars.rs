@@ -23,63 +23,6 @@ pub(super) const fn is_quote(byte: u8) -> bool {
     matches!(byte, b'"' | b'\'' | b'`')
 }
 
-/// What a text has, one bit a class of bytes: rules that need others are skipped.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Classes(u16);
-
-impl Classes {
-    /// `.`
-    pub(super) const DOT: u16 = 1;
-    /// `:`
-    pub(super) const COLON: u16 = 1 << 1;
-    /// `@`, and `%` and `\` that may write one.
-    pub(super) const AT: u16 = 1 << 2;
-    /// What paths and URLs need.
-    pub(super) const SLASH: u16 = 1 << 3;
-    /// `-` and `_`
-    pub(super) const DASH: u16 = 1 << 4;
-    /// What else a rule may look for.
-    pub(super) const SIGN: u16 = 1 << 5;
-    /// Control characters other than newline and tab.
-    pub(super) const CONTROL: u16 = 1 << 6;
-    /// Bytes of characters beyond ASCII.
-    pub(super) const WIDE: u16 = 1 << 7;
-    /// How terminal codes begin that are written out.
-    pub(super) const CODE: u16 = 1 << 8;
-
-    const TABLE: [u16; 256] = {
-        let mut table = [0; 256];
-        let mut at = 0;
-        while at < 256 {
-            table[at] = match at as u8 {
-                b'.' => Self::DOT,
-                b':' => Self::COLON,
-                b'@' | b'%' => Self::AT,
-                b'\\' => Self::AT | Self::SLASH | Self::CODE,
-                b'/' | b'~' | b'?' => Self::SLASH,
-                b'-' | b'_' => Self::DASH,
-                b'[' | b'^' => Self::CODE,
-                b'=' | b'"' | b'\'' | b'`' | b'\n' | b'\t' | b'$' | b'<' | b'|' => Self::SIGN,
-                0..0x20 | 0x7f => Self::CONTROL,
-                0x80.. => Self::WIDE,
-                _ => 0,
-            };
-            at += 1;
-        }
-        table
-    };
-
-    /// The classes of all bytes of `text`.
-    pub(super) fn of(text: &[u8]) -> Self {
-        Self(text.iter().fold(0, |classes, byte| classes | Self::TABLE[usize::from(*byte)]))
-    }
-
-    /// Whether there is a byte of one of `classes`.
-    pub(super) const fn has(self, classes: u16) -> bool {
-        self.0 & classes != 0
-    }
-}
-
 /// The byte at `at`, 0 behind the end: a cleaned text has no zero bytes.
 pub(super) fn byte(text: &[u8], at: usize) -> u8 {
     text.get(at).copied().unwrap_or(0)

@@ -6,21 +6,18 @@ use std::net::Ipv6Addr;
 
 use super::Placeholder;
 use super::chars::{before, begins_word, byte, escape_digits, is_one_of, is_word, run_end, run_start};
-use super::places::{Class, Places};
+use super::host;
 use super::spans::Spans;
 
 /// Longest run of digits and colons that is read together, in bytes.
 const MAX_RUN: usize = 256;
 
 /// Addresses with colons.
-pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
+pub(super) fn find(text: &[u8], spans: &mut Spans) {
     let is_part = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
     let mut done = 0;
-    loop {
-        let colon = places.next(Class::Colon, done);
-        if colon == text.len() {
-            return;
-        }
+    while let Some(found) = memchr::memchr(b':', &text[done..]) {
+        let colon = done + found;
         let start = run_start(text, colon, done, is_part);
         let limit = text.len().min(colon + MAX_RUN);
         let end = run_end(&text[..limit], colon, is_part);
@@ -141,54 +138,26 @@ fn add_address(text: &[u8], start: usize, end: usize, placeholder: Placeholder, 
         end = number_after(end + 1, b':', 5).unwrap_or(end + 1);
     }
     spans.add(start, end, placeholder);
+    host::add_names_of_address(text, (start, end), spans);
 }
 
-/// MAC addresses with other signs, and names of network interfaces that are made of one.
-pub(super) fn find_mac(text: &[u8], places: &Places, spans: &mut Spans) {
-    find_separated(text, b'-', Class::Dash, places, spans);
-    find_separated(text, b'_', Class::Underscore, places, spans);
-    let mut at = 0;
-    loop {
-        at = places.next(Class::Dot, at);
-        if at == text.len() {
-            break;
+/// End of the MAC address at `start`, whose first word ends at `end`: with `-`, `_` or Cisco's dots, or in the name
+/// of an interface.
+pub(super) fn mac_at(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
+    let separator = byte(text, end);
+    match end - start {
+        2 if matches!(separator, b'-' | b'_') => {
+            let end = run_end(text, start, |byte| byte.is_ascii_hexdigit() || byte == separator);
+            let fits = end >= start + 17
+                && text[start + 1].is_ascii_hexdigit()
+                && has_pairs(&text[start..end], separator);
+            fits.then_some((start, end))
         }
-        if byte(text, at + 5) == b'.' && at >= 4 && is_cisco(text, at - 4) && begins_word(text, at - 4) {
-            spans.add(at - 4, at + 10, Placeholder::Mac);
+        4 if separator == b'.' && is_cisco(text, start) => Some((start, start + 14)),
+        15 if is_one_of(&text[start..start + 3], &["enx", "wlx"]) => {
+            text[start + 3..end].iter().all(u8::is_ascii_hexdigit).then_some((start + 3, end))
         }
-        at += 1;
-    }
-    at = 0;
-    loop {
-        at = places.next(Class::X, at);
-        if at == text.len() {
-            break;
-        }
-        if at >= 2 && is_one_of(&text[at - 2..=at], &["enx", "wlx"]) && begins_word(text, at - 2) {
-            let end = run_end(&text[..text.len().min(at + 14)], at + 1, |byte| byte.is_ascii_hexdigit());
-            if end == at + 13 && !is_word(byte(text, end)) {
-                spans.add(at + 1, end, Placeholder::Mac);
-            }
-        }
-        at += 1;
-    }
-}
-
-fn find_separated(text: &[u8], separator: u8, class: Class, places: &Places, spans: &mut Spans) {
-    let is_part = |byte: u8| byte.is_ascii_hexdigit() || byte == separator;
-    let mut done = 0;
-    loop {
-        let sign = places.next(class, done);
-        if sign == text.len() {
-            return;
-        }
-        let start = run_start(text, sign, done, is_part);
-        let end = run_end(text, sign, is_part);
-        done = end;
-        let start = start + escape_digits(text, start);
-        if end >= start + 17 && has_pairs(&text[start..end], separator) {
-            spans.add(start, end, Placeholder::Mac);
-        }
+        _ => None,
     }
 }
 

@@ -3,45 +3,66 @@
 //! Four numbers are an address, unless what stands around them says that they are a version. For addresses
 //! of private networks nothing around them counts.
 
+use std::sync::LazyLock;
+
+use regex::bytes::{Regex, RegexBuilder};
+
 use super::Placeholder;
-use super::chars::{
-    before, begins_word, byte, ends_with, escape_digits, is_one_of, is_word, run_end, run_start, stands_at,
-    word_before,
-};
-use super::places::{Class, Places};
+use super::chars::{before, begins_word, byte, escape_digits, is_word, run_end, run_start};
+use super::host;
 use super::spans::Spans;
 
-/// Numbers with dots between them; `groups` holds the first four, `None` for a masked one.
-struct Dotted {
-    groups: [Option<u8>; 4],
-    count: usize,
-    is_address: bool,
-    /// End of the fourth group, and of all.
-    fourth: usize,
-    end: usize,
+/// Numbers or masks with dots between them, then a prefix length and a port.
+const NUMBERS: &str = r"\A([0-9]{1,3})\.([0-9]{1,3}|[xX*]{1,3})\.([0-9]{1,3}|[xX*]{1,3})\.([0-9]{1,3}|[xX*]{1,3})(\.in-addr\.arpa|(?:\.[0-9]+)*)((?:/[0-9]{1,2}\b)?(?::[0-9]{1,5}\b)?)";
+
+/// What stands behind a version of a package, or a file.
+const BEHIND_PACKAGE: &str = r"\A(?:_all\.|_a(?:md|rm)64|\.(?:tar|tgz|zip|deb|rpm|jar|whl|apk|gem|so|el|fc|dev|post)|[+~][0-9A-Za-z\x80-\xff]|-[0-9]+(?:[A-Za-z+~_\x80-\xff]|\.?[A-Za-z]))";
+
+/// What stands before a version, up to its first number.
+const BEFORE_VERSION: &str = r"(?ix)(?:
+    [=<>~!]= | \^ | [0-9a-z_\x80-\xff] | ://[^\s]*[0-9a-z]/
+    | \b(?:v|ver|versions?|[a-z]*_version|version_id|release|build|over|upgrading|candidate|installed|revision)
+      \W{1,4}(?:(?:is|to|from|of|number|at)\W{1,4})?
+    | (?:setting\ up|unpacking|preparing\ to|removing)\ [^\n]*\()\z";
+
+fn regex(pattern: &str) -> Regex {
+    RegexBuilder::new(pattern).unicode(false).build().expect("a test compiles it")
 }
 
-pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
+static ADDRESS: LazyLock<Regex> = LazyLock::new(|| regex(NUMBERS));
+static PACKAGE: LazyLock<Regex> = LazyLock::new(|| regex(BEHIND_PACKAGE));
+static VERSION: LazyLock<Regex> = LazyLock::new(|| regex(BEFORE_VERSION));
+
+pub(super) fn find(text: &[u8], spans: &mut Spans) {
+    let mut groups = None;
     let mut at = 0;
-    loop {
-        let dot = places.next(Class::Dot, at);
-        if dot == text.len() {
-            return;
-        }
-        if !before(text, dot).is_ascii_digit() {
+    while let Some(found) = memchr::memchr(b'.', &text[at..]) {
+        let dot = at + found;
+        // Two dots with a digit before and one or a mask behind each of them.
+        let next = dot + 1 + text[dot + 1..].iter().take(4).take_while(|byte| **byte != b'.').count();
+        if !before(text, dot).is_ascii_digit() || byte(text, next) != b'.' {
             at = dot + 1;
             continue;
         }
-        at = first_digit(text, dot, at);
-        let dotted = read(text, at);
-        if let Some(end) = address_end(text, at, &dotted) {
-            spans.add(at, end, placeholder(&dotted));
-            at = end;
-        } else {
-            at = dotted.end.max(at + 1);
-        }
+        let start = first_digit(text, dot, at);
+        let groups = groups.get_or_insert_with(|| ADDRESS.capture_locations());
+        let window = &text[start..text.len().min(start + MAX_LENGTH)];
+        at = match ADDRESS.captures_read(groups, window) {
+            Some(_) => {
+                let part = |group| groups.get(group).map_or((0, 0), |(from, to)| (start + from, start + to));
+                let numbers = [1, 2, 3, 4].map(|group| {
+                    let (from, to) = part(group);
+                    &text[from..to]
+                });
+                read(text, start, numbers, (part(5), part(6)), spans)
+            }
+            None => run_end(text, dot, |byte| byte.is_ascii_digit() || byte == b'.'),
+        };
     }
 }
+
+/// Longest address with all that belongs to it, in bytes.
+const MAX_LENGTH: usize = 48;
 
 /// Where the digits before a dot begin, nothing before `floor`: behind an escape, if they would be read
 /// together with it.
@@ -52,7 +73,19 @@ fn first_digit(text: &[u8], dot: usize, floor: usize) -> usize {
     ends.fold(start, usize::max)
 }
 
-/// Whether four numbers at `start` are an address of a private network, whatever stands around.
+/// The four numbers, `None` for a mask; nothing if one is too large.
+pub(super) fn octets(parts: [&[u8]; 4]) -> Option<[Option<u8>; 4]> {
+    let mut octets = [None; 4];
+    for (octet, part) in octets.iter_mut().zip(parts) {
+        let number = std::str::from_utf8(part).ok()?;
+        if part.iter().any(u8::is_ascii_digit) {
+            *octet = Some(number.parse().ok()?);
+        }
+    }
+    Some(octets)
+}
+
+/// Whether four numbers are an address of a private network, whatever stands around.
 pub(super) fn is_private(groups: [Option<u8>; 4]) -> bool {
     match groups {
         [Some(192), Some(168) | None, ..] | [Some(169), Some(254), ..] | [Some(127), ..] => true,
@@ -62,153 +95,52 @@ pub(super) fn is_private(groups: [Option<u8>; 4]) -> bool {
     }
 }
 
-fn placeholder(dotted: &Dotted) -> Placeholder {
-    match dotted.groups {
+/// Adds the numbers at `start` if they are an address; where to go on.
+fn read(
+    text: &[u8],
+    start: usize,
+    numbers: [&[u8]; 4],
+    ((fourth, more), (_, end)): ((usize, usize), (usize, usize)),
+    spans: &mut Spans,
+) -> usize {
+    let rest = &text[fourth..more];
+    if rest.ends_with(b"arpa") {
+        spans.add(start, more, Placeholder::Ip);
+        return more;
+    }
+    let Some(octets) = octets(numbers).filter(|_| !is_word(byte(text, more)) || byte(text, more) == b'x')
+    else {
+        return more;
+    };
+    let (private, ten) = (is_private(octets), octets[0] == Some(10));
+    // A fifth number may be a port. 10.x.y.z is also a version where a package name says so.
+    let fifth = rest.iter().filter(|byte| **byte == b'.').count();
+    let too_many = fifth > 1 || fifth == 1 && (!private || ten);
+    if too_many || (!private || ten) && is_version(text, start, more, ten) {
+        return more;
+    }
+    let placeholder = match octets {
         [Some(127), ..] => Placeholder::Loopback,
         [Some(0), Some(0), Some(0), Some(0)] => Placeholder::AnyAddress,
         _ => Placeholder::Ip,
-    }
+    };
+    spans.add(start, end, placeholder);
+    host::add_names_of_address(text, (start, end), spans);
+    end
 }
-
-fn read(text: &[u8], start: usize) -> Dotted {
-    let mut dotted = Dotted { groups: [None; 4], count: 0, is_address: true, fourth: start, end: start };
-    let mut at = start;
-    loop {
-        let end = run_end(text, at, |byte| byte.is_ascii_digit());
-        let masked = if end > at { at } else { run_end(text, at, |byte| matches!(byte, b'x' | b'X' | b'*')) };
-        let group = if end > at {
-            let number =
-                (end - at <= 3).then(|| std::str::from_utf8(&text[at..end]).ok()?.parse::<u8>().ok());
-            number.flatten()
-        } else if dotted.count > 0 && masked > at && masked - at <= 3 {
-            None
-        } else {
-            break;
-        };
-        dotted.is_address &= end == at || group.is_some() || dotted.count >= 4;
-        if dotted.count < 4 {
-            dotted.groups[dotted.count] = group;
-        }
-        dotted.count += 1;
-        dotted.end = end.max(masked);
-        if dotted.count == 4 {
-            dotted.fourth = dotted.end;
-        }
-        if byte(text, dotted.end) != b'.' {
-            break;
-        }
-        at = dotted.end + 1;
-    }
-    dotted
-}
-
-fn address_end(text: &[u8], start: usize, dotted: &Dotted) -> Option<usize> {
-    if stands_at(text, dotted.end, b".in-addr.arpa") {
-        return Some(dotted.end + ".in-addr.arpa".len());
-    }
-    if dotted.count < 4 || !dotted.is_address {
-        return None;
-    }
-    let private = is_private(dotted.groups);
-    let ten = dotted.groups[0] == Some(10);
-    if dotted.count > 5 || (dotted.count == 5 && (!private || ten)) {
-        return None;
-    }
-    if dotted.groups.iter().flatten().count() < 1 {
-        return None;
-    }
-    // 10.x.y.z is also a version where a package name says so.
-    if (!private || ten) && is_version(text, start, dotted.end, ten) {
-        return None;
-    }
-    let mut end = dotted.end;
-    for (sign, most) in [(b'/', 2), (b':', 5)] {
-        let digits = run_end(text, end + 1, |byte| byte.is_ascii_digit());
-        if byte(text, end) == sign
-            && (end + 2..=end + 1 + most).contains(&digits)
-            && !is_word(byte(text, digits))
-        {
-            end = digits;
-        }
-    }
-    Some(end)
-}
-
-const VERSION_WORDS: &[&str] = &[
-    "version",
-    "versions",
-    "ver",
-    "v",
-    "release",
-    "build",
-    "over",
-    "upgrading",
-    "candidate",
-    "installed",
-    "version_id",
-    "revision",
-];
-const LINKING_WORDS: &[&str] = &["is", "to", "from", "of", "number", "at"];
-const DPKG_VERBS: &[&[u8]] = &[b"setting up ", b"unpacking ", b"preparing to ", b"removing "];
-const FILE_ENDS: &[&[u8]] = &[
-    b".tar", b".tgz", b".zip", b".deb", b".rpm", b".jar", b".whl", b".apk", b".gem", b".so", b".el", b".fc",
-    b".dev", b".post", b"_amd64", b"_arm64",
-];
 
 /// Whether what stands around four numbers says that they are a version. `strictly`: only if they are part
 /// of the name or the version of a package.
 fn is_version(text: &[u8], start: usize, end: usize, strictly: bool) -> bool {
-    let previous = before(text, start);
-    let next = byte(text, end);
-    let after = byte(text, end + 1);
-    let glued_before = is_word(previous) && !begins_word(text, start);
+    let (previous, behind) = (before(text, start), &text[end..text.len().min(end + MAX_LENGTH)]);
     let is_v = matches!(previous, b'v' | b'V') && begins_word(text, start - 1);
-    if is_v || stands_at(text, end, b"_all.") || FILE_ENDS.iter().any(|part| stands_at(text, end, part)) {
-        return !strictly || is_v || matches!(previous, b'_' | b'-');
-    }
-    let revision = run_end(text, end + 1, |byte| byte.is_ascii_digit());
-    let has_revision = next == b'-' && revision > end + 1 && byte(text, revision) != b'.';
-    let revision_goes_on =
-        has_revision && (is_word(byte(text, revision)) || matches!(byte(text, revision), b'+' | b'~' | b'_'));
-    if revision_goes_on || (has_revision && matches!(previous, b'=' | b'_')) {
+    let of_file = PACKAGE.is_match(behind);
+    let of_package = matches!(behind.first(), Some(b'+' | b'~' | b'-')) || matches!(previous, b'_' | b'-');
+    let revision = run_end(behind, 1.min(behind.len()), |byte| byte.is_ascii_digit());
+    let revised = behind.starts_with(b"-") && revision > 1 && byte(behind, revision) != b'.';
+    if is_v || of_file && (!strictly || of_package) || revised && matches!(previous, b'=' | b'_') {
         return true;
     }
-    if matches!(next, b'+' | b'~') && is_word(after) {
-        return true;
-    }
-    if strictly {
-        return false;
-    }
-    let sign = start.checked_sub(2).map_or(&b""[..], |from| &text[from..start]);
-    if matches!(sign, b"==" | b">=" | b"<=" | b"~=" | b"!=") || previous == b'^' {
-        return true;
-    }
-    if glued_before || (next.is_ascii_alphabetic() && next != b'x') {
-        return true;
-    }
-    if previous == b'/' && start > 1 && is_word(text[start - 2]) && is_in_url(text, start) {
-        return true;
-    }
-    follows_version_word(text, start)
-}
-
-fn follows_version_word(text: &[u8], start: usize) -> bool {
-    let (word, at) = word_before(text, start);
-    let names_version = |word: &[u8]| is_one_of(word, VERSION_WORDS) || ends_with(word, b"_version");
-    if names_version(word) || (is_one_of(word, LINKING_WORDS) && names_version(word_before(text, at).0)) {
-        return true;
-    }
-    let floor = start.saturating_sub(120);
-    let line =
-        text[floor..start].iter().rposition(|byte| *byte == b'\n').map_or(floor, |end| floor + end + 1);
-    before(text, start) == b'(' && DPKG_VERBS.iter().any(|verb| stands_at(text, line, verb))
-}
-
-fn is_in_url(text: &[u8], start: usize) -> bool {
-    let floor = start.saturating_sub(200);
-    let word = text[floor..start]
-        .iter()
-        .rposition(|byte| byte.is_ascii_whitespace())
-        .map_or(floor, |end| floor + end);
-    text[word..start].windows(3).any(|part| part == b"://")
+    let glued = is_word(previous) && begins_word(text, start);
+    !strictly && !glued && VERSION.is_match(&text[start.saturating_sub(200)..start])
 }

@@ -3,7 +3,6 @@
 
 use super::Placeholder;
 use super::chars::{byte, ends_with, is_one_of, run_end, run_start, stands_at};
-use super::places::{Class, Places};
 use super::random::may_be_rest;
 use super::spans::Spans;
 
@@ -22,8 +21,8 @@ struct Mark {
     begins: bool,
 }
 
-pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
-    let mut marks = Marks { text, places, at: 0 }.peekable();
+pub(super) fn find(text: &[u8], spans: &mut Spans) {
+    let mut marks = Marks { text, at: 0 }.peekable();
     let mut done = 0;
     while let Some(mark) = marks.next() {
         if mark.start < done {
@@ -44,7 +43,6 @@ pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
 
 struct Marks<'t> {
     text: &'t [u8],
-    places: &'t Places,
     at: usize,
 }
 
@@ -55,11 +53,8 @@ impl Iterator for Marks<'_> {
     fn next(&mut self) -> Option<Mark> {
         let text = self.text;
         loop {
-            let first = self.places.next(Class::Dash, self.at);
-            if first == text.len() {
-                return None;
-            }
-            let last = self.places.end(Class::Dash, first);
+            let first = self.at + memchr::memchr(b'-', &text[self.at..])?;
+            let last = run_end(text, first, |byte| byte == b'-');
             self.at = last;
             if last - first < 2 {
                 continue;

@@ -1,305 +1,316 @@
-//! Values that a name before them makes secret: `password=x`, `"api_key": "x"`, `--token x`,
-//! `Authorization: Bearer x`, `PASSWORD 'x'`, `<password>x</password>`, with quotes and escapes
-//! as they come.
+//! Values that a name before them makes secret: `password=x`, `"api_key": "x"`, `--token x`, `PASSWORD 'x'`,
+//! `<password>x</password>`, `The password is x`, with quotes and escapes as they come. The names are data.
 
-use super::chars::{before, byte, ends_with, is_one_of, run_end, run_start, stands_at, word_before};
-use super::command;
-use super::places::{Class, Places};
+use super::Placeholder;
+use super::chars::{
+    before, byte, ends_with, is_one_of, is_quote, is_word, run_end, run_start, stands_at, word_before,
+};
+use super::data::{ASKING, HARMLESS, LINKING, LINKING_FOR, Name, PROGRAMS, TYPES, WEAK_LINKS};
+use super::random::is_odd;
 use super::spans::Spans;
-use super::triples::Triples;
 use super::value::{self, Sign};
+use super::wrap::with_rest;
 
-/// Ends of names whose value is a secret; a name may end so without a separator (`PGPASSWORD`).
-const ENDINGS: &[&str] = &[
-    "password",
-    "passwords",
-    "passwd",
-    "pwd",
-    "passwort",
-    "kennwort",
-    "passphrase",
-    "passcode",
-    "secret",
-    "secrets",
-    "token",
-    "apikey",
-    "accesskey",
-    "secretkey",
-    "privatekey",
-    "authkey",
-    "masterkey",
-    "encryptionkey",
-    "signingkey",
-    "sharedkey",
-    "presharedkey",
-    "appkey",
-    "licensekey",
-    "authorization",
-    "cookie",
-    "credential",
-    "credentials",
-    "userpass",
-    "dbpass",
-    "adminpass",
-    "rootpass",
-    "passwrd",
-];
-/// Names and parts of names that must stand alone.
-const WORDS: &[&str] = &[
-    "pass",
-    "pw",
-    "psk",
-    "auth",
-    "authtoken",
-    "tokens",
-    "cookies",
-    "jwt",
-    "otp",
-    "salt",
-    "webhook",
-    "pin",
-    "rocommunity",
-    "rwcommunity",
-    "community",
-];
-/// What makes a `key` a secret one.
-const KEY_KINDS: &[&str] = &[
-    "api",
-    "access",
-    "secret",
-    "private",
-    "encryption",
-    "master",
-    "auth",
-    "signing",
-    "account",
-    "shared",
-    "app",
-    "license",
-    "admin",
-    "jwt",
-    "service",
-    "storage",
-    "session",
-    "cookie",
-    "crypt",
-    "hmac",
-    "s3",
-    "preshared",
-];
-/// Last parts of a name that make its value harmless.
-const HARMLESS: &[&str] = &[
-    "file",
-    "path",
-    "dir",
-    "stdin",
-    "count",
-    "limit",
-    "length",
-    "len",
-    "type",
-    "policy",
-    "expiry",
-    "expires",
-    "expiration",
-    "ttl",
-    "url",
-    "uri",
-    "name",
-    "format",
-    "method",
-    "size",
-    "min",
-    "max",
-    "field",
-    "prompt",
-    "manager",
-    "store",
-    "module",
-    "provider",
-    "service",
-    "server",
-    "socket",
-    "scripts",
-    "required",
-    "enabled",
-    "disabled",
-    "age",
-    "timeout",
-    "endpoint",
-    "algorithm",
-    "mode",
-    "conf",
-    "py",
-    "js",
-    "ts",
-    "rs",
-    "go",
-    "rb",
-    "pl",
-    "sh",
-    "log",
-    "php",
-    "cpp",
-];
+/// Longest part of a name before and behind its keyword, in bytes.
+const MAX_NAME: usize = 64;
 
-pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
-    let mut done = 0;
-    let mut at = places.next(Class::Letter, 0);
-    while at < text.len() {
-        let end = places.end(Class::Letter, at);
-        let word = &text[at..end];
-        let is_flag = before(text, at) == b'-' && command::FLAGS.contains(&text[at]);
-        if NAMES.may_end(word) || is_flag || (matches!(word[0], b'p' | b'P') && camel_password(word)) {
-            done = Name::read(text, at, end, done).map_or(done, |name| name.find_value(text, spans));
-            command::read(text, at, end, spans);
-        }
-        at = places.next(Class::Letter, end.max(done));
-    }
-}
-
-/// How the words end that make a value secret or announce one.
-const NAMES: Triples = Triples::of_endings(&[ENDINGS, WORDS, &["key"], command::WORDS]);
-
-struct Name {
+/// What stands behind a name.
+struct Assigned {
+    sign: Sign,
+    /// Where the value begins.
     start: usize,
-    end: usize,
-    /// The part of the name that makes it secret.
-    word: (usize, usize),
+    /// Whether there is a blank around the sign.
+    spaced: bool,
 }
 
-impl Name {
-    /// The whole name around a word, if it makes its value secret.
-    fn read(text: &[u8], start: usize, end: usize, done: usize) -> Option<Self> {
-        let word = &text[start..end];
-        let floor = done.min(start).max(start.saturating_sub(64));
-        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-        let secret = ENDINGS.iter().any(|ending| ends_with(word, ending.as_bytes()))
-            || is_one_of(word, WORDS)
-            || camel_password(word)
-            || (is_one_of(word, &["key"]) && follows_kind(text, start));
-        if !secret || is_one_of(word, &["bypass", "compass"]) {
-            return None;
-        }
-        let name = Self {
-            start: run_start(text, start, floor, is_part),
-            end: run_end(&text[..text.len().min(end + 64)], end, is_part),
-            word: (start, end),
-        };
-        let end_of_name = run_start(text, name.end, end, |byte| matches!(byte, b'.' | b'-'));
-        let rest = &text[end..end_of_name];
-        let last = rest.rsplit(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or(rest);
-        // Of `auth_token` the token counts.
-        let rest_end = run_start(text, end_of_name, end, |byte| !byte.is_ascii_alphabetic());
-        let last_word = (rest_end - last.len().min(rest_end - end), rest_end);
-        let is_last =
-            ENDINGS.iter().any(|ending| ends_with(&text[last_word.0..last_word.1], ending.as_bytes()));
-        let name = if is_last { Self { word: last_word, ..name } } else { name };
-        let is_community = is_one_of(word, &["community"]) && (!rest.is_empty() || name.start != start);
-        (!is_one_of(last, HARMLESS) && !is_community).then_some(Self { end: end_of_name, ..name })
+/// Adds the value of the name with a keyword at `start..end`; its end, or `None` if there is none.
+pub(super) fn read(
+    text: &[u8],
+    (start, end): (usize, usize),
+    kind: Name,
+    spans: &mut Spans,
+) -> Option<usize> {
+    let name_end = run_end(&text[..text.len().min(end + MAX_NAME)], end, is_part);
+    let name_end = run_start(text, name_end, end, |byte| matches!(byte, b'.' | b'-'));
+    let rest = &text[end..name_end];
+    let camel = text[end - 1].is_ascii_lowercase() && byte(rest, 0).is_ascii_uppercase();
+    let last = rest.rsplit(|byte| !byte.is_ascii_alphabetic()).find(|part| !part.is_empty()).unwrap_or(b"");
+    let last = &last[last.iter().rposition(u8::is_ascii_uppercase).filter(|_| camel).unwrap_or(0)..];
+    if is_word(byte(rest, 0)) && !camel && !byte(rest, 0).is_ascii_digit() || is_one_of(last, HARMLESS) {
+        return None;
     }
-
-    /// Adds the value; returns up to where names need no second look.
-    fn find_value(&self, text: &[u8], spans: &mut Spans) -> usize {
-        let word = &text[self.word.0..self.word.1];
-        if byte(text, self.end) == b'>' {
-            value::add_element(text, self.end + 1, spans);
-            return self.end;
+    let word = run_start(text, end, end.saturating_sub(MAX_NAME), |byte| byte.is_ascii_alphabetic());
+    if is_one_of(&text[word..end], PROGRAMS) {
+        return None;
+    }
+    let name_start = run_start(text, start, start.saturating_sub(MAX_NAME), is_part);
+    let keyword = &text[start..end];
+    if let Some((from, to)) = content_of_element(text, name_start, name_end) {
+        spans.add(from, to, Placeholder::Secret);
+        return Some(to);
+    }
+    let Assigned { sign, start: value, spaced } = assigned(text, name_end, kind)?;
+    let is_flag = text[name_start] == b'-';
+    match sign {
+        Sign::Colon if kind == Name::Header => add_header(text, value, spans),
+        Sign::Equals | Sign::Colon => {
+            // `self.token = token` is a program, `/etc/passwd: not found` and `PWD=/opt` are files.
+            let program = spaced && name_end == end && stands_at(text, value, &keyword.to_ascii_lowercase());
+            let file = byte(text, value) == b'/' && is_one_of(keyword, &["pwd"])
+                || sign == Sign::Colon && before(text, name_start) == b'/' && is_in_path(text, name_start);
+            if program || file { None } else { add(text, (name_start, value), sign, (kind, spaced), spans) }
         }
-        let Some((sign, start)) = value::sign_after(text, self.end) else {
-            return self.end;
-        };
-        let previous = || word_before(text, self.start).0;
-        let is_flag = text[self.start] == b'-';
-        let is_password = [&b"password"[..], b"passwd", b"passphrase", b"pass", b"pwd"]
-            .iter()
-            .any(|end| ends_with(word, end));
-        let is_header = is_one_of(word, &["authorization", "cookie"]);
-        match sign {
-            Sign::Colon if is_header => return value::add_header(text, start, spans).unwrap_or(self.end),
-            Sign::Equals | Sign::Colon => {
-                let parse_error = is_one_of(word, &["token"])
-                    && is_one_of(
-                        previous(),
-                        &["unexpected", "expected", "near", "illegal", "syntax", "unknown"],
-                    );
-                // `self.token = token` is a program, `/etc/passwd: not found` a file.
-                let program =
-                    byte(text, self.end) == b' ' && stands_at(text, start, &word.to_ascii_lowercase());
-                let folder = is_one_of(word, &["pwd"]) && byte(text, start) == b'/';
-                let file = folder || (sign == Sign::Colon && before(text, self.start) == b'/');
-                if !(parse_error || program || file) {
-                    return value::add(text, start, sign, spans).unwrap_or(self.end);
-                }
-            }
-            Sign::Space if is_flag && byte(text, start) != b'-' => {
-                value::add(text, start, Sign::Equals, spans);
-            }
-            Sign::Space if is_password && value::is_quoted(text, start) && !is_prose_quote(text, start) => {
-                value::add(text, start, Sign::Equals, spans);
-            }
-            Sign::Space if is_password && stands_at(text, start, b"for ") => {
-                if let Some(start) = answer_of_prompt(text, self.start, start) {
-                    value::add(text, start, Sign::Colon, spans);
-                }
-            }
-            Sign::Space => {
-                let words = [&b"is: "[..], b"is ", b"set to ", b"was set to ", b"to "];
-                let linking = words.iter().find(|word| stands_at(text, start, word));
-                if let Some(linking) =
-                    linking.filter(|_| !is_one_of(word, &["auth", "salt", "pin", "webhook", "community"]))
-                {
-                    let start = start + linking.len();
-                    let path = text[start..].iter().take(2).any(|byte| *byte == b'/');
-                    if !path {
-                        value::add(text, start, Sign::Colon, spans);
-                    }
-                }
-            }
-        }
-        self.end
+        Sign::Space if is_flag => add(text, (name_start, value), sign, (kind, false), spans),
+        Sign::Space if kind == Name::Phrase => read_sentence(text, (name_start, name_end), value, spans),
+        Sign::Space => None,
     }
 }
 
-/// `password "x"` is SQL; `password 'x' is too short` as well, better safe.
-fn is_prose_quote(text: &[u8], start: usize) -> bool {
-    stands_at(text, start, b"''") || stands_at(text, start, b"\"\"")
+const fn is_part(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
-/// What was typed behind `Enter password for bob: ` or `[sudo] password for bob: `; a prompt begins its line, or
-/// asks in one word for the password.
-fn answer_of_prompt(text: &[u8], name: usize, rest: usize) -> Option<usize> {
-    let asks =
-        ["enter", "type", "retype", "repeat", "confirm", "new", "old", "current", "sudo", "host", "unix"];
-    let line = run_start(text, name, name.saturating_sub(1), |byte| byte != b'\n') == name;
-    if !line
-        && !is_one_of(word_before(text, name).0, &asks)
-        && !stands_at(text, name.saturating_sub(7), b"[sudo] ")
+/// `/etc/passwd`, but not `Username/Password`.
+fn is_in_path(text: &[u8], at: usize) -> bool {
+    let start = run_start(text, at, at.saturating_sub(MAX_NAME), |byte| is_part(byte) || byte == b'/');
+    matches!(byte(text, start), b'/' | b'.')
+}
+
+/// `<password>x</password>`, `<string name="password">x</string>`, `<key>password</key><string>x</string>`
+fn content_of_element(text: &[u8], name_start: usize, name_end: usize) -> Option<(usize, usize)> {
+    let at = run_end(text, name_end, is_quote);
+    if byte(text, at) == b'>' {
+        let is_named = at == name_end && before(text, name_start) == b'<';
+        let name = if is_named { &text[name_start..name_end] } else { b"" };
+        return (is_named || at > name_end).then(|| value::element(text, at + 1, name)).flatten();
+    }
+    // `<password type="plain">x`
+    let limit = text.len().min(name_end + MAX_NAME);
+    if before(text, name_start) == b'<' && byte(text, name_end) == b' ' {
+        let open = memchr::memchr3(b'>', b'<', b'\n', &text[name_end..limit]).map(|at| name_end + at);
+        return open
+            .filter(|open| text[*open] == b'>' && text[open - 1] != b'/')
+            .and_then(|open| value::element(text, open + 1, &text[name_start..name_end]));
+    }
+    if stands_at(text, name_end, b"</key>") {
+        let open = run_end(text, name_end + 6, |byte| byte.is_ascii_whitespace());
+        let close = run_end(text, open, |byte| byte.is_ascii_alphabetic() || byte == b'<');
+        return (byte(text, close) == b'>').then(|| value::element(text, close + 1, b"")).flatten();
+    }
+    None
+}
+
+/// The sign behind a name that ends at `end`, past the quotes that close the name, and where its value begins.
+fn assigned(text: &[u8], end: usize, kind: Name) -> Option<Assigned> {
+    let closed = run_end(text, end, |byte| is_quote(byte) || matches!(byte, b'\\' | b']' | b'*' | b'.'));
+    let is_blank = |byte: u8| matches!(byte, b' ' | b'\t' | 0xc2 | 0xa0);
+    let blank = run_end(text, closed, is_blank);
+    if let Some(start) = value_attribute(text, closed) {
+        return Some(Assigned { sign: Sign::Equals, start, spaced: false });
+    }
+    let (sign, length) = match byte(text, blank) {
+        b'=' => (Sign::Equals, run_end(text, blank, |byte| matches!(byte, b'=' | b'>' | b'~')) - blank),
+        b':' | b'?' | b'.' | b'+' | b'|' if byte(text, blank + 1) == b'=' => (Sign::Equals, 2),
+        b':' if stands_at(text, blank, b"::=") => (Sign::Equals, 3),
+        b':' if byte(text, blank + 1) == b':' || stands_at(text, blank, b"://") => return None,
+        b':' => (Sign::Colon, 1),
+        0xef if stands_at(text, blank, "：".as_bytes()) => (Sign::Colon, 3),
+        0xe6 if stands_at(text, blank, "是".as_bytes()) => (Sign::Colon, 3),
+        0xe4 if stands_at(text, blank, "为".as_bytes()) => (Sign::Colon, 3),
+        b'%' if stands_at(text, blank, b"%3d") || stands_at(text, blank, b"%3a") => (Sign::Equals, 3),
+        b'\\' if stands_at(text, blank, b"\\u003d") => (Sign::Equals, 6),
+        _ if closed > end && stands_at(text, closed - 1, b"\\u003d") => (Sign::Equals, 5),
+        // `set("KEY", "value")`, and the cells of a table.
+        b',' if closed > end && value::is_quoted(text, run_end(text, blank + 1, is_blank)) => {
+            (Sign::Equals, 1)
+        }
+        b'|' if kind == Name::Phrase && blank > closed && is_cell(text, end) => (Sign::Equals, 1),
+        0xe2 if stands_at(text, blank, "│".as_bytes()) => (Sign::Colon, 3),
+        _ => match type_end(text, blank) {
+            Some(start) => return Some(Assigned { sign: Sign::Equals, start, spaced: false }),
+            None if blank > closed || byte(text, blank) == b'(' => {
+                return Some(Assigned { sign: Sign::Space, start: blank, spaced: true });
+            }
+            None => return None,
+        },
+    };
+    let after = blank + length;
+    // `password: str = "x"`
+    let start = if sign == Sign::Colon { type_end(text, after).unwrap_or(after) } else { after };
+    let start = run_end(text, start, |byte| is_blank(byte) || byte == b'*');
+    // `password: |` of YAML: the value is the next line.
+    let is_block = sign == Sign::Colon && matches!(byte(text, start), b'|' | b'>');
+    let line = run_end(text, start, |byte| matches!(byte, b'|' | b'>' | b'-'));
+    let start = if is_block && byte(text, line) == b'\n' {
+        run_end(text, line, |byte| byte.is_ascii_whitespace())
+    } else {
+        start
+    };
+    Some(Assigned { sign, start, spaced: blank > closed || start > after })
+}
+
+/// Whether the line of `at` is a row of a table.
+fn is_cell(text: &[u8], at: usize) -> bool {
+    let line = run_start(text, at, at.saturating_sub(MAX_NAME), |byte| byte != b'\n');
+    text[line..at].trim_ascii_start().starts_with(b"|")
+}
+
+/// `"name": "KEY", "value": "x"`, `name="KEY" value="x"`, and YAML's `- name: KEY` with `value: x` below it: where the
+/// value begins.
+fn value_attribute(text: &[u8], closed: usize) -> Option<usize> {
+    let skip = |byte: u8| byte.is_ascii_whitespace() || is_quote(byte) || matches!(byte, b',' | b';' | b'\\');
+    let word = run_end(&text[..text.len().min(closed + MAX_NAME)], closed, skip);
+    let name =
+        ["value", "default", "content", "data"].iter().find(|name| stands_at(text, word, name.as_bytes()))?;
+    let end = run_end(text, word + name.len(), |byte| is_quote(byte) || matches!(byte, b' ' | b'\\'));
+    let is_sign = matches!(byte(text, end), b'=' | b':') && word > closed;
+    is_sign.then(|| run_end(text, end + 1, |byte| byte == b' '))
+}
+
+/// Where the value behind a type and `=` begins: `str = "x"`, `string := "x"`.
+fn type_end(text: &[u8], at: usize) -> Option<usize> {
+    let text = &text[..text.len().min(at + MAX_NAME)];
+    memchr::memchr(b'=', &text[at..])?;
+    let start = run_end(text, at, |byte| matches!(byte, b' ' | b':'));
+    let end = run_end(text, start, |byte| is_part(byte) || b"&<>[]?'*()".contains(&byte));
+    let word = run_end(text, start, |byte| !byte.is_ascii_alphabetic());
+    let word = &text[word..run_end(text, word, |byte| byte.is_ascii_alphabetic())];
+    let sign = run_end(text, end, |byte| matches!(byte, b' ' | b':'));
+    (is_one_of(word, TYPES) && byte(text, sign) == b'=').then(|| run_end(text, sign + 1, |byte| byte == b' '))
+}
+
+/// Adds the value at `start`; its end, or `None` if it says nothing.
+fn add(
+    text: &[u8],
+    (name, start): (usize, usize),
+    sign: Sign,
+    (kind, spaced): (Name, bool),
+    spans: &mut Spans,
+) -> Option<usize> {
+    if stands_at(text, run_end(text, start, |byte| is_quote(byte) || byte == b'\\'), b"$(") {
+        return None;
+    }
+    let (from, end) = value::bounds(text, start);
+    let word = &text[from..end];
+    let unsure = kind == Name::Sign && sign == Sign::Colon && from == start && !is_odd(word);
+    if from == end || unsure || value::says_nothing(word, sign) || closes(text, name, start) {
+        return None;
+    }
+    let begins_line =
+        matches!(before(text, name), 0 | b'\n') || stands_at(text, name.saturating_sub(7), b"export ");
+    let end = match sign {
+        _ if kind != Name::Phrase || from > start => end,
+        Sign::Equals if spaced => value::phrase_end(text, end),
+        Sign::Equals if begins_line => value::plain_phrase_end(text, end),
+        Sign::Equals => end,
+        Sign::Colon | Sign::Space => value::phrase_end(text, end),
+    };
+    // Only long values are wrapped.
+    let end = if end - from >= 16 { with_rest(text, end) } else { end };
+    spans.add(from, end, Placeholder::Secret);
+    Some(end)
+}
+
+/// Whether the quote at `at` closes one before the name: `read -p "Password: " PASSWORD`.
+fn closes(text: &[u8], name: usize, at: usize) -> bool {
+    let line = run_start(text, name, name.saturating_sub(2 * MAX_NAME), |byte| byte != b'\n');
+    let opened = text[line..name].iter().filter(|byte| **byte == text[at]).count();
+    is_quote(byte(text, at)) && byte(text, at + 1) == b' ' && opened % 2 == 1
+}
+
+/// `Authorization: Bearer x`, `Cookie: a=b; c=d`
+fn add_header(text: &[u8], start: usize, spans: &mut Spans) -> Option<usize> {
+    let (from, end) = if value::is_quoted(text, start) {
+        value::bounds(text, start)
+    } else {
+        (start, value::header_end(text, start))
+    };
+    let first = &text[from..run_end(text, from, |byte| byte.is_ascii_alphabetic())];
+    let is_sentence = byte(text, from + first.len()) != b'='
+        && value::says_nothing(first, Sign::Colon)
+        && !is_one_of(first, &["token"]);
+    if from == end || is_sentence && !first.is_empty() || value::says_nothing(&text[from..end], Sign::Equals)
     {
         return None;
     }
-    let limit = text.len().min(rest + 80);
-    let colon = run_end(&text[..limit], rest, |byte| !matches!(byte, b':' | b'\n'));
-    (byte(text, colon) == b':' && byte(text, colon + 1) == b' ')
-        .then(|| run_end(text, colon + 1, |byte| matches!(byte, b' ' | b'\t')))
+    let end = with_rest(text, end);
+    spans.add(from, end, Placeholder::Secret);
+    Some(end)
 }
 
-/// `passwordHash`, `passwdNew`.
-fn camel_password(word: &[u8]) -> bool {
-    (word.len() > 8
-        && stands_at(word, 0, b"password")
-        && word[8].is_ascii_uppercase()
-        && word[7].is_ascii_lowercase())
-        || (word.len() > 6
-            && stands_at(word, 0, b"passwd")
-            && word[6].is_ascii_uppercase()
-            && word[5].is_ascii_lowercase())
-}
-
-fn follows_kind(text: &[u8], start: usize) -> bool {
-    if !matches!(before(text, start), b'_' | b'-' | b'.' | b' ') {
-        return false;
+/// `password 'x'`, `The password is x`, `Enter password for bob: x`, `Password (again): x`
+fn read_sentence(
+    text: &[u8],
+    (name, name_end): (usize, usize),
+    start: usize,
+    spans: &mut Spans,
+) -> Option<usize> {
+    let kind = (Name::Phrase, true);
+    if value::is_quoted(text, start) && !stands_at(text, start, b"''") && !stands_at(text, start, b"\"\"") {
+        let behind = run_end(text, value::bounds(text, start).1, |byte| is_quote(byte) || byte == b' ');
+        // `secret "x" not found`
+        if stands_at(text, behind, b"not ") {
+            return None;
+        }
+        return add(text, (name, start), Sign::Equals, kind, spans);
     }
-    let kind = run_start(text, start - 1, start.saturating_sub(24), |byte| byte.is_ascii_alphanumeric());
-    is_one_of(&text[kind..start - 1], KEY_KINDS)
+    if let Some(answer) = answer_of_prompt(text, name, name_end) {
+        return add(text, (name, answer), Sign::Colon, kind, spans);
+    }
+    let is_blank = |byte: u8| byte.is_ascii_whitespace();
+    let (mut link, mut weak) = (start, false);
+    for _ in 0..4 {
+        let end = run_end(text, link, |byte| !is_blank(byte));
+        let word = text[link..end].strip_suffix(b":").unwrap_or(&text[link..end]);
+        let links = is_one_of(word, LINKING) || word.is_empty() && link > start;
+        if !links {
+            break;
+        }
+        weak = is_one_of(word, WEAK_LINKS);
+        link = run_end(text, end, is_blank);
+    }
+    if link > start && !weak && !text[link.min(text.len())..].iter().take(2).any(|byte| *byte == b'/') {
+        return add_word(text, link, spans);
+    }
+    // `with password x`, `Password -> x`
+    let dash = run_end(text, link, |byte| b"->|".contains(&byte) || byte >= 0x80);
+    let word = run_end(text, dash, |byte| matches!(byte, b' ' | b'\t'));
+    let (from, to) = value::bounds(text, if dash > link && word == dash { link } else { word });
+    let is_last = matches!(byte(text, to), 0 | b'\n' | b'.') || byte(text, to + 1) == b'\n';
+    let announced = dash >= link + 2 || is_one_of(word_before(text, name).0, &["with", "using", "and"]);
+    (to > from && text[from] != b'-' && (is_odd(&text[from..to]) || is_last && announced))
+        .then(|| add_word(text, from, spans))
+        .flatten()
+}
+
+/// Adds the one word at `start` that a sentence announces.
+fn add_word(text: &[u8], start: usize, spans: &mut Spans) -> Option<usize> {
+    let (from, end) = value::bounds(text, start);
+    if from == end || value::says_nothing(&text[from..end], Sign::Colon) {
+        return None;
+    }
+    spans.add(from, end, Placeholder::Secret);
+    Some(end)
+}
+
+/// What was typed behind `Enter password for bob: ` or `[sudo] password for bob: `, or is told by `Password for bob is`.
+/// A prompt begins its line, or asks in one word for the password.
+fn answer_of_prompt(text: &[u8], name: usize, rest: usize) -> Option<usize> {
+    let words = &text[rest..text.len().min(rest + 80)];
+    let words = &words[..memchr::memchr(b'\n', words).unwrap_or(words.len())];
+    let first = words.split(|byte| *byte == b' ').find(|word| !word.is_empty())?;
+    let linked = is_one_of(first, LINKING_FOR) || first[0] == b'(';
+    let is = memchr::memmem::find(words, b" is ").filter(|_| linked).map(|at| at + 3);
+    let colon = memchr::memchr(b':', words).filter(|colon| byte(words, colon + 1) == b' ').map(|at| at + 1);
+    let end = colon.into_iter().chain(is).min()?;
+    let line = run_start(text, name, name.saturating_sub(MAX_NAME), |byte| byte != b'\n');
+    let begins = !text[line..name].iter().any(u8::is_ascii_alphanumeric);
+    let asks = || is_one_of(word_before(text, name).0, ASKING) || ends_with(&text[..name], b"[sudo] ");
+    let few = words[..end].iter().filter(|byte| **byte == b' ').count() <= 2;
+    let is_prompt = if linked {
+        begins || asks()
+    } else {
+        (begins || asks()) && few && !is_one_of(first.strip_suffix(b":").unwrap_or(first), HARMLESS)
+    };
+    is_prompt.then(|| run_end(text, rest + end, |byte| matches!(byte, b' ' | b'\t')))
 }

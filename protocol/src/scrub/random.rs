@@ -76,6 +76,22 @@ pub(super) fn may_be_rest(word: &[u8]) -> bool {
     (shape.digits > 0 && shape.upper + shape.lower > 0) || odd_capital || long || word.ends_with(b"=")
 }
 
+/// Whether a word is more likely a password than a word of a sentence: digits or signs between letters, or capitals
+/// where no word has them. Versions and paths are none.
+pub(super) fn is_odd(word: &[u8]) -> bool {
+    let shape = shape(word);
+    let letters = shape.upper + shape.lower;
+    let signs = word.iter().filter(|byte| b"!#$%^&*+=?~_".contains(byte)).count();
+    let version = word.strip_prefix(b"v").unwrap_or(word).first().is_some_and(u8::is_ascii_digit)
+        && word.iter().filter(|byte| **byte == b'.').count() > 0;
+    let plain = version || word.contains(&b'/') || word.iter().any(|byte| b"()[]{}<>".contains(byte));
+    let odd_capital = shape.lower > 0 && shape.upper > usize::from(word[0].is_ascii_uppercase());
+    letters > 0
+        && word.len() >= 4
+        && !plain
+        && (shape.digits > 0 || odd_capital || signs > 0 && shape.lower > 0)
+}
+
 /// Whether a word is written in hexadecimal digits of one case.
 pub(super) fn is_hex(word: &[u8]) -> bool {
     word.iter().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte))

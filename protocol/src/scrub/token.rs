@@ -1,68 +1,81 @@
-//! Tokens, known ones and words that look random. UUIDs become `<id>`. Hashes of packages, images and commits
-//! survive where the line says what they are.
+//! Tokens, by the prefix that their service gives them, by their build, or because they look random. UUIDs become
+//! `<id>`. Hashes of packages, images and commits survive where the line says what they are.
 
 use super::Placeholder;
 use super::chars::{
-    before, begins_word, byte, escape_digits, is_token, is_word, run_end, run_start, stands_at,
+    before, begins_word, byte, ends_with, escape_digits, is_one_of, is_token, is_word, run_end, run_start,
+    stands_at,
 };
-use super::hash::HashLines;
-use super::places::{Class, Places};
-use super::prefix::{bot_end, crypt_end, prefixed_end};
-use super::random::{SHORTEST, is_hex, is_random, may_be_rest};
+use super::colons::mac_at;
+use super::data::{CHECKSUMS, HASHES};
+use super::random::{SHORTEST, is_hex, is_odd, is_random, may_be_rest};
 use super::spans::Spans;
 use super::wrap::{with_front, with_rest};
 
-pub(super) fn find(text: &[u8], places: &Places, spans: &mut Spans) {
-    let mut hashes = HashLines::default();
-    let mut judged = Joined::default();
-    let mut done = 0;
-    let mut at = 0;
-    loop {
-        at = places.next(Class::Beginning, at);
-        if at == text.len() {
-            return;
-        }
-        if text[at] == b'$' {
-            let end = crypt_end(text, at);
-            spans.add(at, end, Placeholder::Secret);
-            at = end.max(at + 1);
-            continue;
-        }
-        at = past_escape(text, at);
-        let end = places.end(Class::Alphanumeric, at);
-        if end == at {
-            continue;
-        }
-        if let Some(end) = prefixed_end(text, at).or_else(|| bot_end(text, at, end)) {
-            let start = with_front(text, at, done);
-            let end = with_rest(text, end);
-            spans.add(start, end, Placeholder::Token);
-            (done, at) = (end, end);
-            continue;
-        }
-        if end - at == 8 && is_uuid(text, at) {
-            spans.add(at, at + 36, Placeholder::Id);
-            (done, at) = (at + 36, at + 36);
-            continue;
-        }
-        let whole = !is_token(byte(text, end));
-        if end - at >= if whole { SHORTEST } else { 1 }
-            && let Some((start, end)) = random(text, places, (at, end), done, &mut hashes, &mut judged)
-        {
-            spans.add(start, end, Placeholder::Token);
-            (done, at) = (end, end.max(at + 1));
-            continue;
-        }
-        at = end;
+/// Adds the token with a known prefix at `start..body` if at least `min` characters follow; where it ends.
+pub(super) fn add_prefixed(
+    text: &[u8],
+    (start, body): (usize, usize),
+    min: usize,
+    spans: &mut Spans,
+) -> Option<usize> {
+    let end = run_end(text, body, |byte| is_token(byte) || matches!(byte, b'.' | b'~'));
+    let end = run_start(text, end, body, |byte| matches!(byte, b'.' | b'-' | b'/'));
+    let judged = &text[body..end.min(body + MAX_JUDGED)];
+    let longest = judged.split(|byte| matches!(byte, b'_' | b'-' | b'.')).map(<[u8]>::len).max().unwrap_or(0);
+    let is_odd = judged.iter().any(u8::is_ascii_digit) || may_be_rest(judged) || longest >= 20;
+    // The token may go on behind a line break.
+    let rest = if end - body < min || is_odd { with_rest(text, end) } else { end };
+    let credible = end - body >= min && longest >= min.min(10) && is_odd;
+    if !credible && (rest == end || rest - body < min) {
+        return None;
     }
+    spans.add(with_front(text, start, 0), rest, Placeholder::Token);
+    Some(rest)
 }
 
-/// Where the word at `at` begins behind an escape: `\nghp_…` is a line break and a token.
-fn past_escape(text: &[u8], at: usize) -> usize {
-    match (before(text, at), text[at]) {
-        (b'\\', b'n' | b't' | b'r') => at + 1,
-        (b'\\', b'u' | b'x') => at + 1 + escape_digits(text, at + 1),
-        _ => at + escape_digits(text, at),
+/// How much of a token it takes to judge it, in bytes.
+const MAX_JUDGED: usize = 96;
+
+/// Adds tokens that no keyword announces.
+pub(super) fn find(text: &[u8], spans: &mut Spans) {
+    let mut lines = HashLines::default();
+    let mut judged = (0, 0);
+    let (mut done, mut at) = (0, 0);
+    loop {
+        at = run_end(text, at, |byte| !byte.is_ascii_alphanumeric());
+        if at >= text.len() {
+            return;
+        }
+        let word_end = run_end(text, at, |byte| byte.is_ascii_alphanumeric());
+        // `\nabc` is a line break and a word.
+        let start = match (before(text, at), text[at]) {
+            (b'\\', b'n' | b't' | b'r') => at + 1,
+            (b'\\', b'u' | b'x') => at + 1 + escape_digits(text, at + 1),
+            _ => at + escape_digits(text, at),
+        };
+        at = word_end;
+        if start >= word_end {
+            continue;
+        }
+        let whole = !is_token(byte(text, word_end));
+        let found = if word_end - start == 8 && is_uuid(text, start) {
+            Some((start, start + 36, Placeholder::Id))
+        } else if let Some((start, end)) = mac_at(text, start, word_end) {
+            Some((start, end, Placeholder::Mac))
+        } else if whole && is_label_of_url(text, start, word_end) {
+            Some((start, word_end, Placeholder::Token))
+        } else if let Some(end) = bot_end(text, start, word_end) {
+            Some((with_front(text, start, done), with_rest(text, end), Placeholder::Token))
+        } else if word_end - start >= if whole { SHORTEST } else { 1 } {
+            random(text, (start, word_end), done, &mut lines, &mut judged)
+        } else {
+            None
+        };
+        if let Some((start, end, placeholder)) = found {
+            spans.add(start, end, placeholder);
+            (done, at) = (end, end.max(word_end));
+        }
     }
 }
 
@@ -77,62 +90,69 @@ fn is_uuid(text: &[u8], at: usize) -> bool {
     fits && !is_word(byte(text, at + 36)) && begins_word(text, at)
 }
 
+/// `https://3f9a7c21b4e8d06f.tunnel.example.com`
+fn is_label_of_url(text: &[u8], start: usize, end: usize) -> bool {
+    let label = &text[start..end];
+    end - start >= 16
+        && byte(text, end) == b'.'
+        && text[..start].ends_with(b"://")
+        && is_hex(label)
+        && is_odd(label)
+}
+
+/// Tokens of bots: `123456789:AA…` (Telegram), three random parts with dots (Discord).
+fn bot_end(text: &[u8], start: usize, end: usize) -> Option<usize> {
+    if end - start < 8 || !matches!(byte(text, end), b':' | b'.' | b'-' | b'_') {
+        return None;
+    }
+    let text = &text[..text.len().min(end + 2 * MAX_JUDGED)];
+    let part =
+        |at: usize| run_end(text, at, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    let word = &text[start..end];
+    if byte(text, end) == b':' && (8..=10).contains(&word.len()) && word.iter().all(u8::is_ascii_digit) {
+        let close = part(end + 1);
+        return (33..=40).contains(&(close - end - 1)).then_some(close);
+    }
+    let first = part(start);
+    let (second, third) = (part(first + 1), part(part(first + 1) + 1));
+    let is_bot = byte(text, first) == b'.'
+        && (23..=30).contains(&(first - start))
+        && (6..=9).contains(&(second - first));
+    (is_bot && byte(text, second) == b'.' && third - second > 25).then_some(third)
+}
+
 /// The random word around the letters and digits from `at` to `end`, nothing before `done`.
 fn random(
     text: &[u8],
-    places: &Places,
     (at, end): (usize, usize),
     done: usize,
-    hashes: &mut HashLines,
-    judged: &mut Joined,
-) -> Option<(usize, usize)> {
+    lines: &mut HashLines,
+    judged: &mut (usize, u32),
+) -> Option<(usize, usize, Placeholder)> {
     let word = &text[at..end];
-    // Names that compilers make.
-    if word.starts_with(b"ZN") || word.starts_with(b"ZSt") || word.starts_with(b"ZTV") {
+    // Names that compilers make: `_ZN4core3fmt…`.
+    if word.starts_with(b"Z") && before(text, at) == b'_' {
         return None;
     }
-    let limit = text.len().min(at + 512);
-    let whole_end =
-        if judged.may_be_again(at) { places.end(Class::Token, end).min(limit.max(end)) } else { end };
     let found = if word.len() >= SHORTEST && is_random(word) {
-        Some(end)
-    } else if judged.count(at, whole_end)
-        && whole_end - at >= 24
-        && whole_end > end
-        && is_joined_random(&text[at..whole_end])
-    {
-        Some(whole_end)
+        end
     } else {
-        None
-    }?;
-    if found == end && is_hex(word) && hashes.say_so(text, at, end) {
-        return None;
-    }
-    if is_checksum(text, at) {
-        return None;
-    }
-    Some((with_front(text, with_sides(text, at, done), done), with_rest(text, with_tail(text, found))))
-}
-
-/// How often words of one run were judged together. A long path has many words.
-#[derive(Default)]
-struct Joined {
-    end: usize,
-    times: u32,
-}
-
-impl Joined {
-    fn may_be_again(&self, at: usize) -> bool {
-        at >= self.end || self.times < 2
-    }
-
-    fn count(&mut self, at: usize, end: usize) -> bool {
-        if at >= self.end {
-            (self.end, self.times) = (end, 0);
+        // A long path has many words; two of them are judged together with the rest.
+        if at >= judged.0 {
+            *judged = (run_end(&text[..text.len().min(at + 512)], end, is_token), 0);
         }
-        self.times += 1;
-        true
+        judged.1 += 1;
+        let whole = judged.0;
+        if judged.1 > 2 || whole < at + 24 || whole <= end || !is_joined_random(&text[at..whole]) {
+            return None;
+        }
+        whole
+    };
+    if found == end && is_hex(word) && lines.say_so(text, at, end) || is_checksum(text, at) {
+        return None;
     }
+    let start = with_front(text, with_sides(text, at, done), done);
+    Some((start, with_rest(text, with_tail(text, found)), Placeholder::Token))
 }
 
 /// Parts that are short for themselves, as base64 has them between its `/`, `+`, `-` and `_`.
@@ -157,8 +177,10 @@ fn is_joined_random(run: &[u8]) -> bool {
 /// `sha512-…`, `h1:…`: checksums of package managers.
 fn is_checksum(text: &[u8], at: usize) -> bool {
     let run = run_start(text, at, at.saturating_sub(160), is_token);
-    before(text, run) == b':' && stands_at(text, run.saturating_sub(3), b"h1:")
-        || [&b"sha512-"[..], b"sha384-", b"sha256-", b"sha1-"].iter().any(|mark| stands_at(text, run, mark))
+    CHECKSUMS.iter().any(|mark| {
+        stands_at(text, run, mark.as_bytes())
+            || mark.ends_with(':') && ends_with(&text[..run], mark.as_bytes())
+    })
 }
 
 /// Beginning of the random word, with odd parts before `at`.
@@ -166,8 +188,8 @@ fn with_sides(text: &[u8], at: usize, floor: usize) -> usize {
     let mut start = at;
     loop {
         let signs = run_start(text, start, floor, |byte| matches!(byte, b'+' | b'/' | b'_' | b'-'));
-        let part =
-            run_start(text, signs, floor.max(signs.saturating_sub(64)), |byte| byte.is_ascii_alphanumeric());
+        let floor = floor.max(signs.saturating_sub(64));
+        let part = run_start(text, signs, floor, |byte| byte.is_ascii_alphanumeric());
         if signs == start || part == signs || !may_be_rest(&text[part..signs]) {
             return start;
         }
@@ -179,11 +201,37 @@ fn with_sides(text: &[u8], at: usize, floor: usize) -> usize {
 fn with_tail(text: &[u8], at: usize) -> usize {
     let mut end = at;
     loop {
-        let signs = run_end(text, end, |byte| matches!(byte, b'+' | b'/' | b'_' | b'-' | b'='));
+        let signs = run_end(text, end, |byte| is_token(byte) && !byte.is_ascii_alphanumeric());
         let part = run_end(text, signs, |byte| byte.is_ascii_alphanumeric());
         if signs == end || part == signs || !may_be_rest(&text[signs..part]) {
             return run_end(text, end, |byte| matches!(byte, b'=' | b'+'));
         }
         end = part;
+    }
+}
+
+/// Whether a line says that a word in hexadecimal digits is the hash of something public. Remembers the last line.
+#[derive(Default)]
+struct HashLines {
+    line: (usize, usize),
+    says: bool,
+}
+
+impl HashLines {
+    fn say_so(&mut self, text: &[u8], start: usize, end: usize) -> bool {
+        if !matches!(end - start, 32 | 40 | 50 | 56 | 64 | 96 | 128) {
+            return false;
+        }
+        if start < self.line.0 || self.line.1 < end {
+            let from = run_start(text, start, start.saturating_sub(400), |byte| byte != b'\n');
+            let to = run_end(&text[..text.len().min(end + 400)], end, |byte| byte != b'\n');
+            let mut words = text[from..to].split(|byte| !byte.is_ascii_alphanumeric());
+            self.says = words.any(|word| is_one_of(word, HASHES));
+            self.line = (from, to);
+        }
+        // `sha256sum` writes two blanks and the name of the file.
+        self.says
+            || stands_at(text, end, b"  ") && is_word(byte(text, end + 2))
+            || stands_at(text, end, b" *")
     }
 }

@@ -1,10 +1,9 @@
-//! Where a value begins and ends: behind `=`, `:`, `=>` or white space, in quotes of any kind and any depth
-//! of escaping, or up to the next white space. Values that say nothing survive.
+//! Where a value begins and ends: in quotes of any kind and any depth of escaping, up to the next white space, or
+//! with blanks in it. Values that say nothing survive.
 
 use super::Placeholder;
-use super::chars::{before, byte, is_one_of, is_quote, is_word, line_break, run_end, run_start, stands_at};
-use super::spans::Spans;
-use super::wrap::with_rest;
+use super::chars::{byte, is_one_of, is_quote, is_word, run_end, run_start};
+use super::data::{CODE, COMMANDS, EMPTY, PROSE};
 
 /// What stands between a name and its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,141 +14,37 @@ pub(super) enum Sign {
 }
 
 /// Longest value in quotes, in bytes.
-const MAX_QUOTED: usize = 512;
-
-/// Values that say nothing, behind any sign.
-const EMPTY_VALUES: &[&str] = &[
-    "true",
-    "false",
-    "yes",
-    "no",
-    "null",
-    "none",
-    "nil",
-    "undefined",
-    "on",
-    "off",
-    "string",
-    "str",
-    "bool",
-    "any",
-    "number",
-    "int",
-    "bytes",
-    "object",
-    "self",
-    "optional",
-    "required",
-    "enabled",
-];
-/// What follows a colon where it begins a sentence.
-const PROSE: &[&str] = &[
-    "not",
-    "is",
-    "was",
-    "missing",
-    "invalid",
-    "incorrect",
-    "failed",
-    "authentication",
-    "permission",
-    "must",
-    "cannot",
-    "could",
-    "unable",
-    "expected",
-    "the",
-    "a",
-    "an",
-    "error",
-    "no",
-    "unauthorized",
-    "expired",
-    "wrong",
-    "too",
-    "access",
-    "unknown",
-    "denied",
-    "connection",
-    "failure",
-    "required",
-    "disabled",
-    "changed",
-    "updated",
-    "set",
-    "empty",
-    "unset",
-    "using",
-    "unexpected",
-    "accepted",
-    "rejected",
-    "be",
-    "password",
-    "token",
-];
-
-/// The sign behind a name that ends at `end`, past the quotes that close the name, and where its value begins.
-pub(super) fn sign_after(text: &[u8], end: usize) -> Option<(Sign, usize)> {
-    let at = run_end(text, end, |byte| is_quote(byte) || matches!(byte, b'\\' | b']'));
-    let blank = run_end(text, at, |byte| matches!(byte, b' ' | b'\t'));
-    let (sign, length) = match byte(text, blank) {
-        b'=' => (Sign::Equals, run_end(text, blank, |byte| matches!(byte, b'=' | b'>')) - blank),
-        b':' if byte(text, blank + 1) == b'=' => (Sign::Equals, 2),
-        b':' if byte(text, blank + 1) == b':' || stands_at(text, blank, b"://") => return None,
-        b':' => (Sign::Colon, 1),
-        b'%' if stands_at(text, blank, b"%3d") || stands_at(text, blank, b"%3a") => (Sign::Equals, 3),
-        b'\\' if stands_at(text, blank, b"\\u003d") => (Sign::Equals, 6),
-        _ if at > end && stands_at(text, at - 1, b"\\u003d") => (Sign::Equals, 5),
-        _ if blank > at => return Some((Sign::Space, blank)),
-        _ => return None,
-    };
-    let after = blank + length;
-    Some((sign, run_end(text, after, |byte| matches!(byte, b' ' | b'\t'))))
-}
+pub(super) const MAX_QUOTED: usize = 512;
 
 /// Whether a quote, escaped or not, begins at `at`.
 pub(super) fn is_quoted(text: &[u8], at: usize) -> bool {
     is_quote(byte(text, run_end(text, at, |byte| byte == b'\\')))
 }
 
-/// Adds the value at `start`; its end, or `None` if it says nothing.
-pub(super) fn add(text: &[u8], start: usize, sign: Sign, spans: &mut Spans) -> Option<usize> {
-    let quote = run_end(text, start, |byte| is_quote(byte) || byte == b'\\');
-    if stands_at(text, quote, b"$(") {
-        return None;
-    }
-    let (start, end) = bounds(text, start);
-    let value = &text[start..end];
-    if value.is_empty() || says_nothing(value, sign) {
-        return None;
-    }
-    let end = with_rest(text, end);
-    spans.add(start, end, Placeholder::Secret);
-    Some(end)
-}
-
 /// Start and end of the value at `at`, without its quotes.
-fn bounds(text: &[u8], at: usize) -> (usize, usize) {
-    let slashes = run_end(text, at, |byte| byte == b'\\') - at;
+pub(super) fn bounds(text: &[u8], at: usize) -> (usize, usize) {
     let at = if byte(text, at) == b'$' && byte(text, at + 1) == b'\'' { at + 1 } else { at };
+    let slashes = run_end(text, at, |byte| byte == b'\\') - at;
     let quote = byte(text, at + slashes);
-    if is_quote(quote) {
-        let start = at + slashes + 1;
-        if let Some(end) = closing(text, start, quote, slashes) {
-            return (start, end);
-        }
-        // No end: the text was cut, or never had one.
-        let limit = text.len().min(start + MAX_QUOTED);
-        let end = run_end(&text[..limit], start, |byte| byte != b'\n');
-        return (start, if end == limit { word_end(text, start) } else { end });
+    if !is_quote(quote) {
+        return (at, word_end(text, at));
     }
-    (at, word_end(text, at))
+    let start = at + slashes + 1;
+    if let Some(end) = closing(text, start, quote, slashes) {
+        return (start, if slashes == 0 { joined_end(text, end) } else { end });
+    }
+    // No end: the text was cut, or never had one.
+    let limit = text.len().min(start + MAX_QUOTED);
+    let end = run_end(&text[..limit], start, |byte| byte != b'\n');
+    (start, if end == limit { run_end(text, end, |byte| !byte.is_ascii_whitespace()) } else { end })
 }
 
+/// Where the quote of this kind and depth closes, in the same line.
 fn closing(text: &[u8], start: usize, quote: u8, slashes: usize) -> Option<usize> {
     let limit = text.len().min(start + MAX_QUOTED);
+    let limit = run_end(&text[..limit], start, |byte| byte != b'\n');
     let mut at = start;
-    while let Some(found) = text[at..limit].iter().position(|byte| *byte == quote) {
+    while let Some(found) = memchr::memchr(quote, &text[at..limit]) {
         let sign = at + found;
         let escapes = sign - run_start(text, sign, start, |byte| byte == b'\\');
         let quoted = slashes == 0 && (escapes.is_multiple_of(2) || quote == b'\'');
@@ -161,141 +56,153 @@ fn closing(text: &[u8], start: usize, quote: u8, slashes: usize) -> Option<usize
     None
 }
 
+/// End of a shell word that goes on behind its closing quote: `'it'\''s'`, `'a'"b"`, `'it''s'`.
+fn joined_end(text: &[u8], end: usize) -> usize {
+    let mut end = end;
+    loop {
+        let quote = byte(text, end);
+        let next = end + 1 + usize::from(byte(text, end + 1) == b'\\');
+        let part = byte(text, next);
+        let again = if is_quote(part) && next > end + 1 { next + 1 } else { next };
+        end = match byte(text, again) {
+            opening if is_quote(opening) && (opening == quote || again > next) => {
+                match closing(text, again + 1, opening, 0) {
+                    Some(end) => end,
+                    None => return end,
+                }
+            }
+            other if again > next && is_word(other) => match closing(text, again, quote, 0) {
+                Some(end) => end,
+                None => return end,
+            },
+            _ => return end,
+        };
+    }
+}
+
 /// End of a value without quotes: white space, or a quote that closes what the pair stands in.
-fn word_end(text: &[u8], start: usize) -> usize {
+pub(super) fn word_end(text: &[u8], start: usize) -> usize {
     let mut at = start;
     loop {
         let end = run_end(text, at, |byte| !byte.is_ascii_whitespace() && !is_quote(byte) && byte != b'<');
-        if byte(text, end) == b'<' {
+        match byte(text, end) {
             // The end of an element.
-            if byte(text, end + 1) == b'/' {
-                return end;
-            }
-            at = end + 1;
-            continue;
-        }
-        if !is_quote(byte(text, end)) {
-            return end;
-        }
-        let next = byte(text, end + 1);
-        if !is_word(next) {
-            return run_start(text, end, start, |byte| byte == b'\\');
+            b'<' if byte(text, end + 1) == b'/' => return end,
+            b'<' => {}
+            quote if !is_quote(quote) => return end,
+            _ if !is_word(byte(text, end + 1)) => return run_start(text, end, start, |byte| byte == b'\\'),
+            _ => {}
         }
         at = end + 1;
     }
 }
 
-fn says_nothing(value: &[u8], sign: Sign) -> bool {
-    let plain = &value[..run_start(value, value.len(), 0, |byte| {
-        matches!(byte, b',' | b';' | b')' | b'}' | b']' | b'.' | b'?')
-    })];
+/// End of a value with blanks in it whose first word ends at `end`: up to the end of the line, a sign of the shell,
+/// or the name of another pair.
+pub(super) fn phrase_end(text: &[u8], end: usize) -> usize {
+    let mut end = end;
+    loop {
+        let start = run_end(text, end, |byte| matches!(byte, b' ' | b'\t'));
+        let next = word_end(text, start);
+        let word = &text[start..next];
+        let is_sign =
+            word.first().is_none_or(|first| b"-|&;<>($".contains(first)) || word.starts_with(b"\\n");
+        if start == end || is_sign || is_name(word) {
+            return end;
+        }
+        end = next;
+    }
+}
+
+/// `user:`, `user=x`, `--user`
+fn is_name(word: &[u8]) -> bool {
+    let name = run_end(word, 0, |byte| is_word(byte) || matches!(byte, b'_' | b'-' | b'.'));
+    name > 1 && matches!(byte(word, name), b':' | b'=')
+}
+
+/// Like [`phrase_end`] behind `name=` at the start of a line: only if the rest of the line are plain words, of
+/// which the first is not a command.
+pub(super) fn plain_phrase_end(text: &[u8], end: usize) -> usize {
+    let line = run_end(&text[..text.len().min(end + 80)], end, |byte| byte != b'\n');
+    let plain = |byte: &u8| is_word(*byte) || b" .,!?'*@^_-".contains(byte);
+    let first = &text[run_end(text, end, |byte| byte == b' ')..line];
+    let first = &first[..run_end(first, 0, |byte| !byte.is_ascii_whitespace())];
+    let fits = text[end..line].iter().all(plain) && !text[end..line].windows(2).any(|two| two == b" -");
+    if fits && !is_one_of(first, COMMANDS) { phrase_end(text, end) } else { end }
+}
+
+/// Whether a value is no secret: a mask, a variable, a placeholder, `true`, the beginning of a sentence.
+pub(super) fn says_nothing(value: &[u8], sign: Sign) -> bool {
+    let plain = &value[..run_start(value, value.len(), 0, |byte| b",;)}].?!:/".contains(&byte))];
     let is_mask =
-        |byte: &u8| b"*.-_<>[]{}(),;".contains(byte) || (value.len() > 2 && matches!(byte, b'x' | b'X'));
-    let masked = value.iter().all(is_mask);
+        |byte: &u8| b"*.-_<>[]{}(),;:".contains(byte) || (value.len() > 2 && matches!(byte, b'x' | b'X'));
     let number = plain.len() <= 3 && plain.iter().all(u8::is_ascii_digit);
-    masked
+    let first = &plain[..run_end(plain, 0, |byte| byte != b' ')];
+    value.iter().all(is_mask)
         || is_placeholder(plain)
         || is_variable(plain)
-        || is_one_of(plain, EMPTY_VALUES)
-        || (sign == Sign::Colon && (number || is_one_of(plain, PROSE)))
+        || is_path(plain)
+        || is_call(value)
+        || is_one_of(plain.strip_prefix(b"&").unwrap_or(plain), EMPTY)
+        || CODE.iter().any(|code| value.starts_with(code.as_bytes()))
+        || (sign == Sign::Colon && (number || is_one_of(first, PROSE)))
 }
 
 fn is_placeholder(value: &[u8]) -> bool {
     Placeholder::ALL.iter().any(|placeholder| placeholder.as_str().as_bytes() == value)
 }
 
+/// `env('X')`, `input()`, `os.environ["X"]`
+fn is_call(value: &[u8]) -> bool {
+    let name = run_end(value, 0, |byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.'));
+    name > 2
+        && matches!(byte(value, name), b'(' | b'[')
+        && (is_quote(byte(value, name + 1)) || byte(value, name + 1) == b')')
+}
+
+/// `/run/secrets/db`, but not base64.
+fn is_path(value: &[u8]) -> bool {
+    let folder = run_end(value, 1.min(value.len()), |byte| byte.is_ascii_lowercase());
+    value.starts_with(b"/") && folder > 3 && byte(value, folder) == b'/'
+}
+
 /// `$NAME`, `${name}`, `$(command)`: what a script says, not what it is.
 fn is_variable(value: &[u8]) -> bool {
     let Some(rest) = value.strip_prefix(b"$") else {
-        return false;
+        return value.starts_with(b"{{") || value.starts_with(b"%(");
     };
     match rest.first() {
         Some(b'(') => true,
         Some(b'{') => {
             rest.ends_with(b"}") || rest[1..].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
         }
-        Some(_) => rest.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_'),
+        Some(first) => {
+            rest.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_')
+                || matches!(first, b'1'..=b'9' | b'@') && rest.len() == 1
+        }
         None => false,
     }
 }
 
-/// `Authorization: Bearer x`, `Cookie: a=b; c=d`: all up to the end of the line or the closing quote.
-pub(super) fn add_header(text: &[u8], start: usize, spans: &mut Spans) -> Option<usize> {
-    if is_quoted(text, start) {
-        return add(text, start, Sign::Equals, spans);
-    }
-    let first = &text[start..run_end(text, start, u8_is_letter)];
-    let is_prose = is_one_of(first, PROSE) || is_one_of(first, EMPTY_VALUES);
-    if is_prose && byte(text, start + first.len()) != b'=' {
-        return None;
-    }
+/// End of a header that begins at `start`: the end of the line or of the quotes it stands in.
+pub(super) fn header_end(text: &[u8], start: usize) -> usize {
     let end = run_end(text, start, |byte| !matches!(byte, b'\n' | b'"' | b'\'' | b'`' | b'|'));
     let end = run_start(text, end, start, |byte| matches!(byte, b'\\' | b' ' | b'\t'));
-    let end = match text[start..end].windows(2).position(|pair| pair == b"\\n") {
-        Some(found) if before(text, start + found) != b'\\' => start + found,
-        _ => end,
-    };
-    if is_placeholder(&text[start..end]) {
-        return None;
-    }
-    let end = with_rest(text, end);
-    spans.add(start, end, Placeholder::Secret);
-    Some(end)
+    let line = memchr::memmem::find(&text[start..end], b"\\n").map_or(end, |found| start + found);
+    if line > start && text[line - 1] == b'\\' { end } else { line }
 }
 
-const fn u8_is_letter(byte: u8) -> bool {
-    byte.is_ascii_alphabetic()
-}
-
-/// The word behind `Bearer` or `Basic`. `strictly`: only one that no sentence has.
-pub(super) fn add_credentials(text: &[u8], start: usize, strictly: bool, spans: &mut Spans) {
-    let end = word_end(text, start);
-    let value = &text[start..end];
-    let prose = [
-        "token",
-        "tokens",
-        "auth",
-        "authentication",
-        "authorization",
-        "scheme",
-        "realm",
-        "credentials",
-        "error",
-    ];
-    let plain = value.len() < 4 || is_one_of(value, &prose) || says_nothing(value, Sign::Colon);
-    let odd = value.iter().any(u8::is_ascii_digit)
-        || value.ends_with(b"=")
-        || value[1.min(value.len())..].iter().any(u8::is_ascii_uppercase);
-    if !plain && (!strictly || (odd && value.len() >= 8)) {
-        spans.add(start, with_rest(text, end), Placeholder::Secret);
-    }
-}
-
-/// The password in `name:password` behind a flag.
-pub(super) fn add_after_colon(text: &[u8], at: usize, spans: &mut Spans) {
-    let (start, end) = bounds(text, run_end(text, at, |byte| byte == b' '));
-    if let Some(colon) = text[start..end].iter().position(|byte| *byte == b':') {
-        let value = &text[start + colon + 1..end];
-        if !value.starts_with(b"//") && !value.is_empty() && !says_nothing(value, Sign::Equals) {
-            spans.add(start + colon + 1, end, Placeholder::Secret);
-        }
-    }
-}
-
-/// The content of an XML element that begins at `start`.
-pub(super) fn add_element(text: &[u8], start: usize, spans: &mut Spans) {
+/// Start and end of the content of the XML element that is open at `start`, which may have lines of its own. With a
+/// `name` the element must be closed by this name; otherwise no other may be opened before.
+pub(super) fn element(text: &[u8], start: usize, name: &[u8]) -> Option<(usize, usize)> {
     let limit = text.len().min(start + MAX_QUOTED);
-    let end = run_end(&text[..limit], start, |byte| byte != b'<' && byte != b'\n');
-    let end = if is_placeholder_at(text, end) {
-        end + run_end(&text[end..limit], 0, |byte| byte != b'>')
+    let start = run_end(&text[..limit], start, |byte| byte.is_ascii_whitespace());
+    let close = start + memchr::memmem::find(&text[start..limit], b"</")?;
+    let fits = if name.is_empty() {
+        !text[start..close].contains(&b'<') || is_placeholder(&text[start..close])
     } else {
-        end
+        text[close + 2..].get(..name.len()).is_some_and(|closed| closed.eq_ignore_ascii_case(name))
     };
-    if byte(text, end) == b'<' && byte(text, end + 1) == b'/' && line_break(text, start).is_none() {
-        spans.add(start, end, Placeholder::Secret);
-    }
-}
-
-fn is_placeholder_at(text: &[u8], at: usize) -> bool {
-    Placeholder::ALL.iter().any(|placeholder| text[at..].starts_with(placeholder.as_str().as_bytes()))
+    let end = run_start(text, close, start, |byte| byte.is_ascii_whitespace());
+    (fits && end > start && !is_placeholder(&text[start..end])).then_some((start, end))
 }

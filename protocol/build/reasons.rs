@@ -1,12 +1,12 @@
-//! Compiles the rules in `data/reasons` into the program, so that it neither parses TOML nor carries the examples.
+//! The rules in `data/reasons` as constants, without their examples.
 
-#[path = "src/reason/source.rs"]
+#[path = "../src/reason/source.rs"]
 mod source;
 
 use std::fmt::Write;
 use std::path::Path;
 
-fn main() -> Result<(), String> {
+pub(crate) fn compile() -> Result<(), String> {
     println!("cargo::rerun-if-changed=data/reasons");
     println!("cargo::rerun-if-changed=src/reason/source.rs");
     let mut code = String::from("&[\n");
