@@ -91,7 +91,7 @@ client: ## build the command for hosts, small and static
 	@cargo build --profile client --locked -p telemetry-client --target $(static_target)
 	@ls -l $(target_dir)/$(static_target)/client/telemetry
 
-catalogue: ## regenerate client/api.func and docs/EXIT_CODES.md from the catalogue of exit codes
+catalogue: ## regenerate client/api.func, docs/EXIT_CODES.md and docs/REASONS.md from their data
 	@scripts/setup catalogue
 	@cargo run --quiet --locked -p telemetry-client --example write_catalogue
 

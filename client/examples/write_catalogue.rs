@@ -1,4 +1,4 @@
-//! `make catalogue`: regenerates `client/api.func` and `docs/EXIT_CODES.md` from the exit-code catalogue.
+//! `make catalogue`: regenerates `client/api.func`, `docs/EXIT_CODES.md` and `docs/REASONS.md`.
 
 use std::fs;
 use std::path::Path;
@@ -13,5 +13,6 @@ fn main() -> Result<()> {
     let new = generated::renew_script(&old)
         .context("client/api.func lacks the lines that mark its generated part")?;
     fs::write(&script, new).context("client/api.func")?;
-    fs::write(root.join("../docs/EXIT_CODES.md"), generated::page()).context("docs/EXIT_CODES.md")
+    fs::write(root.join("../docs/EXIT_CODES.md"), generated::page()).context("docs/EXIT_CODES.md")?;
+    fs::write(root.join("../docs/REASONS.md"), generated::reasons_page()).context("docs/REASONS.md")
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use telemetry_protocol::Generation;
@@ -25,8 +25,27 @@ pub fn end_of_log(path: &Path) -> Option<String> {
     file.seek(SeekFrom::Start(skipped)).ok()?;
     let mut bytes = Vec::new();
     file.take(WINDOW).read_to_end(&mut bytes).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    let text = if skipped > 0 { without_partial_start(&text) } else { &text };
+    text_of(&bytes, skipped > 0)
+}
+
+/// The last lines of a text that cannot be read from its end, such as the standard input; `None` if it is empty.
+///
+/// # Errors
+/// The text cannot be read.
+pub fn end_of_text(mut reader: impl Read) -> io::Result<Option<String>> {
+    let window = usize::try_from(WINDOW).unwrap_or(usize::MAX);
+    let (mut bytes, mut skipped) = (Vec::new(), false);
+    while reader.by_ref().take(WINDOW).read_to_end(&mut bytes)? > 0 {
+        let excess = bytes.len().saturating_sub(window);
+        skipped |= excess > 0;
+        bytes.drain(..excess);
+    }
+    Ok(text_of(&bytes, skipped))
+}
+
+fn text_of(bytes: &[u8], has_partial_start: bool) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let text = if has_partial_start { without_partial_start(&text) } else { &text };
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
@@ -132,6 +151,14 @@ mod tests {
         }
         let (_folder, path) = log(b" \n\n");
         assert_eq!(end_of_log(&path), None);
+    }
+
+    #[test]
+    fn a_stream_is_cut_like_a_file() {
+        let content = "line\n".repeat(100_000) + "E: closed\n";
+        let (_folder, path) = log(content.as_bytes());
+        assert_eq!(end_of_text(content.as_bytes()).unwrap(), end_of_log(&path));
+        assert_eq!(end_of_text(&b" \n"[..]).unwrap(), None);
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! Text generated from the exit-code catalogue: two functions in `client/api.func`, and
-//! `docs/EXIT_CODES.md`. `make catalogue` writes them; a test fails when they are stale.
+//! Text generated from the exit-code catalogue and the rules of reasons: two functions in `client/api.func`,
+//! `docs/EXIT_CODES.md` and `docs/REASONS.md`. `make catalogue` writes them; a test fails when they are stale.
 
 use std::fmt::Write;
 
 use telemetry_protocol::Generation;
 use telemetry_protocol::exit_code::{self, Category, Entry};
+use telemetry_protocol::reason;
 
 /// The line before the generated part of the script; [`END`] follows it.
 pub const BEGIN: &str = "# --- generated from the catalogue of exit codes by `make catalogue`: begin";
@@ -91,6 +92,34 @@ pub fn page() -> String {
                 );
             }
         }
+    }
+    text
+}
+
+/// The content of `docs/REASONS.md`: all rules, by the tool whose lines they know.
+#[must_use]
+pub fn reasons_page() -> String {
+    let mut text = String::from(
+        "# Reasons\n\n<!-- Generated from protocol/data/reasons/*.toml by `make catalogue`; do not edit. -->\n\n\
+         The reasons of failures that the server and `telemetry explain --log FILE` know. *Rank* tells how much a line\n\
+         says: a *cause* says why, a *symptom* says what failed, an *echo* only passes a failure on. A cause is\n\
+         preferred to a symptom, and a symptom to an echo. *Blame* is the side that has to act.\n\
+         [CONTRIBUTING.md](../CONTRIBUTING.md#add-a-reason) explains how to add one.\n",
+    );
+    let mut rules: Vec<_> = reason::rules().collect();
+    rules.sort_by_key(|rule| (rule.tool(), &rule.id));
+    let mut tool = "";
+    for rule in rules {
+        if rule.tool() != tool {
+            tool = rule.tool();
+            let _ = write!(
+                text,
+                "\n## {tool}\n\n| id | reason | rank | category | blame | what to do |\n|---|---|---|---|---|---|\n"
+            );
+        }
+        let (rank, category, blame) = (rule.rank.as_str(), rule.category.as_str(), rule.blame.as_str());
+        let (title, hint) = (cell(&rule.title), cell(&rule.hint));
+        let _ = writeln!(text, "| `{}` | {title} | {rank} | {category} | {blame} | {hint} |", rule.id);
     }
     text
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use support::scripts::{Transport, curl_transports, run, transports};
 use support::{Host, Listener, Mode, events, recorded};
+use telemetry_protocol::reason::{Failure, signature};
 use telemetry_protocol::scrub::{scrub, scrub_tail};
-use telemetry_protocol::signature::signature;
 
 /// A Proxmox VE host. The command reads facts from its files, the drop-in from its tools.
 fn typical_host(url: &str) -> Host {
@@ -231,7 +231,12 @@ fn settings_have_the_precedence_of_build_func() {
 fn template(event: &Value) -> Option<String> {
     let error = event["error"].as_str().map(|error| scrub_tail(error, 16 * 1024));
     let command = event["failed_command"].as_str().map(scrub);
-    signature(error.as_deref(), command.as_deref()).map(|signature| signature.template)
+    let failure = Failure {
+        error: error.as_deref().unwrap_or_default(),
+        failed_command: command.as_deref(),
+        ..Failure::default()
+    };
+    signature(&failure).map(|signature| signature.template)
 }
 
 /// The template of a failure that is reported with this log and command.

@@ -123,6 +123,20 @@ fn explain_prints_the_entry_of_the_catalogue() {
 }
 
 #[test]
+fn explain_prints_the_reason_of_a_log_from_a_file_or_the_standard_input() {
+    let host = Host::new("http://127.0.0.1:1");
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("install.log");
+    std::fs::write(&log, "Reading package lists...\nE: Unable to locate package libfoo9\nalice@mail.org\n")
+        .unwrap();
+    let text = out(&host.run(["explain", "--log", log.to_str().unwrap()]));
+    assert!(text.starts_with("reason: ") && text.contains("libfoo9"), "{text}");
+    assert!(text.contains("\nfault:  ") && text.contains("\ndo:     "), "{text}");
+    let piped = host.run(["explain", "100", "--log", "/nowhere"]);
+    assert!(String::from_utf8_lossy(&piped.stderr).contains("/nowhere"));
+}
+
+#[test]
 fn runs_shows_and_forget_erases_the_runs_of_the_host() {
     let server = Listener::start(Mode::Up);
     let host = Host::new(&server.url());

@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use telemetry_protocol::reason::{Failure, Signature, signature};
 use telemetry_protocol::scrub::scrub;
-use telemetry_protocol::signature::{Signature, signature};
 
 /// Error text and failed command.
-type Failure<'t> = (&'t str, &'t str);
+type Reported<'t> = (&'t str, &'t str);
 
-fn of((error, command): Failure<'_>) -> Signature {
-    signature(Some(&scrub(error)), Some(&scrub(command)).filter(|command| !command.is_empty()).map(|c| &**c))
-        .unwrap_or_else(|| panic!("{error} has a signature"))
+fn of((error, command): Reported<'_>) -> Signature {
+    sign(&scrub(error), &scrub(command)).unwrap_or_else(|| panic!("{error} has a signature"))
 }
 
-const SAME: &[(Failure<'_>, Failure<'_>)] = &[
+fn sign(error: &str, command: &str) -> Option<Signature> {
+    signature(&Failure { error, failed_command: Some(command), ..Failure::default() })
+}
+
+const SAME: &[(Reported<'_>, Reported<'_>)] = &[
     // Different hosts have different versions, sizes, times, addresses and ids.
     (
         (
@@ -190,7 +193,7 @@ const SAME: &[(Failure<'_>, Failure<'_>)] = &[
     ),
 ];
 
-const DIFFERENT: &[(Failure<'_>, Failure<'_>)] = &[
+const DIFFERENT: &[(Reported<'_>, Reported<'_>)] = &[
     (("E: Unable to locate package libfoo9", ""), ("E: Unable to locate package libbar", "")),
     (("E: Unable to locate package postgresql-16", ""), ("E: Unable to locate package postgresql-17", "")),
     (
@@ -306,14 +309,14 @@ fn templates_are_readable() {
 
 #[test]
 fn the_id_of_a_template_never_changes() {
-    let signature = signature(Some("E: Unable to locate package foo"), None).expect("there is an error");
+    let signature = sign("E: Unable to locate package foo", "").expect("there is an error");
     assert_eq!(format!("{:016x}", signature.id), "8be2176a970a6f22");
 }
 
 #[test]
 fn empty_texts_have_no_signature() {
-    assert_eq!(signature(None, None), None);
-    assert_eq!(signature(Some(" \n---\n"), Some("  ")), None);
+    assert_eq!(sign("", ""), None);
+    assert_eq!(sign(" \n---\n", "  "), None);
 }
 
 proptest! {
@@ -321,15 +324,15 @@ proptest! {
 
     #[test]
     fn any_text_has_a_short_signature(error in "(\\PC|\n|\\||#){0,300}", command in "\\PC{0,100}") {
-        if let Some(signature) = signature(Some(&error), Some(&command)) {
+        if let Some(signature) = sign(&error, &command) {
             prop_assert!(signature.template.chars().count() <= 200);
         }
     }
 
     #[test]
     fn numbers_do_not_affect_the_signature(pid in 1..99_999_u32, seconds in 1..999_u32, minor in 0..99_u32) {
-        let failure = |pid: u32, seconds: u32, minor: u32| signature(
-            Some(&format!("[{seconds}.123456] worker[{pid}]: app 2.{minor}.1-{minor} failed after {seconds}s: no such table")), None);
+        let failure = |pid: u32, seconds: u32, minor: u32| sign(
+            &format!("[{seconds}.123456] worker[{pid}]: app 2.{minor}.1-{minor} failed after {seconds}s: no such table"), "");
         prop_assert_eq!(failure(pid, seconds, minor), failure(1, 2, 3));
     }
 }

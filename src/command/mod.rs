@@ -8,6 +8,7 @@ mod serve;
 mod verify;
 mod weekly_report;
 mod list_exit_codes;
+mod diagnose;
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
@@ -19,6 +20,7 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::command::database::OpenDatabase;
+use crate::command::diagnose::{DiagnoseArguments, diagnose};
 use crate::command::list_exit_codes::print_exit_codes;
 use crate::command::serve::serve;
 use crate::command::verify::{rebuild, verify};
@@ -34,12 +36,13 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 const INVALID_CONFIGURATION: u8 = 2;
 /// The variables in the help of each command, by heading. The help of `serve` shows all but those for mail,
 /// the help of the program itself shows all.
-const USED: [(&str, &[&str]); 5] = [
+const USED: [(&str, &[&str]); 6] = [
     ("migrate", &[DATABASE, LOGGING]),
     ("verify", &[DATABASE, LOGGING]),
     ("rebuild", &[DATABASE, LOGGING]),
     ("report", &[DATABASE, MAIL, LOGGING]),
     ("exit-codes", &[]),
+    ("diagnose", &[]),
 ];
 
 /// Telemetry server of the Proxmox VE helper scripts: stores one row per execution and serves statistics
@@ -68,6 +71,8 @@ enum Command {
     Report(ReportArguments),
     /// Print the catalogue of exit codes: generation, code, category, title
     ExitCodes,
+    /// Print the reason of a failure as the rules see it, and every line that competes for it
+    Diagnose(DiagnoseArguments),
 }
 
 /// Runs the program with the arguments and variables of this process.
@@ -128,6 +133,7 @@ fn log_to_stderr(filter: &str) {
 fn execute(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
     let database = match command {
         Command::ExitCodes => return Ok(print_exit_codes().map(|()| ExitCode::SUCCESS)?),
+        Command::Diagnose(arguments) => return diagnose(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Serve => OpenDatabase::of_server(&config.database)?,
         _ => OpenDatabase::of_command(&config.database)?,
     };
@@ -163,6 +169,6 @@ async fn on_database(
             let destination = arguments.destination(config.outgoing.mail.as_ref())?;
             report(connection().await?, arguments, destination).await
         }
-        Command::ExitCodes => Ok(ExitCode::SUCCESS),
+        Command::ExitCodes | Command::Diagnose(_) => Ok(ExitCode::SUCCESS),
     }
 }

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use telemetry_protocol::exit_code::{Category, Fault, explain};
-use telemetry_protocol::signature::{Signature, signature};
+use telemetry_protocol::reason::{self, Signature, signature};
 use telemetry_protocol::{Generation, Outcome, Status};
 
 use crate::ingest::identity::RunKey;
@@ -47,7 +47,12 @@ impl Execution {
         if self.status() != Status::Failed {
             return None;
         }
-        signature(self.failure_text(&self.facts.error), self.failure_text(&self.facts.failed_command))
+        signature(&reason::Failure {
+            error: self.failure_text(&self.facts.error).unwrap_or_default(),
+            failed_command: self.failure_text(&self.facts.failed_command),
+            exit_code: self.exit_code(),
+            generation: Some(self.generation),
+        })
     }
 
     /// Joins `other`, another state of the same run, into this one.

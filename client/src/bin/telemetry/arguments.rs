@@ -23,11 +23,14 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     #[command(flatten)]
     Report(Report),
-    /// Explain an exit code and how to fix its cause
+    /// Explain an exit code or a failing log: the reason, whose fault it is, and what to do
     Explain {
         /// Exit code, 0 to 255
-        #[arg(allow_hyphen_values = true)]
-        code: String,
+        #[arg(allow_hyphen_values = true, required_unless_present = "log")]
+        code: Option<String>,
+        /// Log file of the failed run; - for the standard input
+        #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+        log: Option<PathBuf>,
     },
     /// Send the events that could not be sent before
     Flush,

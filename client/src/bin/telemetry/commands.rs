@@ -1,16 +1,20 @@
 //! Implements the subcommands. Interactive commands print to stdout; reports print nothing.
 
+use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use telemetry_client::budget::Deadline;
 use telemetry_client::consent::{self, Consent};
 use telemetry_client::deliver::{self, Delivery, Urgency};
+use telemetry_client::excerpt;
 use telemetry_client::known_runs::KnownRuns;
 use telemetry_client::outbox::Outbox;
 use telemetry_client::server_api::{Reply, Server};
 use telemetry_client::system::Host;
+use telemetry_protocol::reason::{self, Failure};
 use telemetry_protocol::{Generation, exit_code};
 
 use crate::arguments::{Command, Report};
@@ -26,7 +30,7 @@ pub(crate) fn run(command: &Command, deadline: Deadline) -> Result<()> {
     let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
     match command {
         Command::Report(report) => send(&host, report, now_ms, deadline),
-        Command::Explain { code } => explain(code),
+        Command::Explain { code, log } => explain(code.as_deref(), log.as_deref()),
         Command::Flush => flush(&host, now_ms, deadline),
         Command::Status => status(&host),
         Command::OptIn => {
@@ -90,10 +94,46 @@ fn check(delivery: Delivery) -> Result<()> {
     Ok(())
 }
 
-fn explain(code: &str) -> Result<()> {
-    let Ok(number) = code.trim().parse() else { bail!("{code:?} is not an exit code") };
-    let meaning = exit_code::explain(Generation::NEWEST, number);
-    print(&format!("{}\ncategory: {}\n{}", meaning.title, meaning.category.as_str(), meaning.recovery))
+fn explain(code: Option<&str>, log: Option<&Path>) -> Result<()> {
+    let number = code
+        .map(|code| code.trim().parse::<i32>().ok().with_context(|| format!("{code:?} is not an exit code")));
+    let number = number.transpose()?;
+    let Some(log) = log else {
+        let meaning = exit_code::explain(Generation::NEWEST, number.unwrap_or_default());
+        return print(&format!(
+            "{}\ncategory: {}\n{}",
+            meaning.title,
+            meaning.category.as_str(),
+            meaning.recovery
+        ));
+    };
+    let text = if log == Path::new("-") {
+        excerpt::end_of_text(io::stdin().lock()).context("standard input")?
+    } else {
+        fs::metadata(log).with_context(|| log.display().to_string())?;
+        excerpt::end_of_log(log)
+    };
+    let text = text.with_context(|| format!("{} is empty or not a file", log.display()))?;
+    print(explanation(&text, number).trim_end())
+}
+
+/// The reason, whose fault it is, and what to do.
+fn explanation(log: &str, exit_code: Option<i32>) -> String {
+    let error = excerpt::error_text(exit_code, Some(log));
+    let failure = Failure { error: &error, exit_code, ..Failure::default() };
+    let Some(diagnosis) = reason::diagnose(&failure) else {
+        return "The log says nothing about a failure.".to_owned();
+    };
+    let subject = diagnosis.subject.as_ref().map_or_else(String::new, |subject| format!(": {subject}"));
+    let reason = match diagnosis.title() {
+        Some(title) => format!("{title}{subject}"),
+        None => "Not a known one. This line looks most like it.".to_owned(),
+    };
+    let mut text = format!("reason: {reason}\nline:   {}\n", diagnosis.line);
+    if let Some(hint) = diagnosis.hint() {
+        text += &format!("fault:  {}\ndo:     {hint}\n", diagnosis.blame.explanation());
+    }
+    text
 }
 
 fn status(host: &Host) -> Result<()> {

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
+use telemetry_protocol::reason::{Failure, signature};
 use telemetry_protocol::scrub::scrub;
-use telemetry_protocol::signature::signature;
 use telemetry_server::ingest::decode::decode;
 use telemetry_server::ingest::execution::Execution;
 use telemetry_server::ingest::identity::IdKey;
@@ -89,8 +89,14 @@ pub(crate) fn print() -> anyhow::Result<()> {
     time("scrub 50 clean lines (2 KB)", &mut || {
         black_box(scrub(black_box(&log)));
     })?;
+    let failure = Failure {
+        error: &log,
+        failed_command: Some("apt-get install -y curl"),
+        exit_code: Some(100),
+        generation: None,
+    };
     time("signature of 50 lines", &mut || {
-        black_box(signature(Some(&log), Some("apt-get install -y curl")));
+        black_box(signature(&failure));
     })?;
     worst_cases(&mut out)
 }

@@ -30,6 +30,13 @@ pub(super) fn mask(line: &str) -> String {
     kept.trim_end().to_owned()
 }
 
+/// Masks the subject of a rule, without quotes and punctuation around it.
+pub(super) fn subject(subject: &str) -> String {
+    let quotes =
+        |c: char| matches!(c, '\'' | '"' | '`' | '‘' | '’' | '“' | '”' | '«' | '»' | ',' | ';' | ':');
+    mask(subject.trim().trim_matches(quotes).trim_end_matches('.')).trim_matches(quotes).to_owned()
+}
+
 /// Removes the masked date and host of a syslog line.
 fn without_syslog_prefix(line: &str) -> &str {
     let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

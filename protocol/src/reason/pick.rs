@@ -1,0 +1,247 @@
+//! Picks the line that says why.
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+
+use super::catalogue::CATALOGUE;
+use super::category::{Blame, Category};
+use super::line::{Line, Report, is_handler, is_spinner};
+use super::rule::{Rank, Rule};
+use super::score::{CONVINCING, score};
+use super::{Diagnosis, Failure, mask};
+use crate::Generation;
+use crate::scrub::cut_tail;
+
+/// How much of the end of the error text is read, in bytes.
+const MAX_ERROR_BYTES: usize = 16 * 1024;
+/// How much of the failed command is read, in bytes.
+const MAX_COMMAND_BYTES: usize = 2 * 1024;
+/// Longest text that is made of several lines, in bytes.
+const MAX_JOINED_BYTES: usize = 1024;
+/// Shortest line that a tool or a terminal may have wrapped, in characters.
+const SHORTEST_WRAPPED: usize = 50;
+
+/// How much a line says, from the least to the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    /// A line without any word of an error; the last one counts.
+    Any,
+    /// The error handler's line, which names only the command.
+    Handler,
+    Echo,
+    /// General words, but not many.
+    Vague,
+    Symptom,
+    /// General words that are convincing.
+    Convincing,
+    Cause,
+    /// A cause for which the command or the exit code speaks as well.
+    ConfirmedCause,
+}
+
+/// A line that can be the reason.
+#[derive(Clone, Debug)]
+pub struct Candidate<'t> {
+    /// The line, with lines joined that a tool has wrapped.
+    pub line: Cow<'t, str>,
+    /// The rule that knows the line.
+    pub rule: Option<&'static Rule>,
+    /// What the general words of the line count, if no rule knows it.
+    pub score: i32,
+    weight: Weight,
+    /// The part of the line that the rule matches.
+    reading: Cow<'t, str>,
+    at: usize,
+}
+
+/// Finds the reason of a failure.
+pub(super) fn pick(failure: &Failure<'_>) -> Option<Diagnosis> {
+    let (report, context) = read(failure);
+    if let Some(best) = rank(&report, context).into_iter().next() {
+        return Some(diagnosis(best));
+    }
+    let category = context.exit_code.map_or(Category::Unknown, |code| {
+        Category::of_exit_code(failure.generation.unwrap_or(Generation::NEWEST), code)
+    });
+    let line = match (report.explanation, context.command) {
+        (Some(explanation), "") => explanation.to_owned(),
+        (Some(explanation), command) => format!("{explanation}: {command}"),
+        (None, "") => return None,
+        (None, command) => command.to_owned(),
+    };
+    Some(Diagnosis { rule: None, line, subject: None, category, blame: Blame::Unknown })
+}
+
+/// Every line that can be the reason, the best first, for people who write rules.
+#[must_use]
+pub fn candidates<'t>(failure: &Failure<'t>) -> Vec<Candidate<'t>> {
+    let (report, context) = read(failure);
+    rank(&report, context)
+}
+
+/// What is known besides the log.
+#[derive(Clone, Copy)]
+struct Context<'t> {
+    exit_code: Option<i32>,
+    command: &'t str,
+}
+
+fn read<'t>(failure: &Failure<'t>) -> (Report<'t>, Context<'t>) {
+    let report = Report::read(cut_tail(failure.error, MAX_ERROR_BYTES));
+    let command = failure.failed_command.map(str::trim).filter(|command| !command.is_empty());
+    let command = head(command.or(report.command).unwrap_or_default(), MAX_COMMAND_BYTES);
+    let exit_code = failure.exit_code.or(report.exit_code);
+    (report, Context { exit_code, command })
+}
+
+/// All candidates, the best first.
+fn rank<'t>(report: &Report<'t>, context: Context<'t>) -> Vec<Candidate<'t>> {
+    let mut found = Vec::new();
+    for (at, line) in report.lines.iter().enumerate() {
+        let single = candidate(at, line, context);
+        // A rule that only the joined lines match knows more than one for a part of them.
+        let joined = joined(&report.lines[at..]).and_then(|text| {
+            let known_alone = single.as_ref().and_then(|single| single.rule).map(|rule| &rule.id);
+            let (rule, reading) = best_rule(std::iter::once(&*text), context)?;
+            let next_alone = report.lines.get(at + 1).and_then(|next| best_rule(next.readings(), context));
+            let is_new = known_alone != Some(&rule.id)
+                && next_alone.is_none_or(|(other, _)| other.id != rule.id)
+                && rule.rank < single.as_ref().map_or(Rank::Noise, known_rank);
+            let reading = Cow::Owned(reading.to_owned());
+            is_new.then_some(Candidate {
+                line: Cow::Owned(text),
+                rule: Some(rule),
+                score: 0,
+                weight: weight(rule),
+                reading,
+                at,
+            })
+        });
+        found.extend(joined.or(single));
+    }
+    found.sort_by_key(|candidate| Reverse((candidate.weight, order(candidate))));
+    prefer_first_of_kind(&mut found);
+    found
+}
+
+/// If the rule of the best candidate knows several lines, the first of them is the best: the others follow from it
+/// or repeat it.
+fn prefer_first_of_kind(found: &mut [Candidate<'_>]) {
+    let Some(best) = found.first() else { return };
+    let same = |other: &Candidate<'_>| other.weight == best.weight && other.rule == best.rule;
+    let kind = found.iter().enumerate().filter(|(_, other)| best.rule.is_some() && same(other));
+    if let Some((first, _)) = kind.min_by_key(|(_, candidate)| candidate.at) {
+        found[..=first].rotate_right(1);
+    }
+}
+
+/// The rank of a candidate's rule; that of an echo if it has none, so that any better rule replaces it.
+fn known_rank(candidate: &Candidate<'_>) -> Rank {
+    candidate.rule.map_or(Rank::Noise, |rule| rule.rank)
+}
+
+/// Which of two candidates of the same weight comes first: the greater.
+fn order(candidate: &Candidate<'_>) -> (i32, Reverse<usize>, usize) {
+    let surroundings = candidate.rule.is_some_and(|rule| rule.category.is_of_the_surroundings());
+    if surroundings {
+        return (i32::MAX, Reverse(candidate.at), 0);
+    }
+    (candidate.score, Reverse(0), candidate.at)
+}
+
+/// The candidate that one line is; `None` if it is noise.
+fn candidate<'t>(at: usize, line: &Line<'t>, context: Context<'_>) -> Option<Candidate<'t>> {
+    let known = best_rule(line.readings(), context);
+    let message = line.message();
+    let (rule, weight, score, reading) = match known {
+        Some((rule, _)) if rule.rank == Rank::Noise => return None,
+        Some((rule, reading)) => (Some(rule), weight(rule), 0, reading),
+        None if is_handler(message) => (None, Weight::Handler, 0, message),
+        None => {
+            let score = score(message) - if line.is_below_error() { 3 } else { 0 };
+            let weight = match score {
+                CONVINCING.. => Weight::Convincing,
+                1.. => Weight::Vague,
+                _ => Weight::Any,
+            };
+            let is_progress = is_spinner(line.text.trim_start()) && weight == Weight::Any;
+            (None, weight, if is_progress { -1 } else { score.max(0) }, message)
+        }
+    };
+    Some(Candidate {
+        line: Cow::Borrowed(line.text.trim()),
+        rule,
+        score,
+        weight,
+        reading: Cow::Borrowed(reading),
+        at,
+    })
+}
+
+const fn weight(rule: &Rule) -> Weight {
+    match rule.rank {
+        Rank::Cause if rule.has_condition() => Weight::ConfirmedCause,
+        Rank::Cause => Weight::Cause,
+        Rank::Symptom => Weight::Symptom,
+        Rank::Echo | Rank::Noise => Weight::Echo,
+    }
+}
+
+/// The first rule in the order of preference that matches one of the readings of a line, and this reading.
+fn best_rule<'t>(
+    readings: impl Iterator<Item = &'t str>,
+    context: Context<'_>,
+) -> Option<(&'static Rule, &'t str)> {
+    let readings: Vec<&str> = readings.collect();
+    let whole = readings.last()?;
+    CATALOGUE.candidates(whole).into_iter().find_map(|rule| {
+        if !rule.applies(context.exit_code, context.command) {
+            return None;
+        }
+        let regex = rule.regex()?;
+        let reading = readings.iter().find(|reading| regex.is_match(reading))?;
+        Some((rule, *reading))
+    })
+}
+
+/// The first line together with those that continue it; `None` if none does.
+fn joined(lines: &[Line<'_>]) -> Option<String> {
+    let (first, rest) = lines.split_first()?;
+    let mut text = first.message().to_owned();
+    for line in rest.iter().take(3) {
+        let message = line.message();
+        let is_open = text.ends_with([':', ',', '-', '(']);
+        let may_be_wrapped = text.chars().count() >= SHORTEST_WRAPPED && !text.ends_with(['.', '!', '?']);
+        let continues = line.is_indented || message.starts_with(|c: char| c.is_lowercase() || c == '(');
+        if !continues || !(is_open || may_be_wrapped) || text.len() + message.len() > MAX_JOINED_BYTES {
+            break;
+        }
+        text.push(' ');
+        text.push_str(message);
+    }
+    (text.len() > first.message().len()).then_some(text)
+}
+
+fn diagnosis(candidate: Candidate<'_>) -> Diagnosis {
+    let line = candidate.line.into_owned();
+    let Some(rule) = candidate.rule else {
+        return Diagnosis {
+            rule: None,
+            line,
+            subject: None,
+            category: Category::Unknown,
+            blame: Blame::Unknown,
+        };
+    };
+    let subject = rule.subject_in(&candidate.reading).map(|subject| mask::subject(&subject));
+    let subject = subject.filter(|subject| !subject.is_empty());
+    Diagnosis { rule: Some(rule), line, subject, category: rule.category, blame: rule.blame }
+}
+
+fn head(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
