@@ -36,7 +36,7 @@ use crate::store::database::outage::Outage;
 use crate::store::database::pools::WriteTimeouts;
 use crate::store::database::{exit_codes, pools, settings};
 use crate::store::keep::retention::Retention;
-use crate::store::keep::{monthly_sums, recount, sessions};
+use crate::store::keep::{monthly_sums, recount, renewal, rules, sessions};
 use crate::store::model::rollup;
 use crate::store::write::drain::Drainer;
 use crate::store::write::queue::queue;
@@ -71,6 +71,8 @@ const MODELS_LIFETIME: Duration = Duration::from_secs(60);
 const BACKLOG: u32 = 4096;
 /// Setting that stores the definition with which the rollups were built.
 const DEFINITION: &str = "rollup_definition";
+/// Setting that stores the rules by which executions were scrubbed and diagnosed.
+const RULES: &str = "rules";
 /// Setting that stores the key of the hash of run ids.
 const ID_KEY: &str = "id_key";
 
@@ -85,6 +87,7 @@ pub struct Running {
     watchers: [JoinHandle<()>; 2],
     retention: JoinHandle<()>,
     sessions: JoinHandle<()>,
+    renewal: JoinHandle<()>,
     monthly_sums: JoinHandle<()>,
     spool: Option<Spooling>,
     pools: [PgPool; 4],
@@ -200,6 +203,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         watchers: [tokio::spawn(limits.keep_small()), tokio::spawn(connections.close_overdue())],
         retention: tokio::spawn(retention.run()),
         sessions: tokio::spawn(sessions::keep_counting(options.clone())),
+        renewal: tokio::spawn(renewal::keep_renewed(options.clone())),
         monthly_sums: tokio::spawn(monthly_sums::keep_making(options.clone())),
         pools: [read_pool, write_pool, delete_pool, probe_pool],
     })
@@ -215,6 +219,7 @@ impl Running {
         // These tasks can be aborted at any point.
         self.retention.abort();
         self.sessions.abort();
+        self.renewal.abort();
         self.monthly_sums.abort();
         // A stop drops connections that are accepted but have not reached a worker yet.
         self.handle.pause().await;
@@ -247,6 +252,7 @@ impl Running {
             () = drainer => return anyhow::anyhow!("the drainer of the spool ended"),
             _ = &mut self.retention => return anyhow::anyhow!("the deletion of expired executions ended"),
             _ = &mut self.sessions => return anyhow::anyhow!("the counting of sessions ended"),
+            _ = &mut self.renewal => return anyhow::anyhow!("the renewal of executions ended"),
             _ = &mut self.monthly_sums => return anyhow::anyhow!("the making of monthly sums ended"),
             server = &mut self.server => server,
         };
@@ -294,9 +300,12 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
 async fn renew_rollups(connection: &mut PgConnection) -> anyhow::Result<()> {
     let definition = rollup::definition();
     let built_with = settings::remember(connection, DEFINITION, definition.as_bytes()).await?;
-    if built_with != definition.as_bytes() {
+    if built_with == definition.as_bytes() {
+        settings::remember(connection, RULES, rules::fingerprint().as_bytes()).await?;
+    } else {
         tracing::info!("another version built the rollups; rebuilding them");
         let rebuilt = recount::rebuild(connection).await.context("cannot rebuild the rollups")?;
+        rules::note(connection).await.context("cannot store the rules")?;
         settings::overwrite(connection, DEFINITION, definition.as_bytes()).await?;
         let left_out = rebuilt.days_left_out.len();
         tracing::info!(days = rebuilt.days, left_out, "rebuilt the rollups");

@@ -8,6 +8,7 @@ use telemetry_protocol::{Generation, Outcome, Status};
 use utoipa::ToSchema;
 
 use crate::expose::numbers::hexadecimal;
+use crate::expose::reason_view::ReasonView;
 use crate::ingest::execution::Execution;
 use crate::ingest::reported::Reported;
 use crate::store::read::models::CommonModels;
@@ -28,10 +29,12 @@ pub struct ExecutionView {
     pub exit_code_explanation: Option<String>,
     pub error: Option<String>,
     pub error_category: Option<&'static str>,
-    /// The category as the client reported it; `error_category` is derived from the exit code.
+    /// The category as the client reported it; `error_category` is derived from the reason or the exit code.
     pub error_category_reported: Option<String>,
-    /// Id of the reason of the failure, 16 hexadecimal digits.
+    /// Id of the signature of the failure, 16 hexadecimal digits.
     pub signature: Option<String>,
+    /// Why the run failed, was blocked or was aborted; `null` for any other run.
+    pub reason: Option<ReasonView>,
     pub os_type: Option<String>,
     pub os_version: Option<String>,
     pub pve_version: Option<String>,
@@ -165,8 +168,9 @@ impl ExecutionView {
                 .filter(|code| *code != 0)
                 .map(|code| explain(execution.generation, code).title.into_owned()),
             error: failure(&facts.error),
-            error_category: execution.category().map(|category| category.as_str()),
+            error_category: execution.category.map(|category| category.as_str()),
             signature: execution.signature.map(hexadecimal),
+            reason: ReasonView::of(execution),
             error_category_reported: failure(&facts.error_category),
             os_type: text(&facts.os_type),
             os_version: text(&facts.os_version),

@@ -6,6 +6,7 @@
 pub mod table;
 pub mod numbers;
 pub mod exit_codes;
+pub mod reason_view;
 pub mod execution_view;
 pub mod dashboard;
 pub mod errors;

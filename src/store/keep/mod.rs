@@ -3,7 +3,9 @@
 pub mod horizon;
 pub mod monthly_sums;
 pub mod sessions;
+pub mod rules;
 pub mod recount;
+pub mod renewal;
 pub mod erase;
 pub mod clock_check;
 pub mod retention;

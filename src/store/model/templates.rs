@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use sqlx::PgConnection;
+use telemetry_protocol::reason::Signature;
 
 use crate::ingest::execution::Execution;
 
@@ -25,20 +26,34 @@ impl Signatures {
         runs: impl Iterator<Item = &'a Execution>,
     ) -> sqlx::Result<()> {
         let missing = runs.filter(|run| run.signature.is_some_and(|id| !self.0.contains(&id)));
-        let mut missing: Vec<_> = missing.filter_map(Execution::failure).collect();
+        let missing = missing.filter_map(Execution::diagnosis);
+        let mut missing: Vec<_> =
+            missing.map(|diagnosis| (diagnosis.signature(), diagnosis.subject)).collect();
         if missing.is_empty() {
             return Ok(());
         }
         // In the order of ids, so that two writers cannot deadlock.
-        missing.sort_unstable_by_key(|signature| signature.id);
-        missing.dedup_by_key(|signature| signature.id);
-        let ids: Vec<_> = missing.iter().map(|signature| signature.id).collect();
-        let templates: Vec<_> = missing.iter().map(|signature| signature.template.as_str()).collect();
+        missing.sort_unstable_by_key(|(signature, _)| signature.id);
+        missing.dedup_by_key(|(signature, _)| signature.id);
+        let ids: Vec<_> = missing.iter().map(|(signature, _)| signature.id).collect();
+        let texts = |text: fn(&Signature) -> &str| -> Vec<_> {
+            missing.iter().map(|(signature, _)| text(signature)).collect()
+        };
+        let rules: Vec<_> = missing.iter().map(|(signature, _)| signature.rule).collect();
+        let subjects: Vec<_> = missing.iter().map(|(_, subject)| subject.as_deref()).collect();
         sqlx::query!(
-            "insert into signature (id, template) select * from unnest($1::bigint[], $2::text[])
-             on conflict do nothing",
+            "insert into signature (id, template, reason, subject, category, blame)
+             select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+             on conflict (id) do update set
+                 template = excluded.template, category = excluded.category, blame = excluded.blame
+             where (signature.template, signature.category, signature.blame)
+                 is distinct from (excluded.template, excluded.category, excluded.blame)",
             &ids,
-            &templates as _,
+            &texts(|signature| &signature.template) as _,
+            &rules as _,
+            &subjects as _,
+            &texts(|signature| signature.category.as_str()) as _,
+            &texts(|signature| signature.blame.as_str()) as _,
         )
         .execute(connection)
         .await?;

@@ -30,7 +30,7 @@ with written as (
         custom_entrypoint = excluded.custom_entrypoint,
         host_managed_network = excluded.host_managed_network,
         runtime_source = excluded.runtime_source, runtime_ref = excluded.runtime_ref,
-        signature = excluded.signature
+        signature = excluded.signature, category = excluded.category
     where execution.revision = excluded.revision - 1
     -- An inserted row has no xmax. A replaced row was locked first, so its xmax is this transaction.
     returning xmax = 0 as is_new
@@ -68,6 +68,16 @@ with written as (
     -- The monthly sums no longer equal the days.
     delete from month_sum using unnest($11::date[]) as changed (day)
     where first_day = date_trunc('month', changed.day::timestamp)::date
+), regressed as (
+    -- Failures that ended after their signature was resolved.
+    update triage set regressed_at = later.at
+    from (
+        select run.signature, min(run.failed_at) as at
+        from unnest($1::execution[]) as run
+            join triage as resolved on resolved.signature = run.signature and run.failed_at > resolved.since
+        group by run.signature
+    ) as later
+    where triage.signature = later.signature and state = 'resolved' and regressed_at is null
 ), touched as (
     -- The sessions of these days must be counted again.
     insert into session_touched (day) select day from unnest($11::date[]) as day
