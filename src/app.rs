@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::cache::{Answers, CachedValue};
+use crate::cache::Answers;
 use crate::config::Config;
 use crate::config::login::Login;
 use crate::connections::{Connections, Timeouts, affordable};
@@ -36,7 +36,7 @@ use crate::store::database::outage::Outage;
 use crate::store::database::pools::WriteTimeouts;
 use crate::store::database::{exit_codes, pools, settings};
 use crate::store::keep::retention::Retention;
-use crate::store::keep::{monthly_sums, recount, renewal, rules, sessions};
+use crate::store::keep::{known_names, monthly_sums, recount, renewal, rules, sessions};
 use crate::store::model::rollup;
 use crate::store::write::drain::Drainer;
 use crate::store::write::queue::queue;
@@ -65,8 +65,6 @@ const BULK_KIB: usize = 64 << 10;
 const EXPORTS: usize = 16;
 /// Exports for one address at the same time.
 const EXPORTS_PER_ADDRESS: usize = 3;
-/// Lifetime of the list of common models of hardware.
-const MODELS_LIFETIME: Duration = Duration::from_secs(60);
 /// Longest queue of connections that are not accepted yet.
 const BACKLOG: u32 = 4096;
 /// Setting that stores the definition with which the rollups were built.
@@ -89,6 +87,7 @@ pub struct Running {
     sessions: JoinHandle<()>,
     renewal: JoinHandle<()>,
     monthly_sums: JoinHandle<()>,
+    known_names: JoinHandle<()>,
     spool: Option<Spooling>,
     pools: [PgPool; 4],
 }
@@ -157,7 +156,6 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         started_at: Utc::now(),
         unfinished_after: config.unfinished_after,
         answers: Answers::default(),
-        models: CachedValue::new(MODELS_LIFETIME),
         cache_for: config.cache_for,
         exports: Places::new(EXPORTS, EXPORTS_PER_ADDRESS),
         max_body_bytes: config.max_body_bytes,
@@ -205,6 +203,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         sessions: tokio::spawn(sessions::keep_counting(options.clone())),
         renewal: tokio::spawn(renewal::keep_renewed(options.clone())),
         monthly_sums: tokio::spawn(monthly_sums::keep_making(options.clone())),
+        known_names: tokio::spawn(known_names::keep_learning(options.clone())),
         pools: [read_pool, write_pool, delete_pool, probe_pool],
     })
 }
@@ -221,6 +220,7 @@ impl Running {
         self.sessions.abort();
         self.renewal.abort();
         self.monthly_sums.abort();
+        self.known_names.abort();
         // A stop drops connections that are accepted but have not reached a worker yet.
         self.handle.pause().await;
         tokio::time::sleep(SETTLE).await;
@@ -254,6 +254,7 @@ impl Running {
             _ = &mut self.sessions => return anyhow::anyhow!("the counting of sessions ended"),
             _ = &mut self.renewal => return anyhow::anyhow!("the renewal of executions ended"),
             _ = &mut self.monthly_sums => return anyhow::anyhow!("the making of monthly sums ended"),
+            _ = &mut self.known_names => return anyhow::anyhow!("the search for known names ended"),
             server = &mut self.server => server,
         };
         match server {
@@ -291,6 +292,9 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
     };
     renew_rollups(&mut connection).await?;
     sessions::begin(&mut connection).await?;
+    known_names::begin(&mut connection, config.protection.rare_sessions)
+        .await
+        .context("cannot check which names are known")?;
     let published = exit_codes::publish(&mut connection, config.unfinished_after).await;
     published.context("cannot copy the catalogue of exit codes into the database")?;
     connection.close().await?;

@@ -31,6 +31,8 @@ pub struct Answer {
     pub link: Option<HeaderValue>,
     /// A hash of the body, as a strong entity tag.
     pub etag: HeaderValue,
+    /// Whether only maintainers may see it, so that no shared cache stores it.
+    pub is_private: bool,
     created: Instant,
     lifetime: Duration,
 }
@@ -39,11 +41,17 @@ impl Answer {
     /// An answer that may be served from the cache for `lifetime`.
     #[must_use]
     pub fn new(body: Vec<u8>, content_type: &'static str, lifetime: Duration) -> Self {
-        let digest = Sha256::digest(&body);
-        let tag: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        let etag = HeaderValue::from_str(&format!("\"{tag}\"")).unwrap_or(HeaderValue::from_static("\"\""));
-        let created = Instant::now();
-        Self { body: body.into(), content_type, disposition: None, link: None, etag, created, lifetime }
+        let etag = entity_tag(Sha256::new(), &body);
+        let (is_private, created) = (false, Instant::now());
+        let (disposition, link) = (None, None);
+        Self { body: body.into(), content_type, disposition, link, etag, is_private, created, lifetime }
+    }
+
+    /// The answer for maintainers. Its entity tag is never that of an answer for the public.
+    #[must_use]
+    pub fn private(self) -> Self {
+        let etag = entity_tag(Sha256::new().chain_update("private"), &self.body);
+        Self { etag, is_private: true, ..self }
     }
 
     /// Time until the answer expires.
@@ -51,6 +59,13 @@ impl Answer {
     pub fn remaining(&self) -> Duration {
         self.lifetime.saturating_sub(self.created.elapsed())
     }
+}
+
+/// A hash of the body, seeded by `hash`.
+fn entity_tag(hash: Sha256, body: &[u8]) -> HeaderValue {
+    let digest = hash.chain_update(body).finalize();
+    let tag: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    HeaderValue::from_str(&format!("\"{tag}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// Each answer has a lifetime of its own.

@@ -10,14 +10,17 @@ use chrono::{DateTime, Days, NaiveTime, Utc};
 use sqlx::PgPool;
 
 use crate::cache::CachedValue;
+use crate::expose::regressions::names;
 use crate::metrics::Metrics;
 use crate::metrics::domain::REPOSITORIES;
 use crate::metrics::regressed::{Regressed, RegressedScript};
 use crate::regression::histories::series;
 use crate::regression::{HISTORY_DAYS, Regression, Scope, Window, find};
 use crate::store::read::filter::Filter;
+use crate::store::read::known::KnownNames;
 use crate::store::read::scrape_counts;
 use crate::store::read::snapshot::{self, Snapshot};
+use crate::store::read::view::View;
 
 /// Lifetime of the domain metrics.
 const DOMAIN_LIFETIME: Duration = Duration::from_secs(5);
@@ -115,25 +118,27 @@ async fn regressed(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<Regressed>
             repo: Some(repository.to_owned()),
             ..Filter::default()
         };
-        let mut snapshot = Snapshot::open(pool, &filter).await?;
+        let mut snapshot = Snapshot::open(pool, &filter, View::Public).await?;
         as_of = snapshot.as_of().await?.min(as_of);
         let rows = snapshot.platform_series(None).await?;
-        snapshot.close().await?;
         let findings = find(&series(&rows), today, &Window::ALL);
-        repositories.push((repository, findings.regressions.iter().filter_map(regressed_script).collect()));
+        let known = snapshot.known(names(&findings, &[])).await?;
+        snapshot.close().await?;
+        let scripts = findings.regressions.iter().filter_map(|found| regressed_script(found, &known));
+        repositories.push((repository, scripts.collect()));
     }
     Ok(Regressed { as_of, repositories })
 }
 
 /// A regression as a metric: with its clearest evidence, `None` without any.
-fn regressed_script(regression: &Regression) -> Option<RegressedScript> {
+fn regressed_script(regression: &Regression, known: &KnownNames) -> Option<RegressedScript> {
     let clearest = regression.evidence.first()?;
     Some(RegressedScript {
-        script: regression.app.clone(),
+        script: known.shown("app", &regression.app).to_owned(),
         part: match &clearest.scope {
             Scope::Script => "all".to_owned(),
-            Scope::Os(value) => format!("os {value}"),
-            Scope::Pve(value) => format!("pve {value}"),
+            Scope::Os(value) => format!("os {}", known.shown("os", value)),
+            Scope::Pve(value) => format!("pve {}", known.shown("pve", value)),
         },
         since: clearest.first_bad_day.and_time(NaiveTime::MIN).and_utc(),
         failed: [clearest.before, clearest.after].map(|side| (side.numerator, side.denominator)),

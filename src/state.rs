@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 
-use crate::cache::{Answers, CachedValue};
+use crate::cache::Answers;
 use crate::config::protection::Protection;
 use crate::connections::Connections;
 use crate::ingest::execution::full_hour;
@@ -18,8 +18,6 @@ use crate::limit::places::Places;
 use crate::metrics::Metrics;
 use crate::scrape::Scrape;
 use crate::store::database::outage::Outage;
-use crate::store::read::models::CommonModels;
-use crate::store::read::snapshot::Snapshot;
 use crate::store::write::queue::Queue;
 use crate::store::write::spool::Spool;
 
@@ -54,7 +52,7 @@ pub struct AppState {
     pub limits: Arc<Limits>,
     /// Open connections of clients.
     pub connections: Arc<Connections>,
-    /// Trusted proxies, time-outs and the admin token.
+    /// Trusted proxies, time-outs and the tokens.
     pub protection: Arc<Protection>,
     /// Start of the server.
     pub started_at: DateTime<Utc>,
@@ -62,8 +60,6 @@ pub struct AppState {
     pub unfinished_after: Duration,
     /// Cached answers.
     pub answers: Answers,
-    /// Models of hardware that may be published.
-    pub models: CachedValue<CommonModels>,
     /// Lifetime of an answer about today.
     pub cache_for: Duration,
     /// Places for exports.
@@ -77,15 +73,6 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// Models of hardware that enough sessions have to be published, cached or read with `snapshot`.
-    ///
-    /// # Errors
-    /// [`sqlx::Error::PoolTimedOut`] for any error from the database.
-    pub async fn common_models(&self, snapshot: &mut Snapshot<'_>) -> sqlx::Result<Arc<CommonModels>> {
-        let models = self.models.get_or_compute(snapshot.common_models()).await;
-        models.map_err(|_| sqlx::Error::PoolTimedOut)
-    }
-
     /// The full hour since which an event makes a run without an end count as running.
     #[must_use]
     pub fn running_since(&self, now: DateTime<Utc>) -> DateTime<Utc> {

@@ -1,4 +1,4 @@
-//! Protection against abuse: rate limits, timeouts, trusted proxies and the token for `/admin`.
+//! Protection against abuse: rate limits, timeouts, trusted proxies and tokens; and what the public may see.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -90,6 +90,14 @@ pub struct ProtectionVariables {
     /// Bearer token for /admin, at least 16 characters; unset: /admin is disabled
     #[arg(long, env = "ADMIN_TOKEN", hide_env_values = true, global = true, help_heading = PROTECTION)]
     pub admin_token: Option<Secret>,
+    /// Bearer token that shows texts of single executions and rare names, at least 16 characters;
+    /// unset: only ADMIN_TOKEN does
+    #[arg(long, env = "READ_TOKEN", hide_env_values = true, global = true, help_heading = PROTECTION)]
+    pub read_token: Option<Secret>,
+    /// Sessions that must have a name, such as that of an application, before the public sees it;
+    /// 1: every name is public [default: 5]
+    #[arg(long, env = "RARE_SESSIONS", hide_env_values = true, global = true, help_heading = PROTECTION)]
+    pub rare_sessions: Option<String>,
 }
 
 /// A rate limit.
@@ -118,6 +126,10 @@ pub struct Protection {
     pub keep_alive: Duration,
     /// `ADMIN_TOKEN`.
     pub admin_token: Option<Secret>,
+    /// `READ_TOKEN`.
+    pub read_token: Option<Secret>,
+    /// `RARE_SESSIONS`.
+    pub rare_sessions: u32,
 }
 
 impl ProtectionVariables {
@@ -137,14 +149,9 @@ impl ProtectionVariables {
         let request_seconds =
             number(wrong, "REQUEST_TIMEOUT_SECONDS", self.request_timeout_seconds, 10, 1, 3600);
         let keep_alive_seconds = number(wrong, "KEEP_ALIVE_SECONDS", self.keep_alive_seconds, 10, 1, 3600);
-        let admin_token = self.admin_token.filter(|Secret(text)| !text.trim().is_empty());
-        if admin_token.as_ref().is_some_and(|Secret(text)| text.len() < MIN_TOKEN) {
-            wrong.push(format!("ADMIN_TOKEN must have at least {MIN_TOKEN} characters"));
-        }
-        if admin_token.as_ref().is_some_and(|Secret(text)| !text.bytes().all(|byte| byte.is_ascii_graphic()))
-        {
-            wrong.push("ADMIN_TOKEN must consist of visible ASCII characters, without spaces".to_owned());
-        }
+        let admin_token = token(wrong, "ADMIN_TOKEN", self.admin_token);
+        let read_token = token(wrong, "READ_TOKEN", self.read_token);
+        let rare_sessions = number(wrong, "RARE_SESSIONS", self.rare_sessions, 5, 1, 1_000) as u32;
         Protection {
             run_limit,
             address_limit,
@@ -153,8 +160,22 @@ impl ProtectionVariables {
             request_timeout: Duration::from_secs(request_seconds as u64),
             keep_alive: Duration::from_secs(keep_alive_seconds as u64),
             admin_token,
+            read_token,
+            rare_sessions,
         }
     }
+}
+
+/// Checks a token; `None` if it is blank.
+fn token(wrong: &mut Vec<String>, name: &str, variable: Option<Secret>) -> Option<Secret> {
+    let token = variable.filter(|token| !token.is_blank())?;
+    if token.reveal().len() < MIN_TOKEN {
+        wrong.push(format!("{name} must have at least {MIN_TOKEN} characters"));
+    }
+    if !token.reveal().bytes().all(|byte| byte.is_ascii_graphic()) {
+        wrong.push(format!("{name} must consist of visible ASCII characters, without spaces"));
+    }
+    Some(token)
 }
 
 /// A rate limit; `None` if either number is 0.
@@ -206,7 +227,8 @@ mod tests {
         assert_eq!(protection.run_limit, rate(30, 60));
         assert_eq!(protection.address_limit, rate(600, 1200));
         assert_eq!(protection.trusted_proxies, []);
-        assert_eq!(protection.admin_token, None);
+        assert_eq!((protection.admin_token, protection.read_token), (None, None));
+        assert_eq!(protection.rare_sessions, 5);
         assert_eq!(protection.request_timeout, Duration::from_secs(10));
     }
 

@@ -11,7 +11,6 @@ use crate::expose::numbers::hexadecimal;
 use crate::expose::reason_view::ReasonView;
 use crate::ingest::execution::Execution;
 use crate::ingest::reported::Reported;
-use crate::store::read::models::CommonModels;
 
 /// Everything that is stored about one run except its ids. A field is `null` if the client never sent it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -137,14 +136,6 @@ pub fn published_outcome(execution: &Execution, running_since: DateTime<Utc>) ->
 }
 
 impl ExecutionView {
-    /// Removes rare models of hardware, which could identify a host in a public list.
-    #[must_use]
-    pub fn without_rare_models(self, common: &CommonModels) -> Self {
-        let cpu_model = self.cpu_model.filter(|model| common.cpu.contains(model));
-        let gpu_model = self.gpu_model.filter(|model| common.gpu.contains(model));
-        Self { cpu_model, gpu_model, ..self }
-    }
-
     /// Shows an execution; see [`published_outcome`] for `running_since`.
     #[must_use]
     pub fn of(execution: &Execution, running_since: DateTime<Utc>) -> Self {
@@ -225,10 +216,10 @@ pub struct Record {
 }
 
 impl Record {
-    /// Shows an execution like [`ExecutionView::of`], without rare models of hardware.
+    /// Shows an execution like [`ExecutionView::of`].
     #[must_use]
-    pub fn of(execution: &Execution, running_since: DateTime<Utc>, common: &CommonModels) -> Self {
-        let view = ExecutionView::of(execution, running_since).without_rare_models(common);
+    pub fn of(execution: &Execution, running_since: DateTime<Utc>) -> Self {
+        let view = ExecutionView::of(execution, running_since);
         let steps = view
             .steps
             .iter()

@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::store::model::names::{RARE, RARE_SIGNATURE};
 use crate::store::model::rollup::bucket_seconds;
 use crate::store::read::causes::ExitCodeCount;
 use crate::store::read::counts::{DayCount, DurationCount, ScriptCount};
@@ -88,10 +89,10 @@ pub fn most_frequent<'a>(rows: impl Iterator<Item = (&'a str, i64)>) -> Vec<(&'a
     sums
 }
 
-/// The published id of a signature: 16 hexadecimal digits.
+/// The published id of a signature: 16 hexadecimal digits, or `(rare)` for all rare ones together.
 #[must_use]
 pub fn hexadecimal(id: i64) -> String {
-    format!("{id:016x}")
+    if id == RARE_SIGNATURE { RARE.to_owned() } else { format!("{id:016x}") }
 }
 
 /// Parses an id that [`hexadecimal`] printed; `None` for anything else.

@@ -10,6 +10,8 @@ use crate::expose::numbers::{Rate, hexadecimal};
 use crate::expose::table::lists;
 use crate::regression::proportion::Proportion;
 use crate::regression::{BASELINE_DAYS, Evidence, FALSE_DISCOVERIES, Findings, Scope};
+use crate::store::model::names::{Name, RARE, RARE_SIGNATURE};
+use crate::store::read::known::KnownNames;
 use crate::store::read::platform_history::{ReasonCode, ReasonSignature};
 
 /// Scripts whose failure rate rose.
@@ -101,6 +103,20 @@ pub struct CodeReason {
     pub new: bool,
 }
 
+/// The names that the answer may show.
+pub fn names<'a>(
+    findings: &'a Findings,
+    signatures: &'a [ReasonSignature],
+) -> impl Iterator<Item = Name> + use<'a> {
+    let scopes = findings.regressions.iter().flat_map(|found| &found.evidence);
+    let scopes = scopes.filter_map(|evidence| match scope(evidence) {
+        (kind, Some(value)) => Some(Name::new(kind, value)),
+        (_, None) => None,
+    });
+    let apps = findings.regressions.iter().map(|found| Name::new("app", &found.app));
+    apps.chain(scopes).chain(signatures.iter().map(|row| Name::signature(row.signature)))
+}
+
 /// Builds the answer.
 #[must_use]
 pub fn regressions(
@@ -108,6 +124,7 @@ pub fn regressions(
     findings: Findings,
     signatures: &[ReasonSignature],
     codes: &[ReasonCode],
+    known: &KnownNames,
 ) -> Regressions {
     let regressions = findings.regressions.into_iter().map(|found| {
         // Observed runs minus those expected at the old frequency.
@@ -122,19 +139,13 @@ pub fn regressions(
             .iter()
             .filter(|row| row.app == found.app && row.after > 0)
             .max_by(|a, b| growth(a.before, a.after).total_cmp(&growth(b.before, b.after)));
-        let mut evidence = found.evidence.iter().map(view);
+        let mut evidence = found.evidence.iter().map(|evidence| view(evidence, known));
         let clearest = evidence.next()?;
         Some(RegressionView {
-            app: found.app.clone(),
+            app: known.shown("app", &found.app).to_owned(),
             clearest,
             others: evidence.collect(),
-            top_signature: signature.map(|row| SignatureReason {
-                id: hexadecimal(row.signature),
-                template: row.template.clone(),
-                count: row.after,
-                count_before: row.before,
-                new: row.before == 0,
-            }),
+            top_signature: signature.map(|row| signature_reason(row, known)),
             top_exit_code: code.map(code_reason),
         })
     });
@@ -148,15 +159,30 @@ pub fn regressions(
     }
 }
 
-fn view(evidence: &Evidence) -> EvidenceView {
-    let (scope, value) = match &evidence.scope {
+fn scope(evidence: &Evidence) -> (&'static str, Option<&str>) {
+    match &evidence.scope {
         Scope::Script => ("script", None),
-        Scope::Os(value) => ("os", Some(value.clone())),
-        Scope::Pve(value) => ("pve", Some(value.clone())),
-    };
+        Scope::Os(value) => ("os", Some(value)),
+        Scope::Pve(value) => ("pve", Some(value)),
+    }
+}
+
+fn signature_reason(row: &ReasonSignature, known: &KnownNames) -> SignatureReason {
+    let is_known = known.shows(&Name::signature(row.signature));
+    SignatureReason {
+        id: hexadecimal(if is_known { row.signature } else { RARE_SIGNATURE }),
+        template: if is_known { row.template.clone() } else { Some(RARE.to_owned()) },
+        count: row.after,
+        count_before: row.before,
+        new: row.before == 0,
+    }
+}
+
+fn view(evidence: &Evidence, known: &KnownNames) -> EvidenceView {
+    let (scope, value) = scope(evidence);
     EvidenceView {
         scope,
-        value,
+        value: value.map(|value| known.shown(scope, value).to_owned()),
         window: evidence.window.as_str(),
         before: Rate::of(evidence.before.numerator, evidence.before.denominator),
         after: Rate::of(evidence.after.numerator, evidence.after.denominator),

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::expose::execution_view::rfc3339;
 use crate::expose::numbers::Rate;
 use crate::expose::table::lists;
+use crate::store::model::names::RARE;
 use crate::store::read::counts::RuntimeCount;
 
 /// Days after its first run from which a revision is stale, except the moving branch.
@@ -59,21 +60,28 @@ pub fn runtimes(as_of: DateTime<Utc>, rows: Vec<RuntimeCount>) -> Runtimes {
     };
     let total = rows.iter().map(|row| row.runs).sum();
     let stale_count = rows.iter().filter(is_stale).map(|row| row.runs).sum();
-    Runtimes {
-        as_of,
-        total,
-        stale_count,
-        stale: Rate::of(stale_count, total),
-        refs: rows
-            .iter()
-            .take(TOP)
-            .map(|row| RuntimeRef {
-                source: row.source.clone(),
-                revision: row.revision.clone(),
+    let mut refs = Vec::<RuntimeRef>::new();
+    for row in &rows {
+        let (source, revision, stale) = (&row.source, &row.shown_revision, is_stale(&row));
+        // Rare revisions are shown as one, the stale ones apart.
+        let same = refs.iter_mut().find(|shown| {
+            revision == RARE && shown.revision == *revision && shown.source == *source && shown.stale == stale
+        });
+        match same {
+            Some(shown) => {
+                shown.count += row.runs;
+                shown.first_seen_day = shown.first_seen_day.min(row.first_day);
+            }
+            None => refs.push(RuntimeRef {
+                source: source.clone(),
+                revision: revision.clone(),
                 count: row.runs,
                 first_seen_day: row.first_day,
-                stale: is_stale(&row),
-            })
-            .collect(),
+                stale,
+            }),
+        }
     }
+    refs.sort_by_key(|shown| -shown.count);
+    refs.truncate(TOP);
+    Runtimes { as_of, total, stale_count, stale: Rate::of(stale_count, total), refs }
 }

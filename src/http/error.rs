@@ -45,7 +45,7 @@ pub enum ApiError {
     #[error("there are too many connections")]
     TooManyConnections,
     /// The token is missing or wrong.
-    #[error("this path requires `Authorization: Bearer` with a valid token")]
+    #[error("the request has no valid token as `Authorization: Bearer`")]
     Unauthorized,
     /// The body has a content encoding that the path does not accept.
     #[error("this path does not accept this content encoding")]

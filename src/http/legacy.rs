@@ -2,8 +2,6 @@
 
 #![allow(unused_qualifications, reason = "utoipa generates the paths")]
 
-use std::sync::Arc;
-
 use actix_web::HttpResponse;
 use actix_web::http::header::HeaderValue;
 use serde::Deserialize;
@@ -89,6 +87,7 @@ macro_rules! entries {
             get,
             path = $path,
             tag = "2025",
+            security((), ("token" = [])),
             params(FilterParameters, EntryParameters, ListParameters),
             responses(
                 (status = 200, description = "Entries, newest first, with a Link header to the next page; or an export with format=csv or ndjson", body = Vec<Entry>),
@@ -145,7 +144,7 @@ async fn answer_entries(
     let paging = records.paging(default_limit, MAX_LIMIT)?;
     let choice = records.choice(&request.state)?;
     if let Some(format) = request.format()? {
-        let selection = Selection { filter, choice, order: paging.order, models: Arc::default() };
+        let selection = Selection { filter, choice, order: paging.order, view: request.view };
         let row = |state: &AppState, run: &_, _: &Selection| entry(state, run);
         return stream(request.http(), &request.state, selection, "entries", format, row).await;
     }
@@ -183,6 +182,7 @@ fn link(path: &str, query: &str, cursor: &str) -> Option<HeaderValue> {
     path = "/data/summary",
     operation_id = "data_summary",
     tag = "2025",
+    security((), ("token" = [])),
     params(FilterParameters),
     responses((status = 200, description = "Counts", body = Summary), CachedResponses)
 )]
@@ -202,6 +202,7 @@ pub async fn counts(request: ReadRequest) -> Result<HttpResponse, ApiError> {
     path = "/data/errors",
     operation_id = "data_errors",
     tag = "2025",
+    security((), ("token" = [])),
     params(FilterParameters, ListParameters),
     responses((status = 200, description = "Errors, most frequent first", body = ErrorCounts), CachedResponses)
 )]

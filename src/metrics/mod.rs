@@ -28,6 +28,7 @@ pub struct Metrics {
     pub limited: IntCounterVec,
     pub limiter_keys: IntGaugeVec,
     pub admin_denied: IntCounter,
+    pub read_denied: IntCounter,
     pub connections: IntGauge,
     pub connections_refused: IntCounter,
     pub connections_cut: IntCounter,
@@ -117,6 +118,10 @@ impl Metrics {
             admin_denied: counter(
                 "telemetry_admin_denied_total",
                 "Requests for /admin with a missing or wrong token.",
+            )?,
+            read_denied: counter(
+                "telemetry_read_denied_total",
+                "Requests for data with a wrong token; requests without one see what is public.",
             )?,
             connections: gauge("telemetry_connections", "Open connections of clients.")?,
             connections_refused: counter(

@@ -72,11 +72,13 @@ impl Regressed {
             for RegressedScript { script, part, since: day, failed: counts } in
                 scripts.iter().take(MAX_SCRIPTS)
             {
-                since.with_label_values(&[script.as_str(), repository, part]).set(day.timestamp());
+                // Several scripts can be `(rare)`: their failures are added up, and their rise began with the first.
+                let first = since.with_label_values(&[script.as_str(), repository, part]);
+                first.set(if first.get() == 0 { day.timestamp() } else { first.get().min(day.timestamp()) });
                 for (period, (bad, runs)) in ["before", "after"].into_iter().zip(counts) {
                     let labels = [script.as_str(), repository, part, period];
-                    failed.with_label_values(&labels).set(*bad);
-                    ended.with_label_values(&labels).set(*runs);
+                    failed.with_label_values(&labels).add(*bad);
+                    ended.with_label_values(&labels).add(*runs);
                 }
             }
         }

@@ -157,7 +157,7 @@ async fn report_a_few_runs(app: &TestApp) {
 async fn the_dashboard_of_a_few_runs() {
     let app = spawn_app().await;
     report_a_few_runs(&app).await;
-    let mut dashboard = app.get_json("/api/dashboard?days=0").await;
+    let mut dashboard = app.get_all("/api/dashboard?days=0").await;
     // If midnight has passed meanwhile, the last day has no runs.
     let days = dashboard["daily_stats"].as_array_mut().expect("a list");
     days.retain(|day| day["success"] != 0 || day["failed"] != 0);
@@ -193,7 +193,7 @@ async fn the_other_aggregates_and_lists_of_a_few_runs() {
         ("data_paginated", "/data/paginated?limit=2"),
         ("data_errors", "/data/errors"),
     ] {
-        let mut answer = app.get_json(path).await;
+        let mut answer = app.get_all(path).await;
         // Midnight may pass meanwhile, so days without reports are removed.
         if let Some(days) = answer.get_mut("error_timeline").and_then(Value::as_array_mut) {
             days.retain(|day| day["failed"] != 0 || day["aborted"] != 0);

@@ -96,7 +96,7 @@ async fn a_failure_that_was_planted_is_found_with_its_system_and_its_reason() {
     assert_eq!((&newest["id"], &newest["first_seen_day"]), (&reason["id"], &json!(planted)));
     assert_eq!(newest["apps"][0]["app"], "docker");
     let id = reason["id"].as_str().expect("a text");
-    let one = app.get_json(&format!("/api/signatures/{id}?repo=all")).await;
+    let one = app.get_all(&format!("/api/signatures/{id}?repo=all")).await;
     assert_eq!((&one["count"], &one["template"]), (&newest["count"], &newest["template"]));
     let records = list(&one, "recent_records");
     assert!(

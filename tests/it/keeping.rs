@@ -255,43 +255,6 @@ async fn a_start_with_a_doubtful_clock_deletes_nothing_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_model_is_listed_only_when_five_sessions_have_it() {
-    let app = spawn_app().await;
-    let report = async |session: &str, attempt: &str, gpu: &str| {
-        let mut event = event(session, attempt, "success");
-        event["cpu_model"] = json!("Rare CPU 9000");
-        event["gpu_model"] = json!(gpu);
-        app.report("/telemetry", &event).await;
-    };
-    // What is common is known for a minute; another instance looks.
-    let listed = async || {
-        let other = second_instance(&app).await;
-        let dashboard = other.get_json("/api/dashboard").await;
-        other.stop().await;
-        let records = dashboard["recent_records"].as_array().expect("a list").clone();
-        let shown = |field: &str| records.iter().filter(|record| record[field] != Value::Null).count();
-        (records.len(), shown("cpu_model"), shown("gpu_model"))
-    };
-    for session in ["a", "b", "c", "d"] {
-        report(session, &format!("{session}-1"), "Common GPU").await;
-    }
-    // Attempts of one host are no group.
-    report("d", "d-2", "Common GPU").await;
-    assert_eq!(listed().await, (5, 0, 0));
-    report("e", "e-1", "Rare CPU 9000").await;
-    assert_eq!(listed().await, (6, 6, 0), "the same words as another part do not count");
-    report("f", "f-1", "Common GPU").await;
-    assert_eq!(listed().await, (7, 7, 6));
-    let own = app.get_json("/api/runs/e-1").await;
-    assert_eq!(own["executions"][0]["gpu_model"], "Rare CPU 9000", "one's own run shows everything");
-    for id in ["a", "b"] {
-        assert_eq!(erase(&app, id).await, StatusCode::NO_CONTENT);
-    }
-    assert_eq!(listed().await, (5, 0, 0));
-    app.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn slow_reads_do_not_make_an_instance_unready() {
     let app = spawn_app().await;
     let mut lock = app.pool().begin().await.expect("it runs");

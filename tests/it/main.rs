@@ -22,6 +22,7 @@ mod one_definition;
 mod openapi;
 mod privacy;
 mod process;
+mod public_view;
 mod reading;
 mod regressions;
 mod report;

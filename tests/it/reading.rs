@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::common::app::{Cluster, TestApp, spawn_app, spawn_unlimited};
+use crate::common::app::{Cluster, READ_TOKEN, TestApp, spawn_app, spawn_unlimited};
 use crate::common::history::History;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -74,7 +74,8 @@ async fn lists_are_available_as_tables_without_formulas() {
     app.report("/telemetry", &event).await;
     app.report("/telemetry", &start("b", "y")).await;
 
-    let response = get(&app, "/api/records?format=csv").await;
+    let response = app.request(Method::GET, "/api/records?format=csv").bearer_auth(READ_TOKEN).send().await;
+    let response = response.expect("an answer");
     assert_eq!(header(&response, "content-type"), "text/csv; charset=utf-8; header=present");
     assert_eq!(header(&response, "content-disposition"), "attachment; filename=\"records.csv\"");
     let csv = response.text().await.expect("a text");

@@ -29,6 +29,7 @@ const FACETS: [Facet; 4] = [Facet::Os, Facet::Method, Facet::PveVersion, Facet::
     path = "/api/dashboard",
     operation_id = "dashboard",
     tag = "aggregates",
+    security((), ("token" = [])),
     params(FilterParameters, ListParameters),
     responses((status = 200, description = "Counts, rates and lists", body = Dashboard), CachedResponses)
 )]
@@ -39,7 +40,6 @@ pub async fn show(request: ReadRequest) -> Result<HttpResponse, ApiError> {
 async fn read(state: &AppState, snapshot: &mut Snapshot<'_>) -> Result<Dashboard, ApiError> {
     let as_of = snapshot.as_of().await?;
     let running_since = state.running_since(as_of);
-    let models = state.common_models(snapshot).await?;
     let signatures = snapshot.signatures(FAILED_OR_BLOCKED, None, TOP).await?;
     let ids: Vec<_> = signatures.iter().map(|row| row.signature).collect();
     let history = snapshot.history().await?;
@@ -52,12 +52,14 @@ async fn read(state: &AppState, snapshot: &mut Snapshot<'_>) -> Result<Dashboard
             days: snapshot.days().await?,
             exit_codes: snapshot.exit_codes().await?,
         },
-        signature_scripts: snapshot.signature_scripts(FAILED_OR_BLOCKED, &ids, SCRIPTS_OF_ERROR).await?,
+        signature_scripts: snapshot
+            .signature_scripts(FAILED_OR_BLOCKED, &ids, SCRIPTS_OF_ERROR, None)
+            .await?,
         signatures,
         facets: snapshot.facets(&FACETS.map(Facet::as_str), TOP).await?,
         slugs: snapshot.slugs(TOP).await?,
         durations: snapshot.durations().await?,
-        recent: recent.iter().map(|run| Record::of(run, running_since, &models)).collect(),
+        recent: recent.iter().map(|run| Record::of(run, running_since)).collect(),
         total_all_time: history.runs,
     }))
 }

@@ -23,6 +23,7 @@ use crate::store::read::snapshot::Snapshot;
     path = "/api/errors",
     operation_id = "failures",
     tag = "aggregates",
+    security((), ("token" = [])),
     params(FilterParameters, ListParameters),
     responses((status = 200, description = "Failures", body = Errors), CachedResponses)
 )]

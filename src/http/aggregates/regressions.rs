@@ -7,7 +7,7 @@ use chrono::{Days, NaiveDate};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::expose::regressions::{Regressions, regressions};
+use crate::expose::regressions::{Regressions, names, regressions};
 use crate::http::error::ApiError;
 use crate::http::reply::described::CachedResponses;
 use crate::http::reply::read_request::ReadRequest;
@@ -46,6 +46,7 @@ impl RegressionParameters {
     path = "/api/regressions",
     operation_id = "regressions",
     tag = "aggregates",
+    security((), ("token" = [])),
     params(FilterParameters, ListParameters, RegressionParameters),
     responses((status = 200, description = "Regressions, clearest first", body = Regressions), CachedResponses)
 )]
@@ -67,5 +68,6 @@ async fn read(
     let apps: Vec<_> = findings.regressions.iter().map(|found| found.app.clone()).collect();
     let since: Vec<_> = findings.regressions.iter().map(|found| found.evidence[0].first_bad_day).collect();
     let (signatures, codes) = snapshot.reasons(&apps, &since).await?;
-    Ok(regressions(as_of, findings, &signatures, &codes))
+    let known = snapshot.known(names(&findings, &signatures)).await?;
+    Ok(regressions(as_of, findings, &signatures, &codes, &known))
 }

@@ -19,6 +19,7 @@ const REPOSITORIES: i64 = 1_000;
     path = "/api/repo-slugs",
     operation_id = "repositories",
     tag = "aggregates",
+    security((), ("token" = [])),
     params(FilterParameters, ListParameters),
     responses((status = 200, description = "Repositories, most runs first", body = RepoSlugs), CachedResponses)
 )]

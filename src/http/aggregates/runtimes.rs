@@ -16,6 +16,7 @@ use crate::store::read::snapshot::Snapshot;
     path = "/api/runtime",
     operation_id = "runtime",
     tag = "aggregates",
+    security((), ("token" = [])),
     params(FilterParameters, ListParameters),
     responses(
         (status = 200, description = "Sources and revisions, and the share of old ones", body = Runtimes),

@@ -22,6 +22,7 @@ const SIGNATURES: i64 = 20;
     path = "/api/scripts/{app}",
     operation_id = "script",
     tag = "aggregates",
+    security((), ("token" = [])),
     params(("app" = String, Path, description = "Name of the script"), FilterParameters, ListParameters),
     responses(
         (status = 200, description = "The script", body = ScriptView),
@@ -43,13 +44,12 @@ async fn read(state: &AppState, snapshot: &mut Snapshot<'_>, app: &str) -> Resul
         return Err(ApiError::UnknownRun);
     }
     let running_since = state.running_since(as_of);
-    let models = state.common_models(snapshot).await?;
     let days = snapshot.script_days(app, running_since).await?;
     let recent = match days.last() {
         Some(last) => snapshot.recent_of_day(last.day, RECENT, Some(app), None).await?,
         None => Vec::new(),
     };
-    let view = |run| ExecutionView::of(run, running_since).without_rare_models(&models);
+    let view = |run| ExecutionView::of(run, running_since);
     Ok(script(ScriptCounts {
         as_of,
         days_shown: days_shown(snapshot.filter, as_of, days.first().map(|row| row.day)),

@@ -21,6 +21,7 @@ use crate::store::read::snapshot::Snapshot;
     path = "/api/scripts",
     operation_id = "scripts",
     tag = "aggregates",
+    security((), ("token" = [])),
     params(FilterParameters, ListParameters),
     responses(
         (status = 200, description = "The most frequent scripts, and the newest runs", body = Scripts),

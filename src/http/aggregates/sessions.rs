@@ -19,6 +19,7 @@ use crate::store::read::snapshot::Snapshot;
     path = "/api/sessions",
     operation_id = "sessions",
     tag = "aggregates",
+    security((), ("token" = [])),
     params(FilterParameters, ListParameters),
     responses(
         (status = 200, description = "Sessions, and how many succeeded after a retry", body = Sessions),

@@ -55,6 +55,7 @@ impl SignatureParameters {
     path = "/api/signatures",
     operation_id = "signatures",
     tag = "aggregates",
+    security((), ("token" = [])),
     params(FilterParameters, ListParameters, SignatureParameters),
     responses((status = 200, description = "Signatures, most frequent first", body = Signatures), CachedResponses)
 )]
@@ -65,7 +66,7 @@ pub async fn list(request: ReadRequest) -> Result<HttpResponse, ApiError> {
         let as_of = snapshot.as_of().await?;
         let counts = snapshot.signatures(FAILED, new_since, limit).await?;
         let ids: Vec<_> = counts.iter().map(|row| row.signature).collect();
-        let scripts = snapshot.signature_scripts(FAILED, &ids, SCRIPTS_IN_LIST).await?;
+        let scripts = snapshot.signature_scripts(FAILED, &ids, SCRIPTS_IN_LIST, new_since).await?;
         let weeks = snapshot.signature_weeks(today, &ids).await?;
         let outcomes = snapshot.outcomes().await?;
         let failed = outcomes.iter().filter(|row| row.outcome == "failed").map(|row| row.runs).sum();
@@ -80,6 +81,7 @@ pub async fn list(request: ReadRequest) -> Result<HttpResponse, ApiError> {
     path = "/api/signatures/{id}",
     operation_id = "signature",
     tag = "aggregates",
+    security((), ("token" = [])),
     params(("id" = String, Path, description = "16 hexadecimal digits"), FilterParameters, ListParameters),
     responses(
         (status = 200, description = "The signature", body = OneSignature),
@@ -96,14 +98,13 @@ pub async fn show(id: web::Path<String>, request: ReadRequest) -> Result<HttpRes
 async fn read(state: &AppState, snapshot: &mut Snapshot<'_>, id: i64) -> Result<OneSignature, ApiError> {
     let as_of = snapshot.as_of().await?;
     let known = snapshot.known_signature(id).await?.ok_or(ApiError::UnknownSignature)?;
-    let scripts = snapshot.signature_scripts(FAILED, &[id], SCRIPTS_OF_ONE).await?;
+    let scripts = snapshot.signature_scripts(FAILED, &[id], SCRIPTS_OF_ONE, None).await?;
     let days = snapshot.signature_days(id).await?;
     let recent = match days.last() {
         Some(last) => snapshot.recent_of_day(last.day, RECENT, None, Some(id)).await?,
         None => Vec::new(),
     };
-    let models = state.common_models(snapshot).await?;
     let running_since = state.running_since(as_of);
-    let recent = recent.iter().map(|run| ExecutionView::of(run, running_since).without_rare_models(&models));
+    let recent = recent.iter().map(|run| ExecutionView::of(run, running_since));
     Ok(signature(as_of, id, known, scripts, days, recent.collect()))
 }

@@ -102,6 +102,7 @@ fn one_of<T: Copy>(
     path = "/api/timeseries",
     operation_id = "timeseries",
     tag = "aggregates",
+    security((), ("token" = [])),
     params(FilterParameters, ListParameters, SeriesParameters),
     responses((status = 200, description = "The series", body = Timeseries), CachedResponses)
 )]

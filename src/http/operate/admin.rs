@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use sqlx::PgPool;
 use crate::expose::execution_view::rfc3339;
 use crate::http::error::ApiError;
 use crate::http::operate::health::busy_and_idle;
-use crate::http::request::guard::address_of;
+use crate::http::request::authorise::check_token;
 use crate::limit::limits::Kind;
 use crate::state::AppState;
 
@@ -31,25 +31,14 @@ impl FromRequest for Operator {
     }
 }
 
-/// Checks the token. Each attempt is counted before the check, so that a correct guess beyond the limit fails as well; the
-/// correct token resets the count.
 fn authenticate(request: &HttpRequest, state: &AppState) -> Result<Operator, ApiError> {
     let token = state.protection.admin_token.as_ref().ok_or(ApiError::NoSuchPath)?;
-    let address = address_of(request, state);
-    state.limits.check(Kind::Admin, &address)?;
-    let sent = request.headers().get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
-    if sent.is_some_and(|sent| token.is(sent)) {
-        state.limits.reset(Kind::Admin, &address);
-        return Ok(Operator(()));
-    }
-    state.metrics.admin_denied.inc();
-    Err(ApiError::Unauthorized)
-}
-
-/// The token of an `Authorization` header.
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
-    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
+    let checked = check_token(request, state, std::iter::once(token));
+    checked.map(|()| Operator(())).inspect_err(|error| {
+        if *error == ApiError::Unauthorized {
+            state.metrics.admin_denied.inc();
+        }
+    })
 }
 
 #[derive(Serialize)]

@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
 use actix_web::web::Bytes;
-use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Description;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 
 use crate::http::aggregates::{
     dashboard, failures, regressions, repositories, runtimes, script, scripts, sessions, signatures,
@@ -20,12 +22,32 @@ const ABOUT: &str = "All counts are of runs, not of events, by the UTC day of th
     received appear in `unattributed_count` only. Success and failure rates are shares of the runs that succeeded or \
     failed.\n\nTimes are RFC 3339 in UTC. `as_of` is the time for which an answer is true; answers are cached for a \
     few seconds. Unknown parameters are ignored, and an empty parameter counts as not set.\n\nAn error is always \
-    `{error, field, message}`. An unknown path answers 404, an unsupported method 405.";
+    `{error, field, message}`. An unknown path answers 404, an unsupported method 405.\n\nThere are two views. Without \
+    a token an answer shows what is public: all counts, and those names (of applications, repositories, versions, \
+    hardware vendors, failing lines and the like) that at least five sessions share. All other names are counted \
+    together as `(rare)`, and a filter by one of them finds nothing. Lists of runs then show no text of a single run: \
+    `error`, `failed_command`, `app_version`, `kernel_version`, `ram_speed` and the models of CPU and GPU are `null`. \
+    With `READ_TOKEN` or `ADMIN_TOKEN` as bearer token an answer shows all of that. The counts are the same in both \
+    views. A wrong token answers 401.";
+
+/// Describes the tokens.
+struct Tokens;
+
+impl Modify for Tokens {
+    fn modify(&self, description: &mut Description) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
+            "READ_TOKEN or ADMIN_TOKEN. Optional: without it an answer shows what is public.",
+        ));
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(scheme.build()));
+    }
+}
 
 /// All paths.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Telemetry server of the Proxmox VE helper scripts", description = ABOUT),
+    modifiers(&Tokens),
     paths(
         single::telemetry,
         single::upload,

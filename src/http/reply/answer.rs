@@ -55,7 +55,10 @@ pub fn respond(request: &HttpRequest, answer: &Answer) -> HttpResponse {
     response.insert_header((ETAG, answer.etag.clone()));
     match answer.remaining().as_secs() {
         0 => response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-cache"))),
-        seconds => response.insert_header((CACHE_CONTROL, format!("public, max-age={seconds}"))),
+        seconds => {
+            let scope = if answer.is_private { "private" } else { "public" };
+            response.insert_header((CACHE_CONTROL, format!("{scope}, max-age={seconds}")))
+        }
     };
     if is_known {
         return response.finish();

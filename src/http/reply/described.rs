@@ -15,6 +15,9 @@ pub enum CachedResponses {
     /// A parameter is not valid.
     #[response(status = 400)]
     BadParameter(ErrorBody),
+    /// The `Authorization` header has no valid token.
+    #[response(status = 401)]
+    Unauthorized(ErrorBody),
     /// The database did not answer in time; see `Retry-After`.
     #[response(status = 503)]
     Unavailable(ErrorBody),

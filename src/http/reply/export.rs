@@ -22,9 +22,9 @@ use crate::ingest::execution::Execution;
 use crate::limit::places::Place;
 use crate::state::AppState;
 use crate::store::read::filter::Filter;
-use crate::store::read::models::CommonModels;
 use crate::store::read::records::{Choice, Order, Position, Start};
 use crate::store::read::snapshot::Snapshot;
+use crate::store::read::view::View;
 
 /// Executions in a page.
 const PAGE: i64 = 1_000;
@@ -40,8 +40,8 @@ pub struct Selection {
     pub choice: Choice,
     /// The order.
     pub order: Order,
-    /// Models of hardware that may be shown.
-    pub models: Arc<CommonModels>,
+    /// What the request may see.
+    pub view: View,
 }
 
 /// An export that is not complete.
@@ -122,8 +122,8 @@ pub async fn stream<T: Serialize + 'static>(
 
 /// The next page; `None` if there are no more executions.
 async fn read_page<T: Serialize>(mut progress: Progress<T>) -> Result<Option<Page<T>>, ApiError> {
-    let Selection { filter, choice, order, .. } = &progress.selection;
-    let mut snapshot = Snapshot::open(&progress.state.read_pool, filter).await?;
+    let Selection { filter, choice, order, view } = &progress.selection;
+    let mut snapshot = Snapshot::open(&progress.state.read_pool, filter, *view).await?;
     let executions = snapshot.records(choice, *order, &progress.start, PAGE, None).await?;
     snapshot.close().await?;
     let Some(last) = executions.last().map(Position::of) else { return Ok(None) };

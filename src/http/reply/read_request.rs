@@ -11,10 +11,12 @@ use crate::cache::Answer;
 use crate::expose::table::{Format, Lists};
 use crate::http::error::ApiError;
 use crate::http::reply::answer::{attachment, json, lifetime, respond, today};
+use crate::http::request::authorise::view_of;
 use crate::http::request::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
 use crate::store::read::filter::Filter;
 use crate::store::read::snapshot::Snapshot;
+use crate::store::read::view::View;
 
 /// A request for an answer that is computed from one snapshot, with its common parameters.
 pub struct ReadRequest {
@@ -23,6 +25,8 @@ pub struct ReadRequest {
     pub state: web::Data<AppState>,
     /// The day of the request in UTC.
     pub today: NaiveDate,
+    /// What the request may see.
+    pub view: View,
     filter: FilterParameters,
     list: ListParameters,
 }
@@ -39,8 +43,9 @@ impl FromRequest for ReadRequest {
 impl ReadRequest {
     fn read(request: &HttpRequest) -> Result<Self, ApiError> {
         let state = request.app_data::<web::Data<AppState>>().ok_or(ApiError::Internal)?.clone();
+        let view = view_of(request, &state)?;
         let (filter, list) = (parameters(request)?, parameters(request)?);
-        Ok(Self { request: request.clone(), state, today: today(), filter, list })
+        Ok(Self { request: request.clone(), state, today: today(), view, filter, list })
     }
 
     /// The parameters of the query that `T` has, besides the common ones. Unknown parameters are ignored.
@@ -122,12 +127,13 @@ impl ReadRequest {
         read: impl AsyncFnOnce(&AppState, &mut Snapshot<'_>) -> Result<Answer, ApiError>,
     ) -> Result<HttpResponse, ApiError> {
         let route = self.request.match_pattern().unwrap_or_default();
-        let key = format!("{route} {filter:?} {parameters:?}");
+        let view = self.view;
+        let key = format!("{route} {view:?} {filter:?} {parameters:?}");
         let compute = async {
-            let mut snapshot = Snapshot::open(&self.state.read_pool, filter).await?;
+            let mut snapshot = Snapshot::open(&self.state.read_pool, filter, view).await?;
             let answer = read(&self.state, &mut snapshot).await?;
             snapshot.close().await?;
-            Ok::<Answer, ApiError>(answer)
+            Ok::<Answer, ApiError>(if view == View::Maintainer { answer.private() } else { answer })
         };
         let answer = self.state.answers.get_or_compute(&key, compute).await?;
         Ok(respond(&self.request, &answer))

@@ -6,7 +6,7 @@ use std::sync::Once;
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_SECURITY_POLICY, FORWARDED, HeaderMap, HeaderName, HeaderValue,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FORWARDED_FOR, X_FRAME_OPTIONS,
+    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FORWARDED_FOR, X_FRAME_OPTIONS,
 };
 use actix_web::{HttpRequest, ResponseError};
 
@@ -97,7 +97,7 @@ pub fn rejections() -> Rejections {
     Rejections { too_many: response(ApiError::TooManyConnections), too_slow: response(ApiError::TooSlow) }
 }
 
-/// Adds the security headers, and lets pages of other origins read public GET responses.
+/// Adds the security headers, and lets pages of other origins read GET responses.
 pub fn add_security_headers(headers: &mut HeaderMap, request: &HttpRequest, state: &AppState) {
     for (name, value) in HARDENING {
         headers.insert(name, value);
@@ -105,5 +105,7 @@ pub fn add_security_headers(headers: &mut HeaderMap, request: &HttpRequest, stat
     let is_private = state.protection.admin_token.is_some() && request.path().starts_with(PRIVATE);
     if request.method() == Method::GET && !is_private {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        // No cache may show the public what it stored for a maintainer.
+        headers.insert(VARY, HeaderValue::from_static("Authorization"));
     }
 }

@@ -58,13 +58,15 @@ pub struct RecordParameters {
 
 /// Executions, newest first
 ///
-/// All stored facts but the ids. With `format=csv` or `format=ndjson` the answer is an export of all executions that
+/// All stored facts but the ids. Without a token, texts, hardware models and the versions of application and kernel
+/// are `null`, and names that few sessions have are `(rare)`. With `format=csv` or `format=ndjson` the answer is an export of all executions that
 /// match the filters.
 #[utoipa::path(
     get,
     path = "/api/records",
     operation_id = "records",
     tag = "executions",
+    security((), ("token" = [])),
     params(FilterParameters, RecordParameters, ListParameters),
     responses((status = 200, description = "A page of executions, or an export", body = Records), CachedResponses)
 )]
@@ -75,25 +77,22 @@ pub async fn list(request: ReadRequest) -> Result<HttpResponse, ApiError> {
     let choice = parameters.choice(&request.state)?;
     let search = text("search", parameters.search)?;
     if let Some(format) = request.format()? {
-        let mut snapshot = Snapshot::open(&request.state.read_pool, &filter).await?;
+        let mut snapshot = Snapshot::open(&request.state.read_pool, &filter, request.view).await?;
         let choice = with_found_apps(&mut snapshot, choice, search.as_deref()).await?;
-        let models = request.state.common_models(&mut snapshot).await?;
         snapshot.close().await?;
-        let selection = Selection { filter, choice, order: paging.order, models };
-        let row = |_: &AppState, run: &_, selection: &Selection| {
-            Record::of(run, selection.choice.running_since, &selection.models)
-        };
+        let selection = Selection { filter, choice, order: paging.order, view: request.view };
+        let row =
+            |_: &AppState, run: &_, selection: &Selection| Record::of(run, selection.choice.running_since);
         return stream(request.http(), &request.state, selection, "records", format, row).await;
     }
     let key = (&paging, choice.clone(), &search);
     let read = async |state: &AppState, snapshot: &mut Snapshot<'_>| {
         let as_of = snapshot.as_of().await?;
-        let models = state.common_models(snapshot).await?;
         let choice = with_found_apps(snapshot, choice, search.as_deref()).await?;
         let Page { total, records, next } = page(snapshot, &choice, &paging).await?;
         let records = Records {
             as_of,
-            records: records.iter().map(|run| Record::of(run, choice.running_since, &models)).collect(),
+            records: records.iter().map(|run| Record::of(run, choice.running_since)).collect(),
             page: paging.page,
             limit: paging.limit,
             total: total.runs,
@@ -176,7 +175,9 @@ impl RecordParameters {
         Ok(Choice {
             outcome: set(self.status.clone()).map(|status| outcome(&status)).transpose()?.flatten(),
             apps: text("app", self.app.clone())?.map(|app| vec![app.trim().to_lowercase()]),
-            os: text("os", self.os.clone())?.filter(|os| os != "all").map(|os| os.trim().to_lowercase()),
+            os: text("os", self.os.clone())?
+                .filter(|os| os != "all")
+                .map(|os| vec![os.trim().to_lowercase()]),
             os_version: text("os_version", self.os_version.clone())?,
             running_since: state.running_since(Utc::now()),
         })

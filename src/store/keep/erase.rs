@@ -6,6 +6,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::ingest::identity::RunKey;
 use crate::store::keep::horizon::horizon;
+use crate::store::keep::known_names;
 use crate::store::model::difference::Difference;
 use crate::store::model::population::Populations;
 use crate::store::model::rollup::PopulationKey;
@@ -68,6 +69,7 @@ async fn erase_page(connection: &mut PgConnection, key: RunKey, at: DateTime<Utc
         }
         write(&mut transaction, &[], &difference.into_rows()).await?;
     }
+    known_names::recheck(&mut transaction, deleted.iter().map(|row| &row.execution)).await?;
     transaction.commit().await?;
     Ok(deleted.len() as u64)
 }

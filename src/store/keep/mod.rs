@@ -6,6 +6,7 @@ pub mod sessions;
 pub mod rules;
 pub mod recount;
 pub mod renewal;
+pub mod known_names;
 pub mod erase;
 pub mod clock_check;
 pub mod retention;

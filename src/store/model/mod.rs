@@ -3,6 +3,7 @@
 pub mod row;
 pub mod facet;
 pub mod rollup;
+pub mod names;
 pub mod population;
 pub mod templates;
 pub mod difference;

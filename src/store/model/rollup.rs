@@ -52,7 +52,8 @@ impl<'a> PopulationKey<'a> {
     }
 }
 
-fn or_empty(text: Option<&String>) -> &str {
+/// The text, or an empty one.
+pub(super) fn or_empty(text: Option<&String>) -> &str {
     text.map_or("", String::as_str)
 }
 
@@ -227,7 +228,7 @@ fn environment(execution: &Execution) -> [(&'static str, &str, &str); 2] {
 }
 
 /// The part of a version before its second point: `9.0` of `9.0.3`.
-fn minor_version(version: &str) -> &str {
+pub(super) fn minor_version(version: &str) -> &str {
     let second = version.match_indices('.').nth(1);
     second.map_or(version, |(end, _)| &version[..end])
 }
@@ -264,7 +265,7 @@ fn bucket_name(bucket: i16) -> &'static str {
 }
 
 /// Each facet that is known from the first event on, with its value and detail.
-fn facets(execution: &Execution) -> [(Facet, &str, &str); 12] {
+pub(super) fn facets(execution: &Execution) -> [(Facet, &str, &str); 12] {
     let facts = &execution.facts;
     let text = or_empty;
     [

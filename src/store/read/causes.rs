@@ -53,7 +53,7 @@ impl Snapshot<'_> {
             "select split_part(value, '@', 1)::smallint as \"exit_code!\",
                  split_part(value, '@', 2)::smallint as \"generation!\", detail as \"category!\",
                  outcome as \"outcome!\", sum(runs) as \"runs!\"
-             from selected_facet($1) where facet = 'exit_code' group by value, detail, outcome
+             from shown_facet($1) where facet = 'exit_code' group by value, detail, outcome
              order by sum(runs) desc, value, detail, outcome",
             selection as _
         )

@@ -4,6 +4,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::store::keep::sessions;
+use crate::store::model::names::RARE;
 use crate::store::read::snapshot::Snapshot;
 
 /// Executions of a script, which is an application and its type, or of all scripts of a type.
@@ -123,6 +124,8 @@ pub struct RuntimeCount {
     pub source: String,
     /// Revision, or empty.
     pub revision: String,
+    /// The revision as the view shows it.
+    pub shown_revision: String,
     /// Executions.
     pub runs: i64,
     /// The first day with an execution of the revision, in all time and every population.
@@ -175,18 +178,24 @@ impl Snapshot<'_> {
     /// Any error from the database.
     pub async fn first_days(&mut self, apps: &[&str], kinds: &[&str]) -> sqlx::Result<Vec<FirstDay>> {
         let all_time = self.all_time().await?;
+        let rare = if apps.contains(&RARE) { self.rare_apps().await? } else { Vec::new() };
         sqlx::query_as!(
             FirstDay,
-            "select app as \"app!\", kind as \"kind!\", day as \"day!\"
-             from unnest($1::text[], $2::text[]) as script (app, kind) cross join lateral (
-                 select day from rollup_script join population on population.id = population
-                 where rollup_script.app = script.app and runs <> 0 and population.kind = script.kind
-                     and is_selected(population, $3)
-                 order by day limit 1
-             ) as first",
+            "select script.app as \"app!\", kind as \"kind!\", min(day) as \"day!\"
+             from unnest($1::text[], $2::text[]) as script (app, kind)
+                 left join unnest($4::text[]) as rare (app) on script.app = $5
+                 cross join lateral (
+                     select day from rollup_script join population on population.id = population
+                     where rollup_script.app = coalesce(rare.app, script.app) and runs <> 0
+                         and population.kind = script.kind and is_shown(population, $3)
+                     order by day limit 1
+                 ) as first
+             group by script.app, kind",
             apps as _,
             kinds as _,
-            all_time as _
+            all_time as _,
+            &rare,
+            RARE
         )
         .fetch_all(&mut *self.transaction)
         .await
@@ -202,10 +211,10 @@ impl Snapshot<'_> {
             History,
             "select coalesce(sum(runs), 0) as \"runs!\", (
                  select day from rollup_facet
-                 where facet = 'generation' and runs <> 0 and is_selected(population, $1)
+                 where facet = 'generation' and runs <> 0 and is_shown(population, $1)
                  order by facet, day limit 1
              ) as first_day
-             from selected_runs($1)",
+             from shown_runs($1)",
             all_time as _
         )
         .fetch_one(&mut *self.transaction)
@@ -221,7 +230,7 @@ impl Snapshot<'_> {
         sqlx::query_as!(
             DayCount,
             "select day as \"day!\", outcome as \"outcome!\", sum(runs) as \"runs!\"
-             from selected_day($1) group by day, outcome order by day, outcome",
+             from shown_day($1) group by day, outcome order by day, outcome",
             selection as _
         )
         .fetch_all(&mut *self.transaction)
@@ -237,7 +246,7 @@ impl Snapshot<'_> {
         sqlx::query_as!(
             OutcomeCount,
             "select outcome as \"outcome!\", sum(runs) as \"runs!\"
-             from selected_runs($1) group by outcome",
+             from shown_runs($1) group by outcome",
             selection as _
         )
         .fetch_all(&mut *self.transaction)
@@ -270,7 +279,10 @@ impl Snapshot<'_> {
         sqlx::query_as!(
             SlugCount,
             "select slug as \"slug!\", sum(runs) as \"runs!\"
-             from selected_runs($1) join population on population.id = population
+             from shown_runs($1) join (
+                 select population.id, shown(slug, known.kind is not null, ($1).hides_rare) as slug from population
+                     left join known_name as known on known.kind = 'slug' and known.name = slug and known.detail = ''
+             ) as population on population.id = population
              where slug <> '' group by slug order by sum(runs) desc, slug limit $2",
             selection as _,
             length
@@ -287,7 +299,7 @@ impl Snapshot<'_> {
         let selection = self.selection().await?;
         sqlx::query_as!(
             DurationCount,
-            "select value::smallint as \"bucket!\", sum(runs) as \"runs!\" from selected_facet($1)
+            "select value::smallint as \"bucket!\", sum(runs) as \"runs!\" from shown_facet($1)
              where facet = 'duration' and outcome = 'success' group by value order by value::smallint",
             selection as _
         )

@@ -27,11 +27,16 @@ impl Filter {
         (self.from.unwrap_or(EARLIEST), self.to.unwrap_or(LATEST))
     }
 
-    /// The ids of the populations that the filter selects, or `None` if it selects all.
+    /// The ids of the populations that the filter selects, or `None` if it selects all. With `hides_rare` a rare slug
+    /// or platform selects none.
     ///
     /// # Errors
     /// Any error from the database.
-    pub async fn populations(&self, connection: &mut PgConnection) -> sqlx::Result<Option<Vec<i32>>> {
+    pub async fn populations(
+        &self,
+        connection: &mut PgConnection,
+        hides_rare: bool,
+    ) -> sqlx::Result<Option<Vec<i32>>> {
         let Self { repo, slug, kind, platform, .. } = self;
         if [repo, slug, kind, platform].iter().all(|field| field.is_none()) {
             return Ok(None);
@@ -39,11 +44,16 @@ impl Filter {
         let ids = sqlx::query_scalar!(
             "select id from population
              where ($1::text is null or repo = $1) and ($2::text is null or slug = $2)
-                 and ($3::text is null or kind = $3) and ($4::text is null or platform = $4)",
+                 and ($3::text is null or kind = $3) and ($4::text is null or platform = $4)
+                 and (not $5 or $2 is null or exists (
+                     select from known_name where known_name.kind = 'slug' and name = $2 and detail = ''))
+                 and (not $5 or $4 is null or exists (
+                     select from known_name where known_name.kind = 'platform' and name = $4 and detail = ''))",
             repo.as_deref(),
             slug.as_deref(),
             kind.as_deref(),
-            platform.as_deref()
+            platform.as_deref(),
+            hides_rare
         );
         ids.fetch_all(connection).await.map(Some)
     }

@@ -1,8 +1,10 @@
 //! The queries behind every answer: rollups for every number, rows only for lists.
 
 pub mod filter;
+pub mod view;
 pub mod snapshot;
 pub mod runs;
+pub mod known;
 pub mod counts;
 pub mod causes;
 pub mod signatures;
@@ -10,6 +12,5 @@ pub mod series;
 pub mod script;
 pub mod platform_history;
 pub mod records;
-pub mod models;
 pub mod scrape_counts;
 pub mod report;

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use sqlx::PgConnection;
 
-use crate::store::read::snapshot::{Selection, Snapshot};
+use crate::store::read::snapshot::{Snapshot, ViewSelection};
 
 /// First attempts of a script on one platform, by day.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub struct ReasonCode {
 /// Any error from the database.
 pub(crate) async fn platform_series(
     connection: &mut PgConnection,
-    selection: &Selection,
+    selection: &ViewSelection,
     property: Option<&str>,
 ) -> sqlx::Result<Vec<PlatformSeries>> {
     sqlx::query_file_as!(

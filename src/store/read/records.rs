@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::ingest::execution::Execution;
 use crate::store::keep::horizon::horizon;
+use crate::store::model::names::Name;
 use crate::store::model::rollup::os_family;
 use crate::store::model::row::Stored;
 use crate::store::read::filter::{EARLIEST, Filter};
@@ -28,8 +29,8 @@ pub struct Choice {
     pub outcome: Option<&'static str>,
     /// Applications.
     pub apps: Option<Vec<String>>,
-    /// Operating system of the guest.
-    pub os: Option<String>,
+    /// Operating systems of the guest, as counted.
+    pub os: Option<Vec<String>>,
     /// Its version.
     pub os_version: Option<String>,
     /// An open execution is running if its last event came at this full hour or later.
@@ -52,7 +53,7 @@ impl Choice {
             platform,
             outcome: self.outcome.map(str::to_owned),
             running_since: self.running_since,
-            os_types: self.os.as_deref().map(os_types),
+            os_types: self.os.as_ref().map(|names| names.iter().flat_map(|os| os_types(os)).collect()),
             os_version: self.os_version.clone(),
         }
     }
@@ -143,12 +144,13 @@ impl Total {
 }
 
 impl Snapshot<'_> {
-    /// Applications whose name contains `part`, at most `length`.
+    /// Applications whose name the view shows and contains `part`, at most `length`.
     ///
     /// # Errors
     /// Any error from the database.
     pub async fn find_apps(&mut self, part: &str, length: i64) -> sqlx::Result<Vec<String>> {
-        sqlx::query_file_scalar!("src/store/sql/read/records/find_apps.sql", part, length)
+        let only_known = self.hides_rare().await?.then_some(true);
+        sqlx::query_file_scalar!("src/store/sql/read/records/find_apps.sql", part, length, only_known as _)
             .fetch_all(&mut *self.transaction)
             .await
     }
@@ -158,6 +160,9 @@ impl Snapshot<'_> {
     /// # Errors
     /// Any error from the database.
     pub async fn total(&mut self, choice: &Choice) -> sqlx::Result<Total> {
+        let Some(choice) = &self.visible(choice).await? else {
+            return Ok(Total { runs: 0, days: Some(Vec::new()) });
+        };
         let (first, last) = self.kept().await?;
         let is_open = matches!(choice.outcome, Some("installing" | "unfinished"));
         let by_os = choice.os.is_some() || choice.os_version.is_some();
@@ -179,7 +184,7 @@ impl Snapshot<'_> {
             first,
             rollup,
             choice.outcome,
-            choice.os.as_deref(),
+            choice.os.as_deref() as _,
             choice.os_version.as_deref(),
             choice.apps.as_deref(),
             choice.running_since
@@ -219,6 +224,7 @@ impl Snapshot<'_> {
         limit: i64,
         total: Option<&Total>,
     ) -> sqlx::Result<Vec<Execution>> {
+        let Some(choice) = &self.visible(choice).await? else { return Ok(Vec::new()) };
         let (first, last) = self.kept().await?;
         let days = total.and_then(|total| total.days.as_deref());
         let Window { first, last, offset } = match (days, order) {
@@ -245,6 +251,10 @@ impl Snapshot<'_> {
         };
         let (app, app_time) = (position.map(|p| p.app.as_str()), position.map(|p| p.first_seen));
         let app_key = position.map(|p| p.key);
+        let rare = match order {
+            Order::App | Order::AppDescending => self.rare_apps().await?,
+            Order::Newest | Order::Oldest => Vec::new(),
+        };
         // The statements differ in their order, and with it in their index.
         macro_rules! page {
             ($file:literal, $($arguments:tt)*) => {
@@ -254,7 +264,7 @@ impl Snapshot<'_> {
                 page!($file, time, key, $bound, filter as _, apps, limit, offset)
             };
             (by_app $file:literal) => {
-                page!($file, first, last, filter as _, apps, limit, offset, app, app_time, app_key)
+                page!($file, first, last, filter as _, apps, limit, offset, app, app_time, app_key, &rare)
             };
         }
         let rows: Vec<Stored> = match order {
@@ -271,7 +281,7 @@ impl Snapshot<'_> {
                 page!(by_app "src/store/sql/read/records/records_by_app_descending.sql")
             }
         }?;
-        Ok(rows.into_iter().map(|row| row.execution).collect())
+        self.redact(rows.into_iter().map(|row| row.execution).collect()).await
     }
 
     /// The newest executions of one day, so that a search for something rare does not read the whole history.
@@ -286,6 +296,9 @@ impl Snapshot<'_> {
         app: Option<&str>,
         signature: Option<i64>,
     ) -> sqlx::Result<Vec<Execution>> {
+        if self.is_empty().await? {
+            return Ok(Vec::new());
+        }
         let rows = sqlx::query_scalar!(
             "select execution as \"row!: Stored\" from execution
              where app is not null and first_seen >= $1 and first_seen < $2 and passes(execution, $3)
@@ -301,7 +314,36 @@ impl Snapshot<'_> {
         )
         .fetch_all(&mut *self.transaction)
         .await?;
-        Ok(rows.into_iter().map(|row: Stored| row.execution).collect())
+        self.redact(rows.into_iter().map(|row: Stored| row.execution).collect()).await
+    }
+
+    /// The part of a choice that the view may filter by: a rare name selects nothing. `None` if nothing is left.
+    async fn visible(&mut self, choice: &Choice) -> sqlx::Result<Option<Choice>> {
+        if !self.hides_rare().await? {
+            return Ok(Some(choice.clone()));
+        }
+        if self.is_empty().await? {
+            return Ok(None);
+        }
+        let Choice { mut apps, mut os, .. } = choice.clone();
+        if let Some(apps) = &mut apps {
+            let known = self.known(apps.iter().map(|app| Name::new("app", app))).await?;
+            apps.retain(|app| known.shows(&Name::new("app", app)));
+        }
+        if let Some(version) = &choice.os_version {
+            let with_version = sqlx::query_scalar!(
+                "select name from known_name where kind = 'os' and detail = $1 and name <> ''",
+                version
+            );
+            let mut with_version = with_version.fetch_all(&mut *self.transaction).await?;
+            with_version.retain(|name| os.as_ref().is_none_or(|wanted| wanted.contains(name)));
+            os = Some(with_version);
+        } else if let Some(names) = &mut os {
+            let known = self.known(names.iter().map(|os| Name::new("os", os))).await?;
+            names.retain(|os| known.shows(&Name::new("os", os)));
+        }
+        let is_empty = |names: &Option<Vec<_>>| names.as_ref().is_some_and(Vec::is_empty);
+        Ok((!is_empty(&apps) && !is_empty(&os)).then(|| Choice { apps, os, ..choice.clone() }))
     }
 
     /// The first and the last day to list. Records before the retention horizon may have been deleted.

@@ -5,7 +5,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::store::read::filter::Filter;
 use crate::store::read::platform_history::{self, PlatformSeries};
-use crate::store::read::snapshot::Selection;
+use crate::store::read::snapshot::{Selection, ViewSelection};
 
 /// Most new signatures in a report.
 const NEW_SIGNATURES: i64 = 10;
@@ -68,8 +68,9 @@ pub async fn platform_series(
     repository: &str,
 ) -> sqlx::Result<Vec<PlatformSeries>> {
     let filter = Filter { repo: Some(repository.to_owned()), ..Filter::default() };
-    let populations = filter.populations(connection).await?;
-    let selection = Selection { first_day: first, last_day: last, populations, ..Selection::default() };
+    let populations = filter.populations(connection, false).await?;
+    let chosen = Selection { first_day: first, last_day: last, populations, ..Selection::default() };
+    let selection = ViewSelection { chosen, hides_rare: false };
     platform_history::platform_series(connection, &selection, None).await
 }
 
@@ -116,7 +117,7 @@ pub struct SignatureEvidence {
     pub days: Vec<(NaiveDate, i64)>,
 }
 
-/// The evidence of the last 30 days; `None` if the signature does not exist.
+/// The evidence of the last 30 days, as the public may see it; `None` if the signature does not exist.
 ///
 /// # Errors
 /// Any error from the database.
@@ -125,12 +126,21 @@ pub async fn of_signature(
     signature: i64,
     today: NaiveDate,
 ) -> sqlx::Result<Option<SignatureEvidence>> {
-    let known = sqlx::query!("select template, created from signature where id = $1", signature);
+    let known = sqlx::query!(
+        "select shown(template, known.kind is not null, hides_rare) as \"template!\", created
+         from signature cross join hides_rare
+             left join known_name as known
+                 on known.kind = 'signature' and known.name = id::text and known.detail = ''
+         where id = $1",
+        signature
+    );
     let Some(known) = known.fetch_optional(pool).await? else { return Ok(None) };
     let since = today.checked_sub_days(Days::new(ISSUE_DAYS - 1)).unwrap_or(today);
     let counts = sqlx::query!(
-        "select app, day, sum(runs)::bigint as \"runs!\" from rollup_signature
-         where signature = $1 and day >= $2 group by app, day having sum(runs) <> 0 order by day, app",
+        "select shown(counted.app, known.app is not null, hides_rare) as \"app!\", day, sum(runs)::bigint as \"runs!\"
+         from rollup_signature as counted cross join hides_rare
+             left join known_app as known on known.app = counted.app
+         where signature = $1 and day >= $2 group by 1, day having sum(runs) <> 0 order by day, 1",
         signature,
         since
     );

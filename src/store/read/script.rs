@@ -66,14 +66,17 @@ pub struct ScriptSignature {
 }
 
 impl Snapshot<'_> {
-    /// Whether an execution of the script was ever counted.
+    /// Whether an execution of the script was ever counted, and the view shows its name.
     ///
     /// # Errors
     /// Any error from the database.
     pub async fn script_exists(&mut self, app: &str) -> sqlx::Result<bool> {
+        let hides_rare = self.hides_rare().await?;
         sqlx::query_scalar!(
-            "select exists (select from rollup_script where app = $1 and runs <> 0) as \"known!\"",
-            app
+            "select exists (select from rollup_script where app = $1 and runs <> 0)
+                 and (not $2 or exists (select from known_app where app = $1)) as \"known!\"",
+            app,
+            hides_rare
         )
         .fetch_one(&mut *self.transaction)
         .await
@@ -95,7 +98,7 @@ impl Snapshot<'_> {
             "select day, outcome, sum(runs::integer) as \"runs!\",
                  coalesce(sum(runs::integer) filter (where outcome = 'open' and open_hour >= $3), 0) as \"running!\"
              from rollup_script
-             where app = $2 and is_selected(day, population, $1)
+             where app = $2 and is_shown(day, population, $1)
              group by day, outcome having sum(runs::integer) <> 0 order by day, outcome",
             selection as _,
             app,
@@ -111,15 +114,9 @@ impl Snapshot<'_> {
     /// Any error from the database.
     pub async fn script_platforms(&mut self, app: &str) -> sqlx::Result<Vec<PlatformCount>> {
         let selection = self.selection().await?;
-        sqlx::query_as!(
+        sqlx::query_file_as!(
             PlatformCount,
-            "select property, value, detail, sum(runs::integer) as \"runs!\",
-                 coalesce(sum(runs::integer) filter (where outcome = 'success'), 0) as \"succeeded!\",
-                 coalesce(sum(runs::integer) filter (where outcome = 'failed'), 0) as \"failed!\"
-             from rollup_environment
-             where app = $2 and is_selected(day, population, $1)
-             group by property, value, detail having sum(runs::integer) <> 0
-             order by property, sum(runs::integer) desc, value, detail",
+            "src/store/sql/read/script/script_platforms.sql",
             selection as _,
             app
         )
@@ -137,7 +134,7 @@ impl Snapshot<'_> {
             ScriptExitCode,
             "select exit_code, category, generation, outcome, sum(runs::integer) as \"runs!\"
              from rollup_exit_code
-             where app = $2 and is_selected(day, population, $1)
+             where app = $2 and is_shown(day, population, $1)
              group by exit_code, category, generation, outcome having sum(runs::integer) <> 0
              order by sum(runs::integer) desc, exit_code, category, generation, outcome",
             selection as _,
@@ -173,7 +170,7 @@ impl Snapshot<'_> {
         sqlx::query_as!(
             DurationCount,
             "select bucket, sum(runs::integer) as \"runs!\" from rollup_duration
-             where app = $2 and outcome = 'success' and runs <> 0 and is_selected(day, population, $1)
+             where app = $2 and outcome = 'success' and runs <> 0 and is_shown(day, population, $1)
              group by bucket order by bucket",
             selection as _,
             app

@@ -12,7 +12,7 @@ pub const FAILED_OR_BLOCKED: &[&str] = &["failed", "blocked"];
 /// Executions with a signature.
 #[derive(Debug)]
 pub struct SignatureCount {
-    /// Id.
+    /// Id; 0 stands for the rare ones.
     pub signature: i64,
     /// The failing line, masked.
     pub template: Option<String>,
@@ -25,7 +25,7 @@ pub struct SignatureCount {
 /// The scripts whose executions have a signature.
 #[derive(Debug)]
 pub struct SignatureScripts {
-    /// Id.
+    /// Id; 0 stands for the rare ones.
     pub signature: i64,
     /// First UTC day of the period with one.
     pub first_day: NaiveDate,
@@ -42,7 +42,7 @@ pub struct SignatureScripts {
 /// Recent failures with a signature.
 #[derive(Debug)]
 pub struct SignatureWeeks {
-    /// Id.
+    /// Id; 0 stands for the rare ones.
     pub signature: i64,
     /// In the last seven UTC days, including today.
     pub last_week: i64,
@@ -93,7 +93,8 @@ impl Snapshot<'_> {
         .await
     }
 
-    /// The scripts of each of these signatures, with the names of up to `names` of them.
+    /// The scripts of each of these signatures, with the names of up to `names` of them. `new_since` is that of
+    /// [`Snapshot::signatures`].
     ///
     /// # Errors
     /// Any error from the database.
@@ -102,6 +103,7 @@ impl Snapshot<'_> {
         outcomes: &[&str],
         signatures: &[i64],
         names: i32,
+        new_since: Option<NaiveDate>,
     ) -> sqlx::Result<Vec<SignatureScripts>> {
         let selection = self.selection().await?;
         sqlx::query_file_as!(
@@ -110,7 +112,8 @@ impl Snapshot<'_> {
             selection as _,
             outcomes as _,
             signatures,
-            names
+            names,
+            new_since
         )
         .fetch_all(&mut *self.transaction)
         .await
@@ -126,15 +129,9 @@ impl Snapshot<'_> {
         signatures: &[i64],
     ) -> sqlx::Result<Vec<SignatureWeeks>> {
         let all_time = self.all_time().await?;
-        sqlx::query_as!(
+        sqlx::query_file_as!(
             SignatureWeeks,
-            "select signature,
-                 coalesce(sum(runs::integer) filter (where day > $2::date - 7), 0) as \"last_week!\",
-                 coalesce(sum(runs::integer) filter (where day <= $2 - 7), 0) as \"week_before!\"
-             from rollup_signature
-             where day > $2 - 14 and day <= $2 and signature = any($3) and outcome = 'failed'
-                 and is_selected(population, $1)
-             group by signature",
+            "src/store/sql/read/signatures/signature_weeks.sql",
             all_time as _,
             today,
             signatures
@@ -152,7 +149,7 @@ impl Snapshot<'_> {
         sqlx::query_as!(
             RunsOfDay,
             "select day, sum(runs::integer) as \"runs!\" from rollup_signature
-             where signature = $2 and outcome = 'failed' and runs <> 0 and is_selected(day, population, $1)
+             where signature = $2 and outcome = 'failed' and runs <> 0 and is_shown(day, population, $1)
              group by day order by day",
             selection as _,
             signature
@@ -161,13 +158,21 @@ impl Snapshot<'_> {
         .await
     }
 
-    /// The fixed facts about a signature, or `None` for an unknown id.
+    /// The fixed facts about a signature, or `None` for an id that is unknown, or rare in a view that hides rare names.
     ///
     /// # Errors
     /// Any error from the database.
     pub async fn known_signature(&mut self, id: i64) -> sqlx::Result<Option<KnownSignature>> {
-        sqlx::query_as!(KnownSignature, "select template, created from signature where id = $1", id)
-            .fetch_optional(&mut *self.transaction)
-            .await
+        let hides_rare = self.hides_rare().await?;
+        sqlx::query_as!(
+            KnownSignature,
+            "select template, created from signature where id = $1 and (not $2 or exists (
+                 select from known_name where kind = 'signature' and name = id::text and detail = ''
+             ))",
+            id,
+            hides_rare
+        )
+        .fetch_optional(&mut *self.transaction)
+        .await
     }
 }

@@ -5,6 +5,7 @@ use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::store::keep::monthly_sums::{Month, Split, ready, split};
 use crate::store::read::filter::Filter;
+use crate::store::read::view::View;
 
 /// Statement that starts a snapshot.
 pub(crate) const BEGIN_SNAPSHOT: &str = "begin transaction isolation level repeatable read read only";
@@ -33,6 +34,16 @@ pub(crate) struct Selection {
     pub(crate) populations: Option<Vec<i32>>,
 }
 
+/// A selection in a view, as a value of the SQL type `view_selection`. Its fields have the same order.
+#[derive(Clone, Debug, sqlx::Type)]
+#[sqlx(type_name = "view_selection")]
+pub(crate) struct ViewSelection {
+    /// The period and the populations.
+    pub(crate) chosen: Selection,
+    /// Whether rare names are replaced.
+    pub(crate) hides_rare: bool,
+}
+
 /// What every count of a snapshot needs, looked up once.
 #[derive(Clone, Debug)]
 struct Scope {
@@ -40,6 +51,7 @@ struct Scope {
     /// First and last day of the rollups; `None` without any.
     bounds: Option<(NaiveDate, NaiveDate)>,
     populations: Option<Vec<i32>>,
+    hides_rare: bool,
 }
 
 /// One snapshot of the database, so that all parts of an answer describe the same moment.
@@ -47,17 +59,18 @@ struct Scope {
 pub struct Snapshot<'a> {
     pub(crate) transaction: Transaction<'static, Postgres>,
     pub(crate) filter: &'a Filter,
+    pub(crate) view: View,
     scope: Option<Scope>,
 }
 
 impl<'a> Snapshot<'a> {
-    /// Opens a snapshot of the executions that `filter` selects. Waits while all connections are in use.
+    /// Opens a snapshot of the executions that `filter` selects, for a reader with this view. Waits while all connections are in use.
     ///
     /// # Errors
     /// Any error from the database, or that no connection was free in time.
-    pub async fn open(pool: &PgPool, filter: &'a Filter) -> sqlx::Result<Self> {
+    pub async fn open(pool: &PgPool, filter: &'a Filter, view: View) -> sqlx::Result<Self> {
         let transaction = pool.begin_with(BEGIN_SNAPSHOT).await?;
-        Ok(Self { transaction, filter, scope: None })
+        Ok(Self { transaction, filter, view, scope: None })
     }
 
     async fn scope(&mut self) -> sqlx::Result<Scope> {
@@ -66,38 +79,53 @@ impl<'a> Snapshot<'a> {
         }
         let connection = &mut *self.transaction;
         let bounds = sqlx::query!(
-            "select (select min(day) from rollup_script) as first, (select max(day) from rollup_script) as last"
+            "select (select min(day) from rollup_script) as first, (select max(day) from rollup_script) as last,
+                 hides_rare as \"hides_rare!\"
+             from hides_rare"
         );
         let bounds = bounds.fetch_one(&mut *connection).await?;
+        let hides_rare = self.view == View::Public && bounds.hides_rare;
         let scope = Scope {
             bounds: bounds.first.zip(bounds.last),
             months: ready(connection).await?,
-            populations: self.filter.populations(connection).await?,
+            populations: self.filter.populations(connection, hides_rare).await?,
+            hides_rare,
         };
         Ok(self.scope.insert(scope).clone())
     }
 
     /// What the filter selects.
-    pub(crate) async fn selection(&mut self) -> sqlx::Result<Selection> {
+    pub(crate) async fn selection(&mut self) -> sqlx::Result<ViewSelection> {
         self.selection_of(self.filter.days()).await
     }
 
     /// What the filter selects without its dates.
-    pub(crate) async fn all_time(&mut self) -> sqlx::Result<Selection> {
+    pub(crate) async fn all_time(&mut self) -> sqlx::Result<ViewSelection> {
         self.selection_of(Filter::default().days()).await
+    }
+
+    /// Whether names that few sessions have are replaced by `(rare)`.
+    pub(crate) async fn hides_rare(&mut self) -> sqlx::Result<bool> {
+        Ok(self.scope().await?.hides_rare)
+    }
+
+    /// Whether no execution can pass the filter.
+    pub(crate) async fn is_empty(&mut self) -> sqlx::Result<bool> {
+        Ok(self.scope().await?.populations.is_some_and(|populations| populations.is_empty()))
     }
 
     async fn selection_of(
         &mut self,
         (first_day, last_day): (NaiveDate, NaiveDate),
-    ) -> sqlx::Result<Selection> {
-        let Scope { months, bounds, populations } = self.scope().await?;
+    ) -> sqlx::Result<ViewSelection> {
+        let Scope { months, bounds, populations, hides_rare } = self.scope().await?;
         let Split { months, days } = bounds.map_or_else(Split::default, |(oldest, newest)| {
             // Whole months, for these may have sums.
             let (oldest, newest) = (first_of(oldest), first_of(newest) + Months::new(1) - Days::new(1));
             split(&months, first_day.max(oldest), last_day.min(newest))
         });
-        Ok(Selection { first_day, last_day, months, days, populations })
+        let chosen = Selection { first_day, last_day, months, days, populations };
+        Ok(ViewSelection { chosen, hides_rare })
     }
 
     /// The time for which everything in this snapshot is true.

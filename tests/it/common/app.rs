@@ -14,9 +14,12 @@ use telemetry_server::config::Variables;
 use telemetry_server::config::protection::ProtectionVariables;
 use telemetry_server::store::database::connect::embedded_options;
 use telemetry_server::store::database::embedded::Embedded;
-use telemetry_server::store::keep::{recount, sessions};
+use telemetry_server::store::keep::{known_names, recount, sessions};
 
 use super::DataDir;
+
+/// The token of every server of the tests.
+pub(crate) const READ_TOKEN: &str = "a-token-that-reads";
 
 /// The cluster that all tests of a program share. It ends with the last test that uses it, and
 /// with the program, however that ends.
@@ -106,9 +109,11 @@ pub(crate) fn unlimited() -> ProtectionVariables {
 }
 
 /// Starts a server with some variables set on a database that the test brings. By default answers are not
-/// cached.
-pub(crate) async fn spawn(options: PgConnectOptions, variables: Variables) -> TestApp {
+/// cached, and every name is public.
+pub(crate) async fn spawn(options: PgConnectOptions, mut variables: Variables) -> TestApp {
     let folder = DataDir::new();
+    variables.protection.rare_sessions.get_or_insert_with(|| "1".to_owned());
+    variables.protection.read_token.get_or_insert_with(|| READ_TOKEN.parse().expect("a text"));
     let variables = Variables {
         listen_addr: Some("127.0.0.1:0".to_owned()),
         data_dir: Some(folder.path().to_string_lossy().into_owned()),
@@ -156,6 +161,19 @@ impl TestApp {
         let (status, body) = self.get(path).await;
         assert_eq!(status, StatusCode::OK, "{path}: {body}");
         body
+    }
+
+    /// What a path answers with 200 to a maintainer.
+    pub(crate) async fn get_all(&self, path: &str) -> Value {
+        let response = self.request(Method::GET, path).bearer_auth(READ_TOKEN).send().await;
+        let response = response.expect("an answer");
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        response.json().await.expect("a JSON answer")
+    }
+
+    /// Checks which names are public, as the server does every few seconds.
+    pub(crate) async fn learn_names(&self) {
+        known_names::learn_all(&mut self.connection().await).await.expect("it runs");
     }
 
     /// What a path answers.

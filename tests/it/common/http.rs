@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::app::READ_TOKEN;
+
 /// Longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -27,6 +29,14 @@ impl Answer {
 pub(crate) fn get(address: SocketAddr, path: &str) -> io::Result<Answer> {
     let mut connection = open(address)?;
     connection.write_all(head("GET", path, &[], 0).as_bytes())?;
+    answer(connection)
+}
+
+/// The same as a maintainer.
+pub(crate) fn get_all(address: SocketAddr, path: &str) -> io::Result<Answer> {
+    let mut connection = open(address)?;
+    let token = format!("Authorization: Bearer {READ_TOKEN}");
+    connection.write_all(head("GET", path, &[&token], 0).as_bytes())?;
     answer(connection)
 }
 

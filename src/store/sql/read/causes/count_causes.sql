@@ -3,7 +3,7 @@ select distinct on (app, kind) category as "category!", app as "app!", kind as "
     generation as "generation!"
 from (
     select category, app, kind, exit_code, generation, sum(runs) as runs
-    from selected_exit_code($1) join population on population.id = population
+    from shown_exit_code($1) join population on population.id = population
     where outcome = 'failed' and app = any($2::text[])
     group by category, app, kind, exit_code, generation
 ) as cause

@@ -3,7 +3,7 @@ select category as "category!", app as "app!"
 from (
     select category, app, sum(runs) as runs,
         row_number() over (partition by category order by sum(runs) desc, app) as rank
-    from selected_exit_code($1)
+    from shown_exit_code($1)
     group by category, app
 ) as hit
 where rank <= 5

@@ -6,7 +6,7 @@ from (
         row_number() over (partition by facet order by sum(runs) desc, value, shown) as rank
     from (
         select facet, value, case when facet = 'gpu' then detail else '' end as shown, runs
-        from selected_facet($1)
+        from shown_facet($1)
         where facet = any($2::text[]) and value <> ''
     ) as counted
     group by facet, value, shown

@@ -6,7 +6,7 @@ select app, signature, template,
 from rollup_signature
     join unnest($2::text[], $3::date[]) as script (app, first_bad_day) using (app)
     left join signature on signature.id = rollup_signature.signature
-where is_selected(day, population, $1) and outcome = 'failed'
+where is_shown(day, population, $1) and outcome = 'failed'
 group by app, signature, template
 having sum(runs) <> 0
 order by app, signature

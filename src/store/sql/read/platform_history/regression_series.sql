@@ -6,7 +6,7 @@ from (
     select app, property, value, day, sum(runs::integer) as runs,
         coalesce(sum(runs::integer) filter (where outcome = 'failed'), 0) as failed
     from rollup_environment
-    where is_selected(day, population, $1) and ($2::text is null or property = $2)
+    where is_shown(day, population, $1) and ($2::text is null or property = $2)
         and outcome in ('success', 'failed') and not retry
     group by app, property, value, day
     having sum(runs::integer) <> 0

@@ -3,23 +3,27 @@
 -- or week. $5: so many groups have a name, the others are null.
 with counted as (
     select time, outcome, sum(runs) as runs,
-        case $3::text when 'outcome' then outcome when 'type' then kind when 'repo' then repo
-            when 'platform' then platform else value end as name
+        case $3::text when 'outcome' then outcome when 'type' then population.kind when 'repo' then repo
+            when 'platform' then shown(platform, known.kind is not null, ($1).hides_rare) else value end as name
     from (
         select day::timestamp as time, population, outcome, runs, '' as value
-        from selected_day($1)
+        from shown_day($1)
         where $2::text = 'days'
         union all
         select day + hour * interval '1 hour', population, outcome, runs::integer, ''
         from rollup_hour
-        where $2 = 'hours' and is_selected(day, population, $1)
+        where $2 = 'hours' and is_shown(day, population, $1)
         union all
         -- The name of a template includes its detail.
         select day::timestamp, population, outcome, runs::integer,
-            case when facet = 'template' and detail <> '' then value || '+' || detail else value end
-        from rollup_facet
-        where $2 = 'facets' and facet = $3 and is_selected(day, population, $1)
+            case when facet = 'template' and rollup.detail <> '' then value || '+' || rollup.detail
+                else shown(value, known.kind is not null or not is_named(facet), ($1::view_selection).hides_rare) end
+        from rollup_facet as rollup
+            left join known_name as known on known.kind = facet and known.name = value and known.detail = ''
+        where $2 = 'facets' and facet = $3 and is_shown(day, population, $1)
     ) as part join population on population.id = population
+        left join known_name as known
+            on known.kind = 'platform' and known.name = population.platform and known.detail = ''
     group by time, outcome, 4
 ), ranked as (
     select name, row_number() over (order by sum(runs) desc, name) as position from counted group by name
