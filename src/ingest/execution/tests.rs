@@ -285,11 +285,11 @@ fn the_generation_decides_the_meaning_of_a_code() {
 }
 
 #[test]
-fn the_category_comes_from_the_code_then_from_the_client_then_is_unknown() {
+fn the_category_comes_from_the_reason_then_from_the_code_then_from_the_client() {
     let run = |status, code, word: Option<&str>| {
         let mut run = ended(status, Generation::Three, code);
         run.facts.error_category = Reported::by(status, word.map(String::from));
-        run
+        run.diagnosed()
     };
     for (status, code, word, category) in [
         (Status::Failed, Some(137), Some("network"), Some(Category::Resource)),
@@ -304,6 +304,10 @@ fn the_category_comes_from_the_code_then_from_the_client_then_is_unknown() {
     ] {
         assert_eq!(run(status, code, word).category, category, "{status:?} {code:?} {word:?}");
     }
+    let mut unresolved = run(Status::Failed, Some(100), Some("dependency"));
+    let error = "E: Could not resolve 'deb.example.org'";
+    unresolved.facts.error = Reported::by(Status::Failed, Some(error.into()));
+    assert_eq!(unresolved.diagnosed().category, Some(Category::Network));
     // The category of an abort does not apply to the failure that replaces it.
     let failed = and(run(Status::Aborted, None, Some("network")), &run(Status::Failed, None, None));
     assert_eq!(failed.category, Some(Category::Unknown));
