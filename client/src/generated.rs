@@ -107,7 +107,7 @@ pub fn reasons_page() -> String {
          [CONTRIBUTING.md](../CONTRIBUTING.md#add-a-reason) explains how to add one.\n",
     );
     let mut rules: Vec<_> = reason::rules().collect();
-    rules.sort_by_key(|rule| (rule.tool(), &rule.id));
+    rules.sort_by_key(|rule| (rule.tool(), rule.id));
     let mut tool = "";
     for rule in rules {
         if rule.tool() != tool {
@@ -118,7 +118,7 @@ pub fn reasons_page() -> String {
             );
         }
         let (rank, category, blame) = (rule.rank.as_str(), rule.category.as_str(), rule.blame.as_str());
-        let (title, hint) = (cell(&rule.title), cell(&rule.hint));
+        let (title, hint) = (cell(rule.title), cell(rule.hint));
         let _ = writeln!(text, "| `{}` | {title} | {rank} | {category} | {blame} | {hint} |", rule.id);
     }
     text

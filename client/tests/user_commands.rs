@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::fs::File;
 use std::process::Output;
 
 use support::{Host, Listener, Mode, events, json, paths};
@@ -125,15 +126,23 @@ fn explain_prints_the_entry_of_the_catalogue() {
 #[test]
 fn explain_prints_the_reason_of_a_log_from_a_file_or_the_standard_input() {
     let host = Host::new("http://127.0.0.1:1");
-    let folder = tempfile::tempdir().unwrap();
-    let log = folder.path().join("install.log");
-    std::fs::write(&log, "Reading package lists...\nE: Unable to locate package libfoo9\nalice@mail.org\n")
-        .unwrap();
+    let log = host.write("install.log", "Reading package lists...\nE: Unable to locate package libfoo9\n");
+    let from_file = out(&host.run(["explain", "--log", log.to_str().unwrap()]));
+    assert!(from_file.starts_with("reason: ") && from_file.contains(": libfoo9\nline:   E: "), "{from_file}");
+    assert!(from_file.contains("\nfault:  ") && from_file.contains("\ndo:     "), "{from_file}");
+    let mut command = host.command(env!("CARGO_BIN_EXE_telemetry"));
+    let command = command.args(["explain", "100", "--log", "-"]).stdin(File::open(log).unwrap());
+    assert_eq!(out(&command.output().unwrap()), from_file);
+}
+
+#[test]
+fn explain_scrubs_the_line_of_a_log_and_names_a_file_that_is_missing() {
+    let host = Host::new("http://127.0.0.1:1");
+    let log = host.write("install.log", "wobbler: cannot mail to alice@example.net\n");
     let text = out(&host.run(["explain", "--log", log.to_str().unwrap()]));
-    assert!(text.starts_with("reason: ") && text.contains("libfoo9"), "{text}");
-    assert!(text.contains("\nfault:  ") && text.contains("\ndo:     "), "{text}");
-    let piped = host.run(["explain", "100", "--log", "/nowhere"]);
-    assert!(String::from_utf8_lossy(&piped.stderr).contains("/nowhere"));
+    assert!(text.contains("line:   wobbler: cannot mail to <email>"), "{text}");
+    let missing = host.run(["explain", "--log", "/nowhere"]);
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("/nowhere"));
 }
 
 #[test]

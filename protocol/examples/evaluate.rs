@@ -181,7 +181,7 @@ fn list_wrong(outcomes: &[Outcome], out: &mut impl Write) -> std::io::Result<()>
     for outcome in outcomes {
         let Outcome { labelled, diagnosis, .. } = outcome;
         let picked = diagnosis.as_ref().map_or("", |one| one.line.as_str());
-        let rule = diagnosis.as_ref().and_then(|one| one.rule).map_or("-", |rule| rule.id.as_str());
+        let rule = diagnosis.as_ref().and_then(|one| one.rule).map_or("-", |rule| rule.id);
         if !outcome.reason_is_right {
             writeln!(out, "\n{} {}: reason ({rule})\n  picked   {picked}", labelled.id, labelled.group)?;
             for reason in &labelled.reason {

@@ -30,6 +30,8 @@ mod pick;
 mod signature;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod source;
 
 use crate::Generation;
 use catalogue::CATALOGUE;
@@ -74,13 +76,13 @@ impl Diagnosis {
     /// What is wrong, in a few words; `None` if no rule knows the line.
     #[must_use]
     pub fn title(&self) -> Option<&'static str> {
-        self.rule.map(|rule| rule.title.as_str())
+        self.rule.map(|rule| rule.title)
     }
 
     /// What to do about it; `None` if no rule knows the line.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
-        self.rule.map(|rule| rule.hint.as_str())
+        self.rule.map(|rule| rule.hint)
     }
 
     /// The signature that this failure shares with others of the same reason.
@@ -111,5 +113,5 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
 /// diagnosed its rows, they must be diagnosed again.
 #[must_use]
 pub fn fingerprint() -> u64 {
-    catalogue::hash_of_files(CODE_VERSION)
+    catalogue::hash_of_rules(CODE_VERSION)
 }

@@ -55,7 +55,7 @@ fn write_to(out: &mut impl Write, failure: &Failure<'_>) -> std::io::Result<()> 
         return writeln!(out, "No line, no command and no exit code: nothing to diagnose.");
     };
     let signature = diagnosis.signature();
-    let rule = diagnosis.rule.map_or("none", |rule| rule.id.as_str());
+    let rule = diagnosis.rule.map_or("none", |rule| rule.id);
     writeln!(out, "rule:      {rule}")?;
     writeln!(out, "line:      {}", diagnosis.line)?;
     writeln!(out, "subject:   {}", diagnosis.subject.as_deref().unwrap_or("none"))?;
@@ -66,7 +66,7 @@ fn write_to(out: &mut impl Write, failure: &Failure<'_>) -> std::io::Result<()> 
     writeln!(out, "\nCandidates, the best first:")?;
     for candidate in reason::candidates(failure) {
         let (kind, name) = match candidate.rule {
-            Some(rule) => (rule.rank.as_str().to_owned(), rule.id.as_str()),
+            Some(rule) => (rule.rank.as_str().to_owned(), rule.id),
             None => (format!("score {}", candidate.score), "no rule"),
         };
         writeln!(out, "{kind:<8} {name:<36} {}", candidate.line)?;

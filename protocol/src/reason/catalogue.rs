@@ -1,58 +1,16 @@
-//! The rules of all files in `data/reasons`, and the search for those that can match a line.
+//! All rules, and the search for those that can match a line.
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
-use serde::Deserialize;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use sha2::{Digest, Sha256};
 
 use super::literal;
-use super::rule::{Rank, Rule, plain_boundaries};
-
-/// The files of rules. Of rules with the same rank, the one of the earlier file wins, and in a file the earlier
-/// one. So what can be said about any program (a full disk) comes first, and general messages come last.
-macro_rules! files {
-    ($($name:literal)*) => {
-        &[$(($name, include_str!(concat!("../../data/reasons/", $name))),)*]
-    };
-}
-pub(super) const FILES: &[(&str, &str)] = files! {
-    "noise.toml"
-    "kernel.toml"
-    "apt.toml"
-    "packages.toml"
-    "javascript.toml"
-    "python.toml"
-    "compilers.toml"
-    "php_ruby.toml"
-    "jvm_dotnet.toml"
-    "containers.toml"
-    "databases.toml"
-    "proxmox.toml"
-    "services.toml"
-    "archives.toml"
-    "network.toml"
-    "shell.toml"
-    "scripts.toml"
-};
+use super::rule::{Rank, Rule, TEXTS, Text};
 
 /// All rules.
-pub(super) static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
-    let rules = FILES.iter().filter_map(|(_, text)| read(text).ok()).flatten();
-    Catalogue::new(rules.collect())
-});
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    rule: Vec<Rule>,
-}
-
-/// Reads the rules of one file.
-pub(super) fn read(text: &str) -> Result<Vec<Rule>, toml::de::Error> {
-    toml::from_str(text).map(|file: File| file.rule)
-}
+pub(super) static CATALOGUE: LazyLock<Catalogue> =
+    LazyLock::new(|| Catalogue::new(TEXTS.iter().map(Rule::from).collect()));
 
 /// Rules in the order of preference.
 pub(super) struct Catalogue {
@@ -74,8 +32,7 @@ impl Catalogue {
         let mut always = Vec::new();
         let mut positions = std::collections::HashMap::new();
         for (at, rule) in rules.iter().enumerate() {
-            let parsed = regex_syntax::parse(&plain_boundaries(&rule.pattern)).ok();
-            let Some(required) = parsed.as_ref().and_then(literal::required) else {
+            let Some(required) = literal::required(rule.pattern) else {
                 always.push(at);
                 continue;
             };
@@ -88,7 +45,7 @@ impl Catalogue {
                 needed_by[position].push(at);
             }
         }
-        let texts = AhoCorasick::builder().ascii_case_insensitive(true).build(&texts).ok();
+        let texts = AhoCorasick::builder().kind(Some(AhoCorasickKind::NoncontiguousNFA)).build(&texts).ok();
         Self { rules, texts, needed_by, always }
     }
 
@@ -101,7 +58,7 @@ impl Catalogue {
     pub(super) fn candidates(&self, line: &str) -> Vec<&Rule> {
         let mut found = self.always.clone();
         if let Some(texts) = &self.texts {
-            for hit in texts.find_overlapping_iter(line) {
+            for hit in texts.find_overlapping_iter(&line.to_ascii_lowercase()) {
                 found.extend(&self.needed_by[hit.pattern().as_usize()]);
             }
         }
@@ -111,12 +68,15 @@ impl Catalogue {
     }
 }
 
-/// A hash of all rules and of the version of the code that applies them.
-pub(super) fn hash_of_files(version: &str) -> u64 {
+/// A hash of what decides about reasons and signatures: all texts of the rules but the hints, and the version of the
+/// code.
+pub(super) fn hash_of_rules(version: &str) -> u64 {
     let mut hash = Sha256::new().chain_update(version);
-    for (name, text) in FILES {
-        hash.update(name);
-        hash.update(text);
+    for text in TEXTS {
+        let Text { id, pattern, rank, category, blame, title, hint: _, exit_codes, command, subject } = text;
+        hash.update(format!(
+            "{id}\n{pattern}\n{rank}\n{category}\n{blame}\n{title}\n{exit_codes:?}\n{command:?}\n{subject:?}\n"
+        ));
     }
     hash.finalize().iter().take(8).fold(0, |id, byte| id << 8 | u64::from(*byte))
 }

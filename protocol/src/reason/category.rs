@@ -1,7 +1,5 @@
 //! The kinds of reasons, and the side that has to act.
 
-use serde::Deserialize;
-
 use crate::Generation;
 use crate::exit_code::{self, Category as Code};
 
@@ -9,8 +7,7 @@ use crate::exit_code::{self, Category as Code};
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-        #[serde(rename_all = "snake_case")]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name { $($(#[$doc])* $variant,)* }
 
         impl $name {

@@ -30,11 +30,49 @@ pub(super) fn mask(line: &str) -> String {
     kept.trim_end().to_owned()
 }
 
+/// Masks a message, without words that only say that it is an error.
+pub(super) fn line(message: &str) -> String {
+    const LEVELS: [&str; 5] = ["error: ", "internal error: ", "fatal: ", "err: ", "error "];
+    let mut rest = message;
+    while let Some(level) = LEVELS
+        .iter()
+        .find(|level| rest.get(..level.len()).is_some_and(|start| start.eq_ignore_ascii_case(level)))
+    {
+        rest = rest[level.len()..].trim_start();
+    }
+    let masked = mask(if rest.len() < 8 { message } else { rest });
+    masked.trim_end_matches(['*', ' ']).to_owned()
+}
+
 /// Masks the subject of a rule, without quotes and punctuation around it.
 pub(super) fn subject(subject: &str) -> String {
+    // The id of a public key is the same on every host.
+    if subject.len() == 16 && subject.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F')) {
+        return subject.to_owned();
+    }
     let quotes =
         |c: char| matches!(c, '\'' | '"' | '`' | '‘' | '’' | '“' | '”' | '«' | '»' | ',' | ';' | ':');
-    mask(subject.trim().trim_matches(quotes).trim_end_matches('.')).trim_matches(quotes).to_owned()
+    command(subject.trim().trim_matches(quotes).trim_end_matches('.')).trim_matches(quotes).to_owned()
+}
+
+/// Masks a command, without the scripts' `$STD` and without redirections at its end.
+pub(super) fn command(command: &str) -> String {
+    const REDIRECTIONS: [&str; 8] = [
+        "&>/dev/null",
+        "&> /dev/null",
+        ">/dev/null",
+        "> /dev/null",
+        "2>&1",
+        "2>/dev/null",
+        "2> /dev/null",
+        "$?",
+    ];
+    let mut rest = command.trim();
+    rest = rest.strip_prefix("$STD ").unwrap_or(rest).trim_start();
+    while let Some(before) = REDIRECTIONS.iter().find_map(|end| rest.strip_suffix(end)) {
+        rest = before.trim_end();
+    }
+    mask(rest)
 }
 
 /// Removes the masked date and host of a syslog line.

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 
 use super::catalogue::CATALOGUE;
 use super::category::{Blame, Category};
-use super::line::{Line, Report, is_handler, is_spinner};
+use super::line::{Line, Report, handled_command, is_handler, is_spinner, is_step};
 use super::rule::{Rank, Rule};
 use super::score::{CONVINCING, score};
 use super::{Diagnosis, Failure, mask};
@@ -18,6 +18,8 @@ const MAX_ERROR_BYTES: usize = 16 * 1024;
 const MAX_COMMAND_BYTES: usize = 2 * 1024;
 /// Longest text that is made of several lines, in bytes.
 const MAX_JOINED_BYTES: usize = 1024;
+/// Most lines that are joined.
+const MAX_JOINED_LINES: usize = 4;
 /// Shortest line that a tool or a terminal may have wrapped, in characters.
 const SHORTEST_WRAPPED: usize = 50;
 
@@ -57,12 +59,27 @@ pub struct Candidate<'t> {
 /// Finds the reason of a failure.
 pub(super) fn pick(failure: &Failure<'_>) -> Option<Diagnosis> {
     let (report, context) = read(failure);
-    if let Some(best) = rank(&report, context).into_iter().next() {
-        return Some(diagnosis(best));
-    }
+    // What the exit code says counts where the log says nothing.
     let category = context.exit_code.map_or(Category::Unknown, |code| {
         Category::of_exit_code(failure.generation.unwrap_or(Generation::NEWEST), code)
     });
+    let ranked = rank(&report, context);
+    // A line that no rule knows is of the kind of the line that passes it on: a compiler's message of the build.
+    let passed_on = ranked.iter().find_map(|candidate| candidate.rule);
+    if let Some(best) = ranked.into_iter().next() {
+        let is_known = best.rule.is_some();
+        let is_silent = !is_known && best.weight <= Weight::Handler;
+        let before = &report.lines[..best.at];
+        let mut diagnosis = diagnosis(best);
+        if is_silent {
+            diagnosis.subject = subject_of_silent(&diagnosis.line, before, context.command);
+            diagnosis.category = category;
+        }
+        if let Some(rule) = passed_on.filter(|_| !is_known) {
+            (diagnosis.category, diagnosis.blame) = (rule.category, rule.blame);
+        }
+        return Some(diagnosis);
+    }
     let line = match (report.explanation, context.command) {
         (Some(explanation), "") => explanation.to_owned(),
         (Some(explanation), command) => format!("{explanation}: {command}"),
@@ -73,6 +90,20 @@ pub(super) fn pick(failure: &Failure<'_>) -> Option<Diagnosis> {
         (None, command) => command.to_owned(),
     };
     Some(Diagnosis { rule: None, line, subject: None, category, blame: Blame::Unknown })
+}
+
+/// What a failure without a message is about: the step if the handler's line names only the scripts' own functions,
+/// the command if the line does not name it.
+fn subject_of_silent(line: &str, before: &[Line<'_>], command: &str) -> Option<String> {
+    let subject = match handled_command(line) {
+        Some(handled) if ["\"$@\"", "return", "exit"].iter().any(|own| handled.starts_with(own)) => {
+            let step = before.iter().rev().find(|line| is_step(line.text, line.message()));
+            mask::mask(step?.message())
+        }
+        Some(_) => return None,
+        None => mask::command(command),
+    };
+    Some(subject).filter(|subject| !subject.is_empty())
 }
 
 /// Every line that can be the reason, the best first, for people who write rules.
@@ -102,24 +133,7 @@ fn rank<'t>(report: &Report<'t>, context: Context<'t>) -> Vec<Candidate<'t>> {
     let mut found = Vec::new();
     for (at, line) in report.lines.iter().enumerate() {
         let single = candidate(at, line, context);
-        // A rule that only the joined lines match knows more than one for a part of them.
-        let joined = joined(&report.lines[at..]).and_then(|text| {
-            let known_alone = single.as_ref().and_then(|single| single.rule).map(|rule| &rule.id);
-            let (rule, reading) = best_rule(std::iter::once(&*text), context)?;
-            let next_alone = report.lines.get(at + 1).and_then(|next| best_rule(next.readings(), context));
-            let is_new = known_alone != Some(&rule.id)
-                && next_alone.is_none_or(|(other, _)| other.id != rule.id)
-                && rule.rank < single.as_ref().map_or(Rank::Noise, known_rank);
-            let reading = Cow::Owned(reading.to_owned());
-            is_new.then_some(Candidate {
-                line: Cow::Owned(text),
-                rule: Some(rule),
-                score: 0,
-                weight: weight(rule),
-                reading,
-                at,
-            })
-        });
+        let joined = joined_candidate(at, &report.lines[at..], single.as_ref(), context);
         found.extend(joined.or(single));
     }
     found.sort_by_key(|candidate| Reverse((candidate.weight, order(candidate))));
@@ -127,20 +141,47 @@ fn rank<'t>(report: &Report<'t>, context: Context<'t>) -> Vec<Candidate<'t>> {
     found
 }
 
-/// If the rule of the best candidate knows several lines, the first of them is the best: the others follow from it
-/// or repeat it.
+/// If the rule of the best candidate knows several lines, the first of them with a subject is the best, or else the
+/// first: the others follow from it or repeat it.
 fn prefer_first_of_kind(found: &mut [Candidate<'_>]) {
     let Some(best) = found.first() else { return };
-    let same = |other: &Candidate<'_>| other.weight == best.weight && other.rule == best.rule;
-    let kind = found.iter().enumerate().filter(|(_, other)| best.rule.is_some() && same(other));
-    if let Some((first, _)) = kind.min_by_key(|(_, candidate)| candidate.at) {
+    let Some(rule) = best.rule else { return };
+    let kind =
+        found.iter().enumerate().filter(|(_, other)| other.weight == best.weight && other.rule == best.rule);
+    let first =
+        kind.min_by_key(|(_, candidate)| (rule.subject_in(&candidate.reading).is_none(), candidate.at));
+    if let Some((first, _)) = first {
         found[..=first].rotate_right(1);
     }
 }
 
-/// The rank of a candidate's rule; that of an echo if it has none, so that any better rule replaces it.
-fn known_rank(candidate: &Candidate<'_>) -> Rank {
-    candidate.rule.map_or(Rank::Noise, |rule| rule.rank)
+/// The candidate that a line is together with those that continue it: only if a better rule matches than for the
+/// line alone, and the match begins in it and needs more than one line.
+fn joined_candidate<'t>(
+    at: usize,
+    lines: &[Line<'t>],
+    single: Option<&Candidate<'t>>,
+    context: Context<'_>,
+) -> Option<Candidate<'t>> {
+    let text = joined(lines)?;
+    let (rule, _) = best_rule(std::iter::once(&*text), context)?;
+    let known_rank = single?.rule.map_or(Rank::Noise, |rule| rule.rank);
+    let regex = rule.regex()?;
+    // Alone, a line may match without its subject.
+    let subject = rule.subject_in(&text);
+    let is_in_one_line = lines.iter().take(MAX_JOINED_LINES).any(|line| {
+        line.readings()
+            .any(|text| regex.is_match(text) && rule.subject_in(text).is_some() == subject.is_some())
+    });
+    let begins_in_first = regex.find(&text)?.start() < lines.first()?.message().len();
+    (rule.rank < known_rank && begins_in_first && !is_in_one_line).then(|| Candidate {
+        line: Cow::Owned(text.clone()),
+        rule: Some(rule),
+        score: 0,
+        weight: weight(rule),
+        reading: Cow::Owned(text),
+        at,
+    })
 }
 
 /// Which of two candidates of the same weight comes first: the greater.
@@ -148,6 +189,10 @@ fn order(candidate: &Candidate<'_>) -> (i32, Reverse<usize>, usize) {
     let surroundings = candidate.rule.is_some_and(|rule| rule.category.is_of_the_surroundings());
     if surroundings {
         return (i32::MAX, Reverse(candidate.at), 0);
+    }
+    // What passes a failure on follows it more and more distantly.
+    if candidate.weight == Weight::Echo {
+        return (0, Reverse(candidate.at), 0);
     }
     (candidate.score, Reverse(0), candidate.at)
 }
@@ -211,11 +256,11 @@ fn best_rule<'t>(
 fn joined(lines: &[Line<'_>]) -> Option<String> {
     let (first, rest) = lines.split_first()?;
     let mut text = first.message().to_owned();
-    for line in rest.iter().take(3) {
+    for line in rest.iter().take(MAX_JOINED_LINES - 1) {
         let message = line.message();
         let is_open = text.ends_with([':', ',', '-', '(']);
         let may_be_wrapped = text.chars().count() >= SHORTEST_WRAPPED && !text.ends_with(['.', '!', '?']);
-        let continues = line.is_indented || message.starts_with(|c: char| c.is_lowercase() || c == '(');
+        let continues = line.is_indented() || message.starts_with(|c: char| c.is_lowercase() || c == '(');
         if !continues || !(is_open || may_be_wrapped) || text.len() + message.len() > MAX_JOINED_BYTES {
             break;
         }

@@ -98,6 +98,12 @@ const ECHO_WORDS: &[&str] = &[
     "build failure",
     "please check",
     "check the log",
+    "installation failed",
+    "install failed",
+    "please retry",
+    "try again",
+    "retrying",
+    "bringing up the project",
 ];
 /// Beginnings of lines that report progress, in lower case.
 const PROGRESS_STARTS: &[&str] = &[

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::category::{Blame, Category};
-use super::line::Line;
+use super::line::{Line, handled_command};
 use super::{Diagnosis, Failure, diagnose, mask};
 
 /// Prefix of the hashed text. Must change with the masks, so that old and new signatures differ.
@@ -38,12 +38,22 @@ impl Signature {
     pub(super) fn of(diagnosis: &Diagnosis) -> Self {
         let template = match (diagnosis.rule, &diagnosis.subject) {
             (Some(rule), Some(subject)) => format!("{}: {subject}", rule.title),
-            (Some(rule), None) => rule.title.clone(),
-            (None, _) => mask::mask(Line::message_of(&diagnosis.line)),
+            (Some(rule), None) => rule.title.to_owned(),
+            (None, subject) => {
+                let message = match handled_command(&diagnosis.line) {
+                    Some(_) => "Failed without a message".to_owned(),
+                    None => mask::line(Line::message_of(&diagnosis.line)),
+                };
+                let handled = handled_command(&diagnosis.line).map(mask::command);
+                match subject.as_ref().or(handled.as_ref()) {
+                    Some(subject) => format!("{message}: {subject}"),
+                    None => message,
+                }
+            }
         };
         let end = template.char_indices().nth(MAX_TEMPLATE_CHARS).map_or(template.len(), |(end, _)| end);
         let template = template[..end].trim_end().to_owned();
-        let rule = diagnosis.rule.map(|rule| rule.id.as_str());
+        let rule = diagnosis.rule.map(|rule| rule.id);
         let (category, blame) = (diagnosis.category, diagnosis.blame);
         // A rule may change its words without becoming another reason.
         let hashed = match rule {

@@ -2,20 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::catalogue::{FILES, read};
-use super::rule::{Rank, Rule, compile};
-use super::{Blame, Category, Failure, candidates};
+use super::rule::{Rank, TEXTS, compile};
+use super::source::{FILES, Source, read};
+use super::{Blame, Category, Failure, candidates, rule};
 
 /// The rules of all files, with the name of their file.
-fn all() -> Vec<(&'static str, Rule)> {
-    let mut all = Vec::new();
-    for (file, text) in FILES {
-        match read(text) {
-            Ok(rules) => all.extend(rules.into_iter().map(|rule| (*file, rule))),
-            Err(error) => panic!("{file}: {error}"),
-        }
-    }
-    all
+fn all() -> Vec<(&'static str, Source)> {
+    read().unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Fails with all problems at once.
@@ -24,7 +17,7 @@ fn assert_none(problems: &[String]) {
 }
 
 /// The problems that `check` finds in the rules.
-fn check(check: impl Fn(&Rule) -> Vec<String>) {
+fn check(check: impl Fn(&Source) -> Vec<String>) {
     let problems = all().into_iter().flat_map(|(file, rule)| {
         check(&rule).into_iter().map(|problem| format!("{file}: {}: {problem}", rule.id)).collect::<Vec<_>>()
     });
@@ -36,7 +29,7 @@ fn every_file_of_the_folder_is_read() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/data/reasons");
     for entry in std::fs::read_dir(folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(FILES.iter().any(|(file, _)| *file == name), "{name} is missing in FILES of catalogue.rs");
+        assert!(FILES.iter().any(|file| *file == name), "{name} is missing in FILES of source.rs");
     }
 }
 
@@ -71,8 +64,7 @@ fn patterns_compile_and_need_a_text() {
             }
         }
         if let Ok(regex) = compile(&rule.pattern) {
-            let parsed = regex_syntax::parse(&super::rule::plain_boundaries(&rule.pattern)).unwrap();
-            if super::literal::required(&parsed).is_none() && !rule.pattern.contains('^') {
+            if super::literal::required(&rule.pattern).is_none() && !rule.pattern.contains('^') {
                 problems.push(
                     "the pattern has neither `^` nor a text of 3 characters that each match has".into(),
                 );
@@ -93,15 +85,38 @@ fn patterns_compile_and_need_a_text() {
 }
 
 #[test]
+fn ranks_categories_and_blames_are_known_words() {
+    check(|rule| {
+        let mut problems = Vec::new();
+        if Rank::from_word(&rule.rank).is_none() {
+            problems.push(format!("unknown rank {:?}", rule.rank));
+        }
+        if rule.rank != "noise" && Category::from_word(&rule.category).is_none() {
+            problems.push(format!("unknown category {:?}", rule.category));
+        }
+        if rule.rank != "noise" && Blame::from_word(&rule.blame).is_none() {
+            problems.push(format!("unknown blame {:?}", rule.blame));
+        }
+        problems
+    });
+}
+
+#[test]
+fn every_rule_is_compiled_into_the_program() {
+    assert_eq!(all().len(), TEXTS.len());
+    check(|source| if rule(&source.id).is_none() { vec!["not compiled".into()] } else { vec![] });
+}
+
+#[test]
 fn titles_and_hints_are_well_formed() {
     let is_upper = |text: &str| text.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit());
     check(|rule| {
         let mut problems = Vec::new();
-        if rule.rank == Rank::Noise {
+        if rule.rank == "noise" {
             let is_bare = rule.title.is_empty()
                 && rule.hint.is_empty()
-                && rule.category == Category::Unknown
-                && rule.blame == Blame::Unknown;
+                && rule.category.is_empty()
+                && rule.blame.is_empty();
             if !is_bare || rule.subject.is_some() {
                 problems.push("noise has no title, hint, category, blame and subject".into());
             }
@@ -114,7 +129,7 @@ fn titles_and_hints_are_well_formed() {
         // A name such as `npm` or `dpkg` may begin a title.
         let is_name = title.split_whitespace().next().is_some_and(|word| {
             let word = word.trim_end_matches("'s");
-            rule.tool().starts_with(word) || rule.pattern.contains(word)
+            word.contains('.') || rule.id.starts_with(word) || rule.pattern.contains(word)
         });
         if !is_upper(title) && !is_name {
             problems.push(format!("the title does not begin with a capital letter: {title:?}"));
@@ -132,9 +147,6 @@ fn titles_and_hints_are_well_formed() {
 fn every_rule_has_an_example_that_it_and_no_better_rule_matches() {
     check(|rule| {
         let mut problems = Vec::new();
-        if rule.examples.is_empty() {
-            problems.push("no example".into());
-        }
         for example in &rule.examples {
             let command = rule.command.as_deref().map(|pattern| command_for(rule, pattern));
             let failure = Failure {
@@ -145,10 +157,10 @@ fn every_rule_has_an_example_that_it_and_no_better_rule_matches() {
             };
             let found = candidates(&failure);
             let best = found.first().and_then(|candidate| candidate.rule);
-            match (best, rule.rank) {
-                (None, Rank::Noise)
+            match (best, rule.rank.as_str()) {
+                (None, "noise")
                     if found.is_empty()
-                        && rule.regex().is_some_and(|regex| {
+                        && compile(&rule.pattern).is_ok_and(|regex| {
                             example.lines().any(|line| {
                                 super::line::Line::readings_of(line).any(|text| regex.is_match(text))
                             })
@@ -170,7 +182,7 @@ fn every_rule_has_an_example_that_it_and_no_better_rule_matches() {
 }
 
 /// A command that the condition of a rule accepts: its pattern without the syntax.
-fn command_for(rule: &Rule, pattern: &str) -> String {
+fn command_for(rule: &Source, pattern: &str) -> String {
     let first = pattern.split('|').next().unwrap_or_default();
     let plain = first.replace(r"\b", "").replace(r"\s+", " ").replace(r"\s", " ").replace("(?i)", "");
     let plain: String =
