@@ -14,6 +14,7 @@ pub mod scripts;
 pub mod legacy;
 pub mod regressions;
 pub mod signatures;
+pub mod reasons;
 pub mod sessions;
 pub mod one_script;
 pub mod timeseries;

@@ -4,8 +4,6 @@
 //! holds one page. A client that reads too slowly is disconnected, because the number of exports is limited. An
 //! execution that is reported during an export may or may not be part of it.
 
-use std::sync::Arc;
-
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
@@ -18,10 +16,10 @@ use crate::expose::table::{Format, table};
 use crate::http::error::ApiError;
 use crate::http::reply::answer::attachment;
 use crate::http::request::guard::address_of;
-use crate::ingest::execution::Execution;
 use crate::limit::places::Place;
 use crate::state::AppState;
 use crate::store::read::filter::Filter;
+use crate::store::read::known::Shown;
 use crate::store::read::records::{Choice, Order, Position, Start};
 use crate::store::read::snapshot::Snapshot;
 use crate::store::read::view::View;
@@ -49,7 +47,7 @@ struct Progress<T> {
     state: AppState,
     selection: Selection,
     format: Format,
-    row: fn(&AppState, &Execution, &Selection) -> T,
+    row: fn(&AppState, &Shown, &Selection) -> T,
     start: Start,
     reader: Option<Reader>,
     _place: Place,
@@ -74,7 +72,7 @@ pub async fn stream<T: Serialize + 'static>(
     selection: Selection,
     name: &str,
     format: Format,
-    row: fn(&AppState, &Execution, &Selection) -> T,
+    row: fn(&AppState, &Shown, &Selection) -> T,
 ) -> Result<HttpResponse, ApiError> {
     let place = state.exports.take(&address_of(request, state)).ok_or(ApiError::TooManyExports)?;
     let reader = request.conn_data::<Connection>().map(Connection::reader);
@@ -126,7 +124,7 @@ async fn read_page<T: Serialize>(mut progress: Progress<T>) -> Result<Option<Pag
     let mut snapshot = Snapshot::open(&progress.state.read_pool, filter, *view).await?;
     let executions = snapshot.records(choice, *order, &progress.start, PAGE, None).await?;
     snapshot.close().await?;
-    let Some(last) = executions.last().map(Position::of) else { return Ok(None) };
+    let Some(last) = executions.last().map(|run| Position::of(&run.execution)) else { return Ok(None) };
     let is_last = (executions.len() as i64) < PAGE;
     let rows: Vec<_> =
         executions.iter().map(|run| (progress.row)(&progress.state, run, &progress.selection)).collect();

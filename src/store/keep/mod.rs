@@ -7,6 +7,7 @@ pub mod rules;
 pub mod recount;
 pub mod renewal;
 pub mod known_names;
+pub mod triage;
 pub mod erase;
 pub mod clock_check;
 pub mod retention;
