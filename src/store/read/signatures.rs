@@ -76,7 +76,7 @@ impl SignatureChoice {
             state: None,
             with_ignored: true,
             order: SignatureOrder::default(),
-            today: NaiveDate::MIN,
+            today: NaiveDate::default(),
         }
     }
 }
