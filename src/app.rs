@@ -36,7 +36,7 @@ use crate::store::database::outage::Outage;
 use crate::store::database::pools::WriteTimeouts;
 use crate::store::database::{exit_codes, pools, settings};
 use crate::store::keep::retention::Retention;
-use crate::store::keep::{known_names, monthly_sums, recount, sessions};
+use crate::store::keep::{known_names, monthly_sums, recount, renewal, rules, sessions};
 use crate::store::model::rollup;
 use crate::store::write::drain::Drainer;
 use crate::store::write::queue::queue;
@@ -69,6 +69,8 @@ const EXPORTS_PER_ADDRESS: usize = 3;
 const BACKLOG: u32 = 4096;
 /// Setting that stores the definition with which the rollups were built.
 const DEFINITION: &str = "rollup_definition";
+/// Setting that stores the rules by which executions were scrubbed and diagnosed.
+const RULES: &str = "rules";
 
 /// A running server.
 #[derive(Debug)]
@@ -79,7 +81,7 @@ pub struct Running {
     server: Task,
     writer: Task,
     /// Tasks that may be aborted at any time.
-    background: [Task; 5],
+    background: [Task; 6],
     spool: Option<Spooling>,
     pools: [PgPool; 4],
 }
@@ -196,6 +198,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
             Task::start("the deletion of expired executions", retention.run().map(Ok)),
             Task::start("the counting of sessions", sessions::keep_counting(options.clone()).map(Ok)),
             Task::start("the making of monthly sums", monthly_sums::keep_making(options.clone()).map(Ok)),
+            Task::start("the renewal of executions", renewal::keep_renewed(options.clone()).map(Ok)),
             Task::start("the search for known names", known_names::keep_learning(options.clone()).map(Ok)),
         ],
         pools: [read_pool, write_pool, delete_pool, probe_pool],
@@ -269,9 +272,12 @@ async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<
 async fn renew_rollups(connection: &mut PgConnection) -> anyhow::Result<()> {
     let definition = rollup::definition();
     let built_with = settings::remember(connection, DEFINITION, definition.as_bytes()).await?;
-    if built_with != definition.as_bytes() {
+    if built_with == definition.as_bytes() {
+        settings::remember(connection, RULES, rules::fingerprint().as_bytes()).await?;
+    } else {
         tracing::info!("another version built the rollups; rebuilding them");
         let rebuilt = recount::rebuild(connection).await.context("cannot rebuild the rollups")?;
+        rules::note(connection).await.context("cannot store the rules")?;
         settings::overwrite(connection, DEFINITION, definition.as_bytes()).await?;
         let left_out = rebuilt.days_left_out.len();
         tracing::info!(days = rebuilt.days, left_out, "rebuilt the rollups");

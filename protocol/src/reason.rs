@@ -92,7 +92,7 @@ impl Diagnosis {
     }
 }
 
-/// Finds the reason of a failure. `None` if there is neither a text nor a command.
+/// Finds the reason of a failure. `None` if there is neither a text nor a command nor an exit code.
 #[must_use]
 pub fn diagnose(failure: &Failure<'_>) -> Option<Diagnosis> {
     pick::pick(failure)

@@ -37,6 +37,9 @@ pub(super) async fn verify(mut connection: PgConnection) -> anyhow::Result<ExitC
         seen.days,
         seen.mismatches.len()
     )?;
+    if seen.outdated > 0 {
+        writeln!(out, "{} executions wait to be diagnosed by the rules of this version", seen.outdated)?;
+    }
     print_skipped(&mut out, "not recounted", &seen.days_left_out)?;
     Ok(if seen.mismatches.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

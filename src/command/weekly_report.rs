@@ -56,7 +56,7 @@ pub(super) async fn report(
     let ReportArguments { week, repository, format, .. } = arguments;
     let yesterday = Utc::now().date_naive().pred_opt().context("no day before today")?;
     let week = Week::ending(week.flatten().unwrap_or(yesterday));
-    let (scripts, signatures) =
+    let (scripts, new, regressed) =
         evidence::of_week(&mut connection, week, &repository).await.context("cannot read the week")?;
     let days = evidence::platform_series(
         &mut connection,
@@ -67,7 +67,7 @@ pub(super) async fn report(
     let days = days.await.context("cannot read the weeks before")?;
     connection.close().await?;
     let regressions = find(&series(&days), week.last, &Window::ALL).regressions;
-    let report = Report::of(week, &repository, &scripts, &regressions, signatures);
+    let report = Report::of(week, &repository, &scripts, &regressions, new, regressed);
     match destination {
         Some(mail) => {
             let (text, html) = (render(&report, Format::Markdown), render(&report, Format::Html));

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::expose::execution_view::{Record, rfc3339};
 use crate::expose::numbers::{Rate, RunCounts, hexadecimal, most_frequent, percent, quantile, ratio, total};
+use crate::expose::reason_view::SharedReason;
 use crate::expose::table::lists;
 use crate::store::model::facet::Facet;
 use crate::store::read::counts::{DurationCount, FacetCount, ScriptCount, SlugCount};
@@ -87,8 +88,10 @@ counted! {
 /// Failed and blocked runs with the same reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ErrorGroup {
-    /// The failing line with its variable parts masked.
+    /// The title of the reason with its subject, or the failing line with its variable parts masked.
     pub pattern: String,
+    /// The reason; `null` for the rare ones.
+    pub reason: Option<SharedReason>,
     /// Number of failed and blocked runs.
     pub count: i64,
     /// Number of affected applications.
@@ -269,6 +272,7 @@ fn error_analysis(signatures: Vec<SignatureCount>, scripts: Vec<SignatureScripts
         let hit = scripts.remove(&row.signature)?;
         Some(ErrorGroup {
             pattern: row.template?,
+            reason: SharedReason::of(row.reason, row.subject, row.category, row.blame),
             count: row.runs,
             unique_apps: hit.scripts,
             apps: hit.names.join(", "),

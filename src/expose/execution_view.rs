@@ -8,8 +8,10 @@ use telemetry_protocol::{Generation, Outcome, Status};
 use utoipa::ToSchema;
 
 use crate::expose::numbers::hexadecimal;
+use crate::expose::reason_view::ReasonView;
 use crate::ingest::execution::Execution;
 use crate::ingest::reported::Reported;
+use crate::store::read::known::Shown;
 
 /// Everything that is stored about one run except its ids. A field is `null` if the client never sent it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -27,10 +29,12 @@ pub struct ExecutionView {
     pub exit_code_explanation: Option<String>,
     pub error: Option<String>,
     pub error_category: Option<&'static str>,
-    /// The category as the client reported it; `error_category` is derived from the exit code.
+    /// The category as the client reported it; `error_category` is derived from the reason or the exit code.
     pub error_category_reported: Option<String>,
-    /// Id of the reason of the failure, 16 hexadecimal digits.
+    /// Id of the signature of the failure, 16 hexadecimal digits.
     pub signature: Option<String>,
+    /// Why the run failed, was blocked or was aborted; `null` for any other run.
+    pub reason: Option<ReasonView>,
     pub os_type: Option<String>,
     pub os_version: Option<String>,
     pub pve_version: Option<String>,
@@ -135,7 +139,8 @@ pub fn published_outcome(execution: &Execution, running_since: DateTime<Utc>) ->
 impl ExecutionView {
     /// Shows an execution; see [`published_outcome`] for `running_since`.
     #[must_use]
-    pub fn of(execution: &Execution, running_since: DateTime<Utc>) -> Self {
+    pub fn of(run: &Shown, running_since: DateTime<Utc>) -> Self {
+        let Shown { execution, diagnosis } = run;
         let facts = &execution.facts;
         let text = |fact: &Reported<String>| fact.get().map(|text| text.as_str().to_owned());
         let number = |fact: &Reported<i32>| fact.get().copied();
@@ -156,8 +161,9 @@ impl ExecutionView {
                 .filter(|code| *code != 0)
                 .map(|code| explain(execution.generation, code).title.into_owned()),
             error: failure(&facts.error),
-            error_category: execution.category().map(|category| category.as_str()),
+            error_category: execution.category.map(|category| category.as_str()),
             signature: execution.signature.map(hexadecimal),
+            reason: ReasonView::of(execution, diagnosis.as_ref()),
             error_category_reported: failure(&facts.error_category),
             os_type: text(&facts.os_type),
             os_version: text(&facts.os_version),
@@ -214,14 +220,14 @@ pub struct Record {
 impl Record {
     /// Shows an execution like [`ExecutionView::of`].
     #[must_use]
-    pub fn of(execution: &Execution, running_since: DateTime<Utc>) -> Self {
-        let view = ExecutionView::of(execution, running_since);
+    pub fn of(run: &Shown, running_since: DateTime<Utc>) -> Self {
+        let view = ExecutionView::of(run, running_since);
         let steps = view
             .steps
             .iter()
             .map(|step| json!({"s": step.status, "t": step.at.to_rfc3339_opts(SecondsFormat::Millis, true)}));
         let pipeline = serde_json::Value::Array(steps.collect()).to_string();
-        Self { created: execution.first_seen, pipeline, execution: view }
+        Self { created: view.first_seen, pipeline, execution: view }
     }
 }
 

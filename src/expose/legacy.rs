@@ -10,8 +10,8 @@ use crate::expose::dashboard::RepoSlugCount;
 use crate::expose::execution_view::{ExecutionView, rfc3339};
 use crate::expose::numbers::total;
 use crate::expose::table::lists;
-use crate::ingest::execution::Execution;
 use crate::store::read::counts::{ScriptCount, SlugCount};
+use crate::store::read::known::Shown;
 use crate::store::read::signatures::SignatureCount;
 
 /// Most applications in the summary.
@@ -46,8 +46,8 @@ pub struct Entry {
 impl Entry {
     /// Shows an execution under an opaque id.
     #[must_use]
-    pub fn of(execution: &Execution, id: String) -> Self {
-        let view = ExecutionView::of(execution, execution.last_seen);
+    pub fn of(run: &Shown, id: String) -> Self {
+        let view = ExecutionView::of(run, run.execution.last_seen);
         Self {
             id,
             ct_type: view.ct_type,
@@ -56,12 +56,12 @@ impl Entry {
             ram_size: view.ram_size,
             os_type: view.os_type,
             os_version: view.os_version,
-            disableip6: execution.facts.disable_ipv6.get().copied(),
+            disableip6: run.execution.facts.disable_ipv6.get().copied(),
             nsapp: view.app,
             method: view.method,
-            created_at: execution.first_seen,
+            created_at: run.execution.first_seen,
             pve_version: view.pve_version,
-            status: execution.status().as_str().to_owned(),
+            status: run.execution.status().as_str().to_owned(),
             random_id: "",
             kind: view.kind,
             error: view.error,

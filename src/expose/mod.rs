@@ -6,6 +6,7 @@
 pub mod table;
 pub mod numbers;
 pub mod exit_codes;
+pub mod reason_view;
 pub mod execution_view;
 pub mod dashboard;
 pub mod errors;
@@ -13,6 +14,7 @@ pub mod scripts;
 pub mod legacy;
 pub mod regressions;
 pub mod signatures;
+pub mod reasons;
 pub mod sessions;
 pub mod one_script;
 pub mod timeseries;

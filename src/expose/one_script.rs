@@ -7,8 +7,10 @@ use utoipa::ToSchema;
 use crate::expose::execution_view::{ExecutionView, rfc3339};
 use crate::expose::exit_codes;
 use crate::expose::numbers::{Rate, each_day, hexadecimal, quantile};
+use crate::expose::reason_view::SharedReason;
 use crate::expose::sessions::SessionTotals;
 use crate::expose::table::lists;
+use crate::store::model::names::RARE_SIGNATURE;
 use crate::store::read::counts::DurationCount;
 use crate::store::read::script::{PlatformCount, ScriptDay, ScriptExitCode, ScriptSignature};
 
@@ -70,7 +72,7 @@ pub struct ScriptView {
     /// Failed, blocked and aborted runs by exit code.
     pub exit_codes: Vec<ExitCodeRuns>,
     /// Failed runs by reason.
-    pub signatures: Vec<ReasonView>,
+    pub signatures: Vec<SignatureRuns>,
     /// Durations of successful runs.
     pub durations: Durations,
     /// Sessions and their retries.
@@ -125,11 +127,16 @@ pub struct ExitCodeRuns {
 
 /// Failed runs with one reason.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ReasonView {
+#[schema(as = ScriptSignature)]
+pub struct SignatureRuns {
     /// Id of the reason, 16 hexadecimal digits.
     pub id: String,
     /// The failing line with its variable parts masked.
     pub template: Option<String>,
+    /// The reason; `null` for the rare signatures.
+    pub reason: Option<SharedReason>,
+    /// `open`, `known`, `resolved`, `ignored` or `regressed`; `null` for the rare signatures.
+    pub state: Option<String>,
     /// Failed runs.
     pub count: i64,
     /// First UTC day of the period with such a run.
@@ -189,7 +196,7 @@ pub fn script(counts: ScriptCounts) -> ScriptView {
         os: platforms("os"),
         pve_versions: platforms("pve"),
         exit_codes: by_exit_code(counts.exit_codes),
-        signatures: counts.signatures.into_iter().map(reason).collect(),
+        signatures: counts.signatures.into_iter().map(signature).collect(),
         durations: durations(&counts.durations),
         sessions: counts.sessions,
         recent_records: counts.recent,
@@ -220,9 +227,12 @@ fn by_exit_code(rows: Vec<ScriptExitCode>) -> Vec<ExitCodeRuns> {
     views
 }
 
-fn reason(row: ScriptSignature) -> ReasonView {
-    ReasonView {
+fn signature(row: ScriptSignature) -> SignatureRuns {
+    let state = row.state.unwrap_or_else(|| "open".to_owned());
+    SignatureRuns {
         id: hexadecimal(row.signature),
+        reason: SharedReason::of(row.reason, row.subject, row.category, row.blame),
+        state: (row.signature != RARE_SIGNATURE).then_some(state),
         template: row.template,
         count: row.runs,
         first_seen_day: row.first_day,

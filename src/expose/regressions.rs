@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::expose::execution_view::rfc3339;
 use crate::expose::exit_codes;
 use crate::expose::numbers::{Rate, hexadecimal};
+use crate::expose::reason_view::SharedReason;
 use crate::expose::table::lists;
 use crate::regression::proportion::Proportion;
 use crate::regression::{BASELINE_DAYS, Evidence, FALSE_DISCOVERIES, Findings, Scope};
@@ -78,6 +79,8 @@ pub struct SignatureReason {
     pub id: String,
     /// The failing line with its variable parts masked.
     pub template: Option<String>,
+    /// The reason; its `subject` is `null` for a rare signature.
+    pub reason: Option<SharedReason>,
     /// Failed runs since the first bad day.
     pub count: i64,
     /// Failed runs in the baseline before that day.
@@ -169,9 +172,11 @@ fn scope(evidence: &Evidence) -> (&'static str, Option<&str>) {
 
 fn signature_reason(row: &ReasonSignature, known: &KnownNames) -> SignatureReason {
     let is_known = known.shows(&Name::signature(row.signature));
+    let subject = row.subject.clone().filter(|_| is_known);
     SignatureReason {
         id: hexadecimal(if is_known { row.signature } else { RARE_SIGNATURE }),
         template: if is_known { row.template.clone() } else { Some(RARE.to_owned()) },
+        reason: SharedReason::of(row.reason.clone(), subject, row.category.clone(), row.blame.clone()),
         count: row.after,
         count_before: row.before,
         new: row.before == 0,

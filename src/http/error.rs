@@ -67,6 +67,9 @@ pub enum ApiError {
     /// Nothing is stored under this signature.
     #[error("nothing is stored under this signature")]
     UnknownSignature,
+    /// No rule has this id.
+    #[error("no reason has this id; /api/reasons lists them")]
+    UnknownReason,
     /// The path does not exist.
     #[error("there is no such path; GET / lists all")]
     NoSuchPath,
@@ -119,6 +122,7 @@ impl ApiError {
             Self::BadParameter { .. } | Self::UnreadableQuery => "bad_parameter",
             Self::UnknownRun | Self::NoSuchPath => "not_found",
             Self::UnknownSignature => "unknown_signature",
+            Self::UnknownReason => "unknown_reason",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::QueryTimeout => "query_timeout",
@@ -171,7 +175,9 @@ impl ResponseError for ApiError {
             | Self::BadParameter { .. }
             | Self::UnreadableQuery
             | Self::BodyBroken => StatusCode::BAD_REQUEST,
-            Self::UnknownRun | Self::UnknownSignature | Self::NoSuchPath => StatusCode::NOT_FOUND,
+            Self::UnknownRun | Self::UnknownSignature | Self::UnknownReason | Self::NoSuchPath => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,

@@ -15,10 +15,10 @@ use crate::http::reply::export::{Selection, stream};
 use crate::http::reply::read_request::ReadRequest;
 use crate::http::request::parameters::{FilterParameters, ListParameters, date, set, text};
 use crate::http::runs::list::{Page, RecordParameters, page};
-use crate::ingest::execution::Execution;
 use crate::state::AppState;
 use crate::store::read::filter::Filter;
-use crate::store::read::signatures::FAILED_OR_BLOCKED;
+use crate::store::read::known::Shown;
+use crate::store::read::signatures::{FAILED_OR_BLOCKED, SignatureChoice};
 use crate::store::read::snapshot::Snapshot;
 
 /// Default length of a page of `/data/paginated`.
@@ -160,9 +160,9 @@ async fn answer_entries(
     request.cached(&filter, (&paging, &choice, query), read).await
 }
 
-fn entry(state: &AppState, run: &Execution) -> Entry {
+fn entry(state: &AppState, run: &Shown) -> Entry {
     // Hashed again, so that the published id is not the stored key.
-    Entry::of(run, state.ids.run_key(&run.key.0.simple().to_string()).0.simple().to_string())
+    Entry::of(run, state.ids.run_key(&run.execution.key.0.simple().to_string()).0.simple().to_string())
 }
 
 /// The `Link` header to the next page.
@@ -209,7 +209,7 @@ pub async fn counts(request: ReadRequest) -> Result<HttpResponse, ApiError> {
 pub async fn errors(request: ReadRequest) -> Result<HttpResponse, ApiError> {
     let read = async |_: &_, snapshot: &mut Snapshot<'_>| {
         let as_of = snapshot.as_of().await?;
-        let signatures = snapshot.signatures(FAILED_OR_BLOCKED, None, MAX_LIMIT).await?;
+        let signatures = snapshot.signatures(&SignatureChoice::of(FAILED_OR_BLOCKED), MAX_LIMIT).await?;
         Ok::<ErrorCounts, ApiError>(ErrorCounts::of(as_of, signatures))
     };
     request.answer(&request.filter_of_all_time()?, (), read).await

@@ -8,12 +8,12 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Respo
 use serde_json::json;
 
 use crate::http::aggregates::{
-    dashboard, failures, regressions, repositories, runtimes, script, scripts, sessions, signatures,
+    dashboard, failures, reasons, regressions, repositories, runtimes, script, scripts, sessions, signatures,
     timeseries,
 };
 use crate::http::error::ApiError;
 use crate::http::events::{bulk, single};
-use crate::http::operate::{admin, docs, health, issues, metrics_endpoint, openapi};
+use crate::http::operate::{admin, docs, health, issues, metrics_endpoint, openapi, triage};
 use crate::http::runs::{list, one};
 use crate::http::{exit_codes, legacy};
 use crate::ingest::bulk::MAX_BATCH_BYTES;
@@ -62,6 +62,13 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
         .service(get("/api/regressions", regressions::list))
         .service(get("/api/signatures", signatures::list))
         .service(get("/api/signatures/{id}", signatures::show))
+        .service(
+            web::resource("/api/signatures/{id}/state")
+                .route(web::put().to(triage::set))
+                .default_service(method_not_allowed("PUT")),
+        )
+        .service(get("/api/reasons", reasons::list))
+        .service(get("/api/reasons/{id}", reasons::show))
         .service(get("/api/scripts/{app}", script::show))
         .service(get("/api/timeseries", timeseries::show))
         .service(get("/api/sessions", sessions::list))
@@ -136,14 +143,17 @@ async fn index() -> impl Responder {
             "GET /api/runs/{id}": "everything stored about a random_id or execution_id",
             "DELETE /api/runs/{id}": "erase it",
             "GET /api/dashboard": "overview: counts, rates and lists; days, from, to, repo, slug, type, platform",
-            "GET /api/records": "executions; page, limit, status, app, search, os, sort, cursor, format",
+            "GET /api/records": "executions; page, limit, status, app, search, os, os_version, pve_version, arch, method, exit_code, signature, reason, category, blame, sort, cursor, format",
             "GET /api/errors": "failures by exit code, category, script and day",
             "GET /api/scripts": "the most frequent scripts, by outcome",
             "GET /api/scripts/{app}": "one script: totals, days, platforms, exit codes, signatures and durations",
             "GET /api/repo-slugs": "runs by repository",
             "GET /api/regressions": "scripts whose failure rate rose beyond chance; window",
-            "GET /api/signatures": "failures grouped by their failing line; new_since, limit",
-            "GET /api/signatures/{id}": "one signature: days, scripts and some recent runs",
+            "GET /api/signatures": "failures by reason, what should be fixed first; reason, category, blame, state, new_since, sort, limit",
+            "GET /api/signatures/{id}": "one signature: reason, state, days, scripts, differences and some recent runs",
+            "PUT /api/signatures/{id}/state": "set its state, with ADMIN_TOKEN: open, known, resolved or ignored",
+            "GET /api/reasons": "the reasons that a rule knows: title, category, blame and hint",
+            "GET /api/reasons/{id}": "one reason: its failures by subject, script, system, exit code and day",
             "GET /api/timeseries": "a metric over time; metric, group, bucket",
             "GET /api/sessions": "attempts per session, by day and by script",
             "GET /api/runtime": "runs by the source and revision of the script",

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use telemetry_protocol::exit_code::{Category, Fault, explain};
-use telemetry_protocol::reason::{self, Signature, signature};
+use telemetry_protocol::reason::{Diagnosis, Failure, diagnose};
 use telemetry_protocol::{Generation, Outcome, Status};
 
 use crate::ingest::identity::RunKey;
@@ -29,25 +29,34 @@ pub struct Execution {
     pub steps: [Option<DateTime<Utc>>; Status::ALL.len()],
     /// What the events reported.
     pub facts: Facts,
-    /// Id of the failure, set by [`Execution::with_signature`]. Rows of older servers may hold `None` or an
-    /// id of older rules.
+    /// Id of the failure's signature, set by [`Execution::diagnosed`]. Rows may hold an id of older rules until they
+    /// are diagnosed again.
     pub signature: Option<i64>,
+    /// The category of a failure or an abort, set like `signature`; `None` for any other run.
+    pub category: Option<Category>,
 }
 
 impl Execution {
-    /// Sets the signature, which is a function of all other fields.
+    /// Sets the signature and the category, which are functions of all other fields.
     #[must_use]
-    pub fn with_signature(self) -> Self {
-        Self { signature: self.failure().map(|signature| signature.id), ..self }
+    pub fn diagnosed(mut self) -> Self {
+        self.diagnose();
+        self
     }
 
-    /// What went wrong; `None` unless the run failed and reported how.
+    fn diagnose(&mut self) {
+        let diagnosis = self.diagnosis();
+        self.signature = diagnosis.as_ref().map(|diagnosis| diagnosis.signature().id);
+        self.category = self.category_given(diagnosis.as_ref());
+    }
+
+    /// Why the run failed or was blocked; `None` for any other run, and if nothing was reported about the failure.
     #[must_use]
-    pub fn failure(&self) -> Option<Signature> {
-        if self.status() != Status::Failed {
+    pub fn diagnosis(&self) -> Option<Diagnosis> {
+        if !matches!(self.outcome(), Outcome::Failed | Outcome::Blocked) {
             return None;
         }
-        signature(&reason::Failure {
+        diagnose(&Failure {
             error: self.failure_text(&self.facts.error).unwrap_or_default(),
             failed_command: self.failure_text(&self.facts.failed_command),
             exit_code: self.exit_code(),
@@ -68,7 +77,7 @@ impl Execution {
             };
         }
         self.facts.join(&other.facts);
-        self.signature = self.failure().map(|signature| signature.id);
+        self.diagnose();
     }
 
     /// The strongest status reported.
@@ -129,16 +138,17 @@ impl Execution {
         }
     }
 
-    /// The category of a failure or an abort; `None` for any other run.
-    ///
-    /// It follows from the exit code. Without one, or with the general code 1, the category that the client
-    /// reported is used if there is one.
-    #[must_use]
-    pub fn category(&self) -> Option<Category> {
+    /// The category of a failure or an abort. That of a line that a rule knows is preferred to that of the exit code.
+    /// Without a code, or with the general code 1, the category that the client reported is used if there is one.
+    fn category_given(&self, diagnosis: Option<&Diagnosis>) -> Option<Category> {
         match self.outcome() {
             Outcome::Success | Outcome::Open => None,
             Outcome::Aborted => Some(Category::UserAborted),
             Outcome::Failed | Outcome::Blocked => {
+                let known = diagnosis.filter(|diagnosis| diagnosis.rule.is_some());
+                if let Some(category) = known.and_then(|known| known.category.of_exit_codes()) {
+                    return Some(category);
+                }
                 let code = self.exit_code();
                 let by_code = code.map(|code| explain(self.generation, code).category);
                 let reported = self.failure_text(&self.facts.error_category).and_then(Category::from_word);

@@ -60,8 +60,9 @@ pub fn validate(event: Event, ids: &IdKey, fresh: impl FnOnce() -> Uuid) -> Resu
         steps,
         facts: event.facts,
         signature: None,
+        category: None,
     };
-    Ok(CleanEvent(Box::new(execution.with_signature())))
+    Ok(CleanEvent(Box::new(execution.diagnosed())))
 }
 
 /// The first fault in the order of the wire format.

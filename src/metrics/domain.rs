@@ -7,13 +7,15 @@
 //! # Number of series
 //! Labels are closed sets except for scripts and exit codes, of which only the most frequent have a series. The rest is
 //! counted as `(other)`, and its size is a metric. The maximum is 2 × 3 repositories × 6 types × 5 outcomes
-//! + 2 × ([`TOP_SCRIPTS`] + 3) × 5 + 2 × ([`TOP_EXIT_CODES`] + 1) + a dozen: below 800.
+//! + 2 × ([`TOP_SCRIPTS`] + 3) × 5 + 2 × ([`TOP_EXIT_CODES`] + 1) + 2 × 34 words of reasons + 5 states + a dozen: below
+//! 900.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use prometheus::{Registry, TextEncoder};
+use telemetry_protocol::reason::{Blame, Category};
 
 use super::{gauge, gauges};
 
@@ -25,6 +27,8 @@ pub const TOP_EXIT_CODES: usize = 30;
 const OTHER: &str = "(other)";
 /// Outcomes of the rollups; `open` has no reported outcome.
 const OUTCOMES: [&str; 5] = ["success", "failed", "blocked", "aborted", "open"];
+/// States of a signature.
+const STATES: [&str; 5] = ["open", "known", "resolved", "ignored", "regressed"];
 /// The repositories of the rollups.
 pub const REPOSITORIES: [&str; 3] = ["ProxmoxVE", "ProxmoxVED", "external"];
 
@@ -43,6 +47,10 @@ pub struct Domain {
     pub scripts: Vec<ScriptCount>,
     /// Failed runs of the last nine days by exit code.
     pub exit_codes: Vec<ExitCodeCount>,
+    /// Failed runs of the last nine days by reason.
+    pub reasons: Vec<ReasonCount>,
+    /// Signatures by state.
+    pub states: Vec<StateCount>,
 }
 
 /// Runs by repository, type and outcome.
@@ -90,6 +98,28 @@ pub struct ExitCodeCount {
     pub before: i64,
 }
 
+/// Failed runs by category and blame of their reason.
+#[derive(Clone, Debug)]
+pub struct ReasonCount {
+    /// A [`Category`].
+    pub category: String,
+    /// A [`Blame`].
+    pub blame: String,
+    /// Started today or yesterday (UTC).
+    pub recent: i64,
+    /// Started in the seven days before.
+    pub before: i64,
+}
+
+/// Signatures by the decision of maintainers.
+#[derive(Clone, Debug)]
+pub struct StateCount {
+    /// One of [`STATES`].
+    pub state: String,
+    /// Signatures.
+    pub signatures: i64,
+}
+
 impl Domain {
     /// The Prometheus text format.
     ///
@@ -119,6 +149,8 @@ impl Domain {
         self.add_open(&registry)?;
         self.add_scripts(&registry)?;
         self.add_exit_codes(&registry)?;
+        self.add_reasons(&registry)?;
+        self.add_states(&registry)?;
         TextEncoder::new().encode_to_string(&registry.gather())
     }
 
@@ -244,6 +276,39 @@ impl Domain {
         gauge(registry, "telemetry_exit_codes_in_other", help)?.set(rest);
         Ok(())
     }
+
+    fn add_reasons(&self, registry: &Registry) -> prometheus::Result<()> {
+        let add =
+            |period: &str, label: &str, words: &[&str], by: fn(&ReasonCount) -> (&str, i64), days: &str| {
+                let name = format!("telemetry_{label}_failures_{period}");
+                let help = format!("Failed runs started {days}, by {label} of their reason.");
+                let series = gauges(registry, &name, &help, &[label])?;
+                words.iter().for_each(|word| drop(series.with_label_values(&[*word])));
+                for (word, runs) in self.reasons.iter().map(by) {
+                    if words.contains(&word) {
+                        series.with_label_values(&[word]).add(runs);
+                    }
+                }
+                Ok::<_, prometheus::Error>(())
+            };
+        let categories: Vec<_> = Category::ALL.iter().map(|category| category.as_str()).collect();
+        let blames: Vec<_> = Blame::ALL.iter().map(|blame| blame.as_str()).collect();
+        let (recent, before) = ("today or yesterday (UTC)", "in the seven days before yesterday (UTC)");
+        add("recent", "category", &categories, |count| (&count.category, count.recent), recent)?;
+        add("before", "category", &categories, |count| (&count.category, count.before), before)?;
+        add("recent", "blame", &blames, |count| (&count.blame, count.recent), recent)?;
+        add("before", "blame", &blames, |count| (&count.blame, count.before), before)
+    }
+
+    fn add_states(&self, registry: &Registry) -> prometheus::Result<()> {
+        let help = "Signatures by state: open, known, resolved, ignored, or regressed (failed again after it was resolved).";
+        let states = gauges(registry, "telemetry_signatures", help, &["state"])?;
+        for state in STATES {
+            let counts = self.states.iter().filter(|count| count.state == state);
+            states.with_label_values(&[state]).set(counts.map(|count| count.signatures).sum());
+        }
+        Ok(())
+    }
 }
 
 /// The repository as a label; `None` for any other text.
@@ -278,6 +343,8 @@ mod tests {
             runs: vec![],
             scripts: vec![],
             exit_codes: vec![],
+            reasons: vec![],
+            states: vec![],
         }
     }
 

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::regression::Regression;
-use crate::store::read::report::{NewSignature, ScriptWeek, Week};
+use crate::store::read::report::{ScriptWeek, Week, WeekSignature};
 
 /// Maximum length of a list.
 const TOP: usize = 10;
@@ -87,7 +87,9 @@ pub struct Report {
     /// Scripts that ran for the first time.
     pub new_scripts: Vec<Script>,
     /// Failure signatures that occurred for the first time.
-    pub new_signatures: Vec<NewSignature>,
+    pub new_signatures: Vec<WeekSignature>,
+    /// Failure signatures that occurred again after they were resolved.
+    pub regressed_signatures: Vec<WeekSignature>,
 }
 
 impl Report {
@@ -98,7 +100,8 @@ impl Report {
         repository: &str,
         counts: &[ScriptWeek],
         regressions: &[Regression],
-        new_signatures: Vec<NewSignature>,
+        new_signatures: Vec<WeekSignature>,
+        regressed_signatures: Vec<WeekSignature>,
     ) -> Self {
         let mut scripts = BTreeMap::<&str, (Totals, Totals, bool)>::new();
         let (mut now, mut before) = (Totals::default(), Totals::default());
@@ -139,6 +142,7 @@ impl Report {
                 (script.now.runs, 0)
             }),
             new_signatures,
+            regressed_signatures,
         }
     }
 }
@@ -166,7 +170,7 @@ mod tests {
         ];
         let worse = Regression { app: "worse".to_owned(), evidence: vec![] };
         let last = chrono::NaiveDate::from_ymd_opt(2026, 3, 8).expect("a day");
-        let report = Report::of(Week::ending(last), "ProxmoxVE", &counts, &[worse], vec![]);
+        let report = Report::of(Week::ending(last), "ProxmoxVE", &counts, &[worse], vec![], vec![]);
         let names = |scripts: &[Script]| scripts.iter().map(|script| script.app.clone()).collect::<Vec<_>>();
         assert_eq!(names(&report.best), ["good", "worse", "bad"]);
         assert_eq!(names(&report.worst), ["bad", "worse"]);

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use crate::report::{Report, Script, Totals};
+use crate::store::read::report::WeekSignature;
 
 /// Format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -85,22 +86,34 @@ fn parts(report: &Report) -> Vec<Part> {
             Part::Table(head, scripts.iter().map(row).collect())
         });
     }
-    parts.push(Part::Heading(2, "New failures".to_owned()));
-    parts.push(if report.new_signatures.is_empty() {
-        Part::Line("No failure occurred for the first time.".to_owned())
-    } else {
-        let row = |new: &crate::store::read::report::NewSignature| {
-            let apps = match &new.apps[..] {
-                [one] => one.clone(),
-                [one, rest @ ..] => format!("{one} and {} more", rest.len()),
-                [] => String::new(),
-            };
-            vec![new.template.clone(), new.runs.to_string(), apps, format!("{:016x}", new.signature)]
-        };
-        let head = vec!["line", "runs", "scripts", "signature"];
-        Part::Table(head, report.new_signatures.iter().map(row).collect())
-    });
+    let lists = [
+        (
+            "Failures that came back",
+            &report.regressed_signatures,
+            "No failure occurred again after it was resolved.",
+        ),
+        ("New failures", &report.new_signatures, "No failure occurred for the first time."),
+    ];
+    for (title, signatures, nothing) in lists {
+        parts.push(Part::Heading(2, title.to_owned()));
+        parts.push(if signatures.is_empty() {
+            Part::Line(nothing.to_owned())
+        } else {
+            let head = vec!["reason", "blame", "runs", "scripts", "signature"];
+            Part::Table(head, signatures.iter().map(signature).collect())
+        });
+    }
     parts
+}
+
+fn signature(signature: &WeekSignature) -> Vec<String> {
+    let apps = match &signature.apps[..] {
+        [one] => one.clone(),
+        [one, rest @ ..] => format!("{one} and {} more", rest.len()),
+        [] => String::new(),
+    };
+    let WeekSignature { template, blame, runs, signature, .. } = signature;
+    vec![template.clone(), blame.clone(), runs.to_string(), apps, format!("{signature:016x}")]
 }
 
 fn row(script: &Script) -> Vec<String> {

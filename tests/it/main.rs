@@ -25,6 +25,7 @@ mod privacy;
 mod process;
 mod public_view;
 mod reading;
+mod reasons;
 mod regressions;
 mod report;
 mod secrecy;

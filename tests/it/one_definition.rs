@@ -7,6 +7,7 @@ use crate::common::app::{TestApp, spawn_app_with, unlimited};
 use crate::common::history::{Filter, History, outcome};
 use reqwest::Method;
 use serde_json::{Value, json};
+use telemetry_protocol::reason::Blame;
 use telemetry_server::config::protection::ProtectionVariables;
 use telemetry_server::ingest::execution::Execution;
 
@@ -68,6 +69,15 @@ async fn every_endpoint_counts_the_same_runs() {
     app.stop().await;
 }
 
+/// The side that has to act, for a run that ended badly.
+fn blame_of(run: &Execution) -> Option<Blame> {
+    match outcome(run) {
+        "aborted" => Some(Blame::User),
+        "failed" | "blocked" => Some(run.diagnosis().map(|diagnosis| diagnosis.blame).unwrap_or_default()),
+        _ => None,
+    }
+}
+
 async fn compare(app: &TestApp, history: &History, filter: &Filter<'_>, sees_all: bool) {
     let runs = history.meant(filter, true);
     let (total, by_outcome) = (runs.len() as i64, counts(&runs));
@@ -75,6 +85,11 @@ async fn compare(app: &TestApp, history: &History, filter: &Filter<'_>, sees_all
     let query = query(filter);
     let get = async |path: &str| {
         let path = format!("{path}?{query}");
+        if sees_all { app.get_all(&path).await } else { app.get_json(&path).await }
+    };
+
+    let get_with = async |path: &str, more: &str| {
+        let path = format!("{path}?{query}&{more}");
         if sees_all { app.get_all(&path).await } else { app.get_json(&path).await }
     };
 
@@ -123,6 +138,8 @@ async fn compare(app: &TestApp, history: &History, filter: &Filter<'_>, sees_all
         ("error_timeline", "aborted", by_outcome["aborted"]),
         ("exit_code_stats", "count", bad),
         ("category_stats", "count", bad),
+        ("reason_stats", "count", bad),
+        ("blame_stats", "count", bad),
     ] {
         assert_eq!(sum(&errors[list], field), expected, "{list} of {query}");
     }
@@ -145,6 +162,23 @@ async fn compare(app: &TestApp, history: &History, filter: &Filter<'_>, sees_all
         assert_eq!(records["total"], *count, "{outcome} of {query}");
         let shown = records["records"].as_array().map(Vec::len);
         assert_eq!(shown, Some((*count).min(100) as usize), "{outcome} of {query}");
+    }
+    for blame in Blame::ALL {
+        let blamed = runs.iter().filter(|run| blame_of(run) == Some(*blame)).count();
+        let records = get_with("/api/records", &format!("blame={}", blame.as_str())).await;
+        assert_eq!(records["total"], blamed, "{blame:?} of {query}");
+        let stats = errors["blame_stats"].as_array().expect("a list").iter();
+        let counted = stats.filter(|row| row["blame"] == blame.as_str()).map(|row| row["count"].as_u64());
+        assert_eq!(counted.flatten().sum::<u64>(), blamed as u64, "{blame:?} of {query}");
+    }
+    let listed = get_with("/api/signatures", "state=all&limit=200").await;
+    let signed = |run: &&&Execution| run.signature.is_some() && outcome(run) == "failed";
+    assert_eq!(sum(&listed["signatures"], "count"), runs.iter().filter(signed).count() as i64, "{query}");
+    for row in listed["signatures"].as_array().expect("a list") {
+        let count = row["count"].as_i64();
+        assert_eq!(Some(sum(&row["daily"], "count")), count, "days of {query}");
+        assert_eq!(Some(sum(&row["exit_codes"], "count")), count, "exit codes of {query}");
+        assert_eq!(row["sessions"].as_i64(), count, "each run is a session; {query}");
     }
     let signatures =
         runs.iter().filter(|run| run.signature.is_some() && matches!(outcome(run), "failed" | "blocked"));

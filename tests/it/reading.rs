@@ -107,13 +107,16 @@ async fn every_aggregate_has_tables_and_an_entity_tag() {
     let (app, _cluster) = spawn_caching_app().await;
     let mut event = start("a", "x");
     (event["status"], event["exit_code"], event["error"]) =
-        (json!("failed"), json!(1), json!("no space left"));
+        (json!("failed"), json!(1), json!("No space left on device"));
     event["runtime_source"] = json!("local");
     app.report("/telemetry", &event).await;
     let signatures = app.get_json("/api/signatures").await;
     let one = format!("/api/signatures/{}", signatures["signatures"][0]["id"].as_str().expect("an id"));
     for (path, list, names) in [
-        ("/api/signatures", "", "id,template,count,"),
+        ("/api/signatures", "", "id,template,reason"),
+        ("/api/reasons", "", "id,title,category,blame,hint"),
+        ("/api/reasons/disk.no-space", "", "id,subject,state,count"),
+        (&one, "&list=differs", ""),
         (&one, "", "date,failed"),
         (&one, "&list=apps", "app,count"),
         ("/api/scripts/x", "", "date,total,success,failed"),
@@ -168,6 +171,16 @@ async fn parameters_of_lists_that_are_not_valid_are_named() {
         ("/api/records?cursor=x", "cursor"),
         ("/api/records?format=xml", "format"),
         ("/api/records?sort=app&page=9999999", "page"),
+        ("/api/records?signature=x", "signature"),
+        ("/api/records?reason=nothing.known", "reason"),
+        ("/api/records?category=x", "category"),
+        ("/api/records?blame=me", "blame"),
+        ("/api/records?exit_code=256", "exit_code"),
+        ("/api/signatures?reason=x", "reason"),
+        ("/api/signatures?category=x", "category"),
+        ("/api/signatures?blame=x", "blame"),
+        ("/api/signatures?state=closed", "state"),
+        ("/api/signatures?sort=name", "sort"),
         ("/api/dashboard?format=csv&list=secrets", "list"),
         ("/api/errors?days=x", "days"),
         ("/api/scripts?from=2026-02-30", "from"),
@@ -255,7 +268,11 @@ async fn every_path_is_described_with_its_responses() {
         let statuses: BTreeSet<_> =
             described["responses"].as_object().expect("an object").keys().map(String::as_str).collect();
         let is_unknown = path == "/api/signatures/{id}";
-        let id = if is_unknown { "0123456789abcdef" } else { "a" };
+        let id = match path.as_str() {
+            "/api/signatures/{id}" => "0123456789abcdef",
+            "/api/reasons/{id}" => "disk.no-space",
+            _ => "a",
+        };
         let url = path.replace("{id}", id).replace("{code}", "1").replace("{app}", "x");
         let query = match path.as_str() {
             "/data/nsapp" => "?nsapp=x",

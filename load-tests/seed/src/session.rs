@@ -160,8 +160,9 @@ fn attempt(
         steps,
         facts: scrub_facts(facts(random, script, host, course, reached, seconds)),
         signature: None,
+        category: None,
     };
-    run.with_signature()
+    run.diagnosed()
 }
 
 /// The facts of the last report, whose status is `reached`.

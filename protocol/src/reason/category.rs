@@ -131,6 +131,35 @@ impl Category {
         matches!(self, Self::Dns | Self::DiskFull | Self::OutOfMemory)
     }
 
+    /// The word for a failure of this kind among the categories of exit codes; `None` if the log does not say.
+    #[must_use]
+    pub const fn of_exit_codes(self) -> Option<Code> {
+        Some(match self {
+            Self::Network | Self::Dns | Self::Tls | Self::GithubRateLimit | Self::DownloadMissing => {
+                Code::Network
+            }
+            Self::RepositoryUnsigned
+            | Self::PackageNotFound
+            | Self::PackageConflict
+            | Self::PackageBroken
+            | Self::Lock
+            | Self::DependencyVersion
+            | Self::MissingCommand
+            | Self::Checksum => Code::Dependency,
+            Self::BuildCompile | Self::ServiceStart | Self::ContainerRuntime => Code::Service,
+            Self::OutOfMemory => Code::Resource,
+            Self::DiskFull | Self::ProxmoxStorage => Code::Storage,
+            Self::Permission | Self::Auth => Code::Permission,
+            Self::ScriptBug => Code::Shell,
+            Self::Config | Self::UnsupportedEnvironment => Code::Config,
+            Self::Database => Code::Database,
+            Self::ProxmoxContainer => Code::Proxmox,
+            Self::Timeout => Code::Timeout,
+            Self::UserAbort => Code::UserAborted,
+            Self::Unknown => return None,
+        })
+    }
+
     /// The category that an exit code alone suggests.
     pub(super) fn of_exit_code(generation: Generation, code: i32) -> Self {
         match code {

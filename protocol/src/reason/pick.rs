@@ -9,8 +9,8 @@ use super::line::{Line, Report, handled_command, is_handler, is_spinner, is_step
 use super::rule::{Rank, Rule};
 use super::score::{CONVINCING, score};
 use super::{Diagnosis, Failure, mask};
-use crate::Generation;
 use crate::scrub::cut_tail;
+use crate::{Generation, exit_code};
 
 /// How much of the end of the error text is read, in bytes.
 const MAX_ERROR_BYTES: usize = 16 * 1024;
@@ -83,7 +83,10 @@ pub(super) fn pick(failure: &Failure<'_>) -> Option<Diagnosis> {
     let line = match (report.explanation, context.command) {
         (Some(explanation), "") => explanation.to_owned(),
         (Some(explanation), command) => format!("{explanation}: {command}"),
-        (None, "") => return None,
+        (None, "") => {
+            let code = context.exit_code?;
+            exit_code::explain(failure.generation.unwrap_or(Generation::NEWEST), code).title.into_owned()
+        }
         (None, command) => command.to_owned(),
     };
     Some(Diagnosis { rule: None, line, subject: None, category, blame: Blame::Unknown })

@@ -11,7 +11,8 @@ const DOMAIN: &str = "telemetry signature 2";
 /// Longest template, in characters.
 const MAX_TEMPLATE_CHARS: usize = 200;
 
-/// The signature shared by runs that failed for the same reason. Everything else is a function of the id.
+/// The signature shared by runs that failed for the same reason. With the rules of one version, everything else is a
+/// function of the id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
     /// The first 64 bits of a hash of the rest, displayed as 16 hexadecimal digits.
@@ -54,8 +55,11 @@ impl Signature {
         let template = template[..end].trim_end().to_owned();
         let rule = diagnosis.rule.map(|rule| rule.id);
         let (category, blame) = (diagnosis.category, diagnosis.blame);
-        let hashed =
-            [DOMAIN, rule.unwrap_or_default(), category.as_str(), blame.as_str(), &template].join("\n");
+        // A rule may change its words without becoming another reason.
+        let hashed = match rule {
+            Some(rule) => [DOMAIN, rule, diagnosis.subject.as_deref().unwrap_or_default()].join("\n"),
+            None => [DOMAIN, "", category.as_str(), blame.as_str(), &template].join("\n"),
+        };
         let id = Sha256::digest(hashed).iter().take(8).fold(0, |id, byte| id << 8 | i64::from(*byte));
         Self { id, template, rule, category, blame }
     }

@@ -13,7 +13,7 @@ use crate::http::request::parameters::{FilterParameters, ListParameters};
 use crate::state::AppState;
 use crate::store::model::facet::Facet;
 use crate::store::read::records::Choice;
-use crate::store::read::signatures::FAILED_OR_BLOCKED;
+use crate::store::read::signatures::{FAILED_OR_BLOCKED, Listed, SignatureChoice};
 use crate::store::read::snapshot::Snapshot;
 
 /// Scripts named with an error.
@@ -40,8 +40,8 @@ pub async fn show(request: ReadRequest) -> Result<HttpResponse, ApiError> {
 async fn read(state: &AppState, snapshot: &mut Snapshot<'_>) -> Result<Dashboard, ApiError> {
     let as_of = snapshot.as_of().await?;
     let running_since = state.running_since(as_of);
-    let signatures = snapshot.signatures(FAILED_OR_BLOCKED, None, TOP).await?;
-    let ids: Vec<_> = signatures.iter().map(|row| row.signature).collect();
+    let signatures = snapshot.signatures(&SignatureChoice::of(FAILED_OR_BLOCKED), TOP).await?;
+    let listed = Listed::of(&signatures);
     let history = snapshot.history().await?;
     let recent = newest(snapshot, &Choice::all(running_since)).await?;
     Ok(dashboard(DashboardCounts {
@@ -52,9 +52,7 @@ async fn read(state: &AppState, snapshot: &mut Snapshot<'_>) -> Result<Dashboard
             days: snapshot.days().await?,
             exit_codes: snapshot.exit_codes().await?,
         },
-        signature_scripts: snapshot
-            .signature_scripts(FAILED_OR_BLOCKED, &ids, SCRIPTS_OF_ERROR, None)
-            .await?,
+        signature_scripts: snapshot.signature_scripts(FAILED_OR_BLOCKED, &listed, SCRIPTS_OF_ERROR).await?,
         signatures,
         facets: snapshot.facets(&FACETS.map(Facet::as_str), TOP).await?,
         slugs: snapshot.slugs(TOP).await?,

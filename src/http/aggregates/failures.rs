@@ -48,7 +48,9 @@ async fn read(state: &AppState, snapshot: &mut Snapshot<'_>) -> Result<Errors, A
             exit_codes: snapshot.exit_codes().await?,
         },
         most_hit: snapshot.most_hit().await?,
+        reasons: snapshot.reason_counts().await?,
         causes: snapshot.causes(&failing).await?,
+        top_reasons: snapshot.top_reasons(&failing).await?,
         recent: recent.iter().map(|run| ExecutionView::of(run, running_since).into()).collect(),
     }))
 }

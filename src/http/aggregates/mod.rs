@@ -7,6 +7,7 @@ pub mod script;
 pub mod repositories;
 pub mod regressions;
 pub mod signatures;
+pub mod reasons;
 pub mod timeseries;
 pub mod sessions;
 pub mod runtimes;
@@ -14,8 +15,8 @@ pub mod runtimes;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::expose::dashboard::LENGTH;
-use crate::ingest::execution::Execution;
 use crate::store::read::filter::Filter;
+use crate::store::read::known::Shown;
 use crate::store::read::records::{Choice, Order, Start};
 use crate::store::read::snapshot::Snapshot;
 
@@ -25,7 +26,7 @@ const RECENT: i64 = 20;
 const TOP: i64 = LENGTH as i64;
 
 /// The newest executions of a choice.
-async fn newest(snapshot: &mut Snapshot<'_>, choice: &Choice) -> sqlx::Result<Vec<Execution>> {
+async fn newest(snapshot: &mut Snapshot<'_>, choice: &Choice) -> sqlx::Result<Vec<Shown>> {
     let total = snapshot.total(choice).await?;
     snapshot.records(choice, Order::Newest, &Start::Offset(0), RECENT, Some(&total)).await
 }

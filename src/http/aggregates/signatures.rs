@@ -1,4 +1,4 @@
-//! `/api/signatures`: failures grouped by their failing line.
+//! `/api/signatures`: failures grouped by their reason.
 
 #![allow(unused_qualifications, reason = "utoipa generates the paths")]
 
@@ -9,14 +9,16 @@ use utoipa::IntoParams;
 
 use super::RECENT;
 use crate::expose::execution_view::ExecutionView;
-use crate::expose::numbers::parse_hexadecimal;
-use crate::expose::signatures::{OneSignature, Signatures, signature, signatures};
+use crate::expose::signatures::{
+    OneSignature, OneSignatureCounts, SignatureCounts, Signatures, signature, signatures,
+};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::reply::described::CachedResponses;
 use crate::http::reply::read_request::ReadRequest;
 use crate::http::request::parameters::{FilterParameters, ListParameters, date, set};
+use crate::http::request::reasons::{blame, category, reason_id, signature_id};
 use crate::state::AppState;
-use crate::store::read::signatures::FAILED;
+use crate::store::read::signatures::{FAILED, Listed, SignatureChoice, SignatureOrder};
 use crate::store::read::snapshot::Snapshot;
 
 /// Default length of the list.
@@ -34,22 +36,68 @@ const SCRIPTS_OF_ONE: i32 = 100;
 pub struct SignatureParameters {
     /// Only signatures whose first failure is on this UTC day or later.
     new_since: Option<String>,
+    /// Id of a reason, as in `/api/reasons`.
+    reason: Option<String>,
+    /// Category of the reason, such as `dns`.
+    category: Option<String>,
+    /// The side that has to act: `script`, `upstream`, `host`, `user` or `unknown`.
+    blame: Option<String>,
+    /// `open`, `known`, `resolved`, `ignored`, `regressed` or `all`. By default all but `ignored`.
+    state: Option<String>,
+    /// `priority` (default), `count` (most failed runs first) or `created` (newest first).
+    sort: Option<String>,
     /// Length of the list, 1 to 200; default 50.
     limit: Option<String>,
 }
 
 impl SignatureParameters {
-    fn check(self) -> Result<(Option<NaiveDate>, i64), ApiError> {
+    fn check(self, today: NaiveDate) -> Result<(SignatureChoice, i64), ApiError> {
         let limit = set(self.limit).map_or(Ok(DEFAULT_LIMIT), |text| text.parse());
         let bad = ApiError::BadParameter { name: "limit", reason: "must be a whole number from 1 to 200" };
         let limit = limit.ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or(bad)?;
-        Ok((date("new_since", set(self.new_since))?, limit))
+        let state = set(self.state).map(|word| state(&word)).transpose()?;
+        let order = match set(self.sort).as_deref() {
+            None | Some("priority") => SignatureOrder::Priority,
+            Some("count") => SignatureOrder::Count,
+            Some("created") => SignatureOrder::Created,
+            Some(_) => {
+                let reason = "must be priority, count or created";
+                return Err(ApiError::BadParameter { name: "sort", reason });
+            }
+        };
+        let choice = SignatureChoice {
+            new_since: date("new_since", set(self.new_since))?,
+            reason: set(self.reason).map(|id| reason_id(&id)).transpose()?,
+            category: set(self.category).map(|word| category(&word)).transpose()?,
+            blame: set(self.blame).map(|word| blame(&word)).transpose()?,
+            with_ignored: state.is_some(),
+            state: state.flatten(),
+            order,
+            today,
+            ..SignatureChoice::of(FAILED)
+        };
+        Ok((choice, limit))
     }
 }
 
-/// Failures grouped by their failing line
+/// The state with this name; `None` for all.
+fn state(word: &str) -> Result<Option<&'static str>, ApiError> {
+    if word == "all" {
+        return Ok(None);
+    }
+    let states = ["open", "known", "resolved", "ignored", "regressed"];
+    let reason = "must be open, known, resolved, ignored, regressed or all";
+    let state = states.into_iter().find(|state| *state == word);
+    state.map(Some).ok_or(ApiError::BadParameter { name: "state", reason })
+}
+
+/// Failures grouped by their reason
 ///
-/// A signature stands for a failing line whose variable parts are masked. Most frequent first.
+/// A signature stands for failures with one reason: a rule and the subject that it finds in the failing line, or the
+/// line with its variable parts masked. The list answers what should be fixed first. A signature's priority is its
+/// failed runs of the last 28 days of the period, times the square root of the number of scripts that they hit. A run
+/// of the last 7 days counts 8, of the 7 days before 4, then 2 and 1. Resolved signatures come behind all others, and
+/// ignored ones are not listed. `sort=count` lists the most frequent first.
 #[utoipa::path(
     get,
     path = "/api/signatures",
@@ -57,25 +105,31 @@ impl SignatureParameters {
     tag = "aggregates",
     security((), ("token" = [])),
     params(FilterParameters, ListParameters, SignatureParameters),
-    responses((status = 200, description = "Signatures, most frequent first", body = Signatures), CachedResponses)
+    responses((status = 200, description = "Signatures", body = Signatures), CachedResponses)
 )]
 pub async fn list(request: ReadRequest) -> Result<HttpResponse, ApiError> {
-    let (new_since, limit) = request.parameters::<SignatureParameters>()?.check()?;
     let today = request.today;
+    let (choice, limit) = request.parameters::<SignatureParameters>()?.check(today)?;
     let read = async |_: &_, snapshot: &mut Snapshot<'_>| {
         let as_of = snapshot.as_of().await?;
-        let counts = snapshot.signatures(FAILED, new_since, limit).await?;
-        let ids: Vec<_> = counts.iter().map(|row| row.signature).collect();
-        let scripts = snapshot.signature_scripts(FAILED, &ids, SCRIPTS_IN_LIST, new_since).await?;
-        let weeks = snapshot.signature_weeks(today, &ids).await?;
+        let rows = snapshot.signatures(&choice, limit).await?;
+        let listed = Listed::of(&rows);
         let outcomes = snapshot.outcomes().await?;
         let failed = outcomes.iter().filter(|row| row.outcome == "failed").map(|row| row.runs).sum();
-        Ok::<Signatures, ApiError>(signatures(as_of, failed, counts, scripts, &weeks))
+        Ok::<Signatures, ApiError>(signatures(SignatureCounts {
+            as_of,
+            failed,
+            scripts: snapshot.signature_scripts(FAILED, &listed, SCRIPTS_IN_LIST).await?,
+            weeks: snapshot.signature_weeks(today, &listed).await?,
+            days: snapshot.signature_days(FAILED, &listed).await?,
+            runs: snapshot.signature_runs(FAILED, &listed).await?,
+            rows,
+        }))
     };
-    request.answer(&request.filter()?, (new_since, limit), read).await
+    request.answer(&request.filter()?, (choice, limit), read).await
 }
 
-/// One signature: days, scripts and some recent runs
+/// One signature: reason, state, days, scripts, where its failures differ, and some recent runs
 #[utoipa::path(
     get,
     path = "/api/signatures/{id}",
@@ -90,21 +144,29 @@ pub async fn list(request: ReadRequest) -> Result<HttpResponse, ApiError> {
     )
 )]
 pub async fn show(id: web::Path<String>, request: ReadRequest) -> Result<HttpResponse, ApiError> {
-    let bad = ApiError::BadParameter { name: "id", reason: "must be 16 hexadecimal digits" };
-    let id = parse_hexadecimal(&id).ok_or(bad)?;
+    let id = signature_id("id", &id)?;
     request.answer(&request.filter()?, id, async |state, snapshot| read(state, snapshot, id).await).await
 }
 
 async fn read(state: &AppState, snapshot: &mut Snapshot<'_>, id: i64) -> Result<OneSignature, ApiError> {
     let as_of = snapshot.as_of().await?;
     let known = snapshot.known_signature(id).await?.ok_or(ApiError::UnknownSignature)?;
-    let scripts = snapshot.signature_scripts(FAILED, &[id], SCRIPTS_OF_ONE, None).await?;
-    let days = snapshot.signature_days(id).await?;
-    let recent = match days.last() {
-        Some(last) => snapshot.recent_of_day(last.day, RECENT, None, Some(id)).await?,
-        None => Vec::new(),
-    };
+    let listed = Listed::one(id);
+    let days = snapshot.signature_days(FAILED, &listed).await?;
+    let (mut recent, mut differences) = (Vec::new(), None);
+    if let Some(last) = days.last() {
+        recent = snapshot.recent_of_day(last.day, RECENT, None, Some(id)).await?;
+        differences = Some(snapshot.differences(id, last.day).await?);
+    }
     let running_since = state.running_since(as_of);
-    let recent = recent.iter().map(|run| ExecutionView::of(run, running_since));
-    Ok(signature(as_of, id, known, scripts, days, recent.collect()))
+    Ok(signature(OneSignatureCounts {
+        as_of,
+        id,
+        known,
+        scripts: snapshot.signature_scripts(FAILED, &listed, SCRIPTS_OF_ONE).await?,
+        days,
+        runs: snapshot.signature_runs(FAILED, &listed).await?,
+        differences,
+        recent: recent.iter().map(|run| ExecutionView::of(run, running_since)).collect(),
+    }))
 }

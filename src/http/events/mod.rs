@@ -29,7 +29,7 @@ async fn ingest(body: &[u8], route: Route, state: &AppState) -> Result<(), ApiEr
 }
 
 /// Receives the whole body. A body whose declared length is too great is refused unread.
-async fn receive(
+pub(in crate::http) async fn receive(
     request: &HttpRequest,
     payload: web::Payload,
     max_bytes: usize,

@@ -4,5 +4,6 @@ pub mod health;
 pub mod metrics_endpoint;
 pub mod admin;
 pub mod issues;
+pub mod triage;
 pub mod openapi;
 pub mod docs;

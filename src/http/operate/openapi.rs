@@ -9,11 +9,11 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::aggregates::{
-    dashboard, failures, regressions, repositories, runtimes, script, scripts, sessions, signatures,
+    dashboard, failures, reasons, regressions, repositories, runtimes, script, scripts, sessions, signatures,
     timeseries,
 };
 use crate::http::events::{bulk, single};
-use crate::http::operate::{health, metrics_endpoint};
+use crate::http::operate::{health, metrics_endpoint, triage};
 use crate::http::runs::{list, one};
 use crate::http::{exit_codes, legacy};
 
@@ -66,6 +66,9 @@ impl Modify for Tokens {
         regressions::list,
         signatures::list,
         signatures::show,
+        triage::set,
+        reasons::list,
+        reasons::show,
         timeseries::show,
         sessions::list,
         runtimes::list,
@@ -86,7 +89,8 @@ impl Modify for Tokens {
     tags(
         (name = "aggregates", description = "Counts and rates. They are kept forever."),
         (name = "executions", description = "Single executions, until they expire."),
-        (name = "catalogue", description = "The meaning of exit codes."),
+        (name = "catalogue", description = "The meaning of exit codes, and the reasons of failures."),
+        (name = "triage", description = "Decisions of maintainers."),
         (name = "ingest", description = "Reports of the scripts."),
         (name = "2025", description = "The endpoints of the service of 2025."),
         (name = "operation", description = "Health and metrics of the server."),

@@ -16,10 +16,10 @@ use crate::expose::table::{Format, table};
 use crate::http::error::ApiError;
 use crate::http::reply::answer::attachment;
 use crate::http::request::guard::address_of;
-use crate::ingest::execution::Execution;
 use crate::limit::places::Place;
 use crate::state::AppState;
 use crate::store::read::filter::Filter;
+use crate::store::read::known::Shown;
 use crate::store::read::records::{Choice, Order, Position, Start};
 use crate::store::read::snapshot::Snapshot;
 use crate::store::read::view::View;
@@ -47,7 +47,7 @@ struct Progress<T> {
     state: AppState,
     selection: Selection,
     format: Format,
-    row: fn(&AppState, &Execution, &Selection) -> T,
+    row: fn(&AppState, &Shown, &Selection) -> T,
     start: Start,
     reader: Option<Reader>,
     _place: Place,
@@ -72,7 +72,7 @@ pub async fn stream<T: Serialize + 'static>(
     selection: Selection,
     name: &str,
     format: Format,
-    row: fn(&AppState, &Execution, &Selection) -> T,
+    row: fn(&AppState, &Shown, &Selection) -> T,
 ) -> Result<HttpResponse, ApiError> {
     let place = state.exports.take(&address_of(request, state)).ok_or(ApiError::TooManyExports)?;
     let reader = request.conn_data::<Connection>().map(Connection::reader);
@@ -124,7 +124,7 @@ async fn read_page<T: Serialize>(mut progress: Progress<T>) -> Result<Option<Pag
     let mut snapshot = Snapshot::open(&progress.state.read_pool, filter, *view).await?;
     let executions = snapshot.records(choice, *order, &progress.start, PAGE, None).await?;
     snapshot.close().await?;
-    let Some(last) = executions.last().map(Position::of) else { return Ok(None) };
+    let Some(last) = executions.last().map(|run| Position::of(&run.execution)) else { return Ok(None) };
     let is_last = (executions.len() as i64) < PAGE;
     let rows: Vec<_> =
         executions.iter().map(|run| (progress.row)(&progress.state, run, &progress.selection)).collect();

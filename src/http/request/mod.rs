@@ -5,3 +5,4 @@ pub mod guard;
 pub mod authorise;
 pub mod observe;
 pub mod parameters;
+pub mod reasons;

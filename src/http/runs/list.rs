@@ -15,8 +15,9 @@ use crate::http::reply::described::CachedResponses;
 use crate::http::reply::export::{Selection, stream};
 use crate::http::reply::read_request::ReadRequest;
 use crate::http::request::parameters::{FilterParameters, ListParameters, set, text};
-use crate::ingest::execution::Execution;
+use crate::http::request::reasons::{blame, category, reason_id, signature_id};
 use crate::state::AppState;
+use crate::store::read::known::Shown;
 use crate::store::read::records::{Choice, Order, Position, Start, Total};
 use crate::store::read::snapshot::Snapshot;
 
@@ -50,6 +51,22 @@ pub struct RecordParameters {
     pub(in crate::http) os: Option<String>,
     /// Its version.
     pub(in crate::http) os_version: Option<String>,
+    /// Id of a signature, 16 hexadecimal digits.
+    pub(in crate::http) signature: Option<String>,
+    /// Id of a reason, as in `/api/reasons`.
+    pub(in crate::http) reason: Option<String>,
+    /// Category of the reason, such as `dns`.
+    pub(in crate::http) category: Option<String>,
+    /// The side that has to act: `script`, `upstream`, `host`, `user` or `unknown`.
+    pub(in crate::http) blame: Option<String>,
+    /// Exit code, 0 to 255.
+    pub(in crate::http) exit_code: Option<String>,
+    /// Version of Proxmox VE.
+    pub(in crate::http) pve_version: Option<String>,
+    /// Architecture, such as `amd64`.
+    pub(in crate::http) arch: Option<String>,
+    /// Method of the installation, such as `default`.
+    pub(in crate::http) method: Option<String>,
     /// `created`, `-created` (default), `app` or `-app`.
     pub(in crate::http) sort: Option<String>,
     /// `next_cursor` of the previous page, instead of `page`.
@@ -122,7 +139,7 @@ pub struct Page {
     /// Number of executions on all pages.
     pub total: Total,
     /// The executions.
-    pub records: Vec<Execution>,
+    pub records: Vec<Shown>,
     /// Cursor of the next page; `None` on the last page.
     pub next: Option<String>,
 }
@@ -144,7 +161,7 @@ pub async fn page(snapshot: &mut Snapshot<'_>, choice: &Choice, paging: &Paging)
     let has_more = records.len() as i64 == limit;
     records.truncate(paging.limit as usize);
     let last = records.last().filter(|_| has_more);
-    let next = last.map(|run| write_cursor(paging.order, &Position::of(run)));
+    let next = last.map(|run| write_cursor(paging.order, &Position::of(&run.execution)));
     Ok(Page { total, records, next })
 }
 
@@ -179,6 +196,14 @@ impl RecordParameters {
                 .filter(|os| os != "all")
                 .map(|os| vec![os.trim().to_lowercase()]),
             os_version: text("os_version", self.os_version.clone())?,
+            pve_version: text("pve_version", self.pve_version.clone())?,
+            arch: text("arch", self.arch.clone())?.map(|arch| arch.to_lowercase()),
+            method: text("method", self.method.clone())?.map(|method| method.to_lowercase()),
+            exit_code: set(self.exit_code.clone()).map(|code| exit_code(&code)).transpose()?,
+            signature: set(self.signature.clone()).map(|id| signature_id("signature", &id)).transpose()?,
+            reason: set(self.reason.clone()).map(|id| reason_id(&id)).transpose()?,
+            category: set(self.category.clone()).map(|word| category(&word)).transpose()?,
+            blame: set(self.blame.clone()).map(|word| blame(&word)).transpose()?,
             running_since: state.running_since(Utc::now()),
         })
     }
@@ -218,6 +243,12 @@ impl RecordParameters {
         }
         Ok(Paging { page: None, limit, order: written, start: Start::Behind(position) })
     }
+}
+
+fn exit_code(code: &str) -> Result<i32, ApiError> {
+    let reason = "must be a whole number from 0 to 255";
+    let code = code.parse::<u8>().map_err(|_| ApiError::BadParameter { name: "exit_code", reason });
+    code.map(i32::from)
 }
 
 /// The outcome with this name; `None` for all.

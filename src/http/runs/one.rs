@@ -16,6 +16,7 @@ use crate::http::request::guard::address_of;
 use crate::limit::limits::Kind;
 use crate::state::AppState;
 use crate::store::keep::erase;
+use crate::store::read::known::Shown;
 use crate::store::read::runs::runs;
 
 /// Longest time that erasing may take; shorter than the statement time-out of its connections.
@@ -53,7 +54,8 @@ pub async fn show(id: web::Path<String>, state: web::Data<AppState>) -> Result<H
         return Err(ApiError::UnknownRun);
     }
     let running_since = state.running_since(as_of);
-    let executions = executions.iter().map(|run| ExecutionView::of(run, running_since)).collect();
+    let executions =
+        executions.into_iter().map(|run| ExecutionView::of(&Shown::all(run), running_since)).collect();
     Ok(HttpResponse::Ok().json(Runs { as_of, executions }))
 }
 

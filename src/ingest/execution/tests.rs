@@ -94,8 +94,18 @@ fn event_of(status: Status, at: DateTime<Utc>, generation: Generation, facts: Fa
     let key = RunKey(Uuid::from_u128(7));
     let session = None;
     let signature = None;
-    Execution { key, session, generation, first_seen: at, last_seen: at, steps, facts, signature }
-        .with_signature()
+    Execution {
+        key,
+        session,
+        generation,
+        first_seen: at,
+        last_seen: at,
+        steps,
+        facts,
+        signature,
+        category: None,
+    }
+    .diagnosed()
 }
 
 fn event_with(status: impl Strategy<Value = Status>) -> impl Strategy<Value = Execution> {
@@ -185,7 +195,7 @@ proptest! {
         let successes: Vec<_> = all.iter().filter(|event| event.status() == Status::Success).collect();
         prop_assert_eq!(run.status(), Status::Success);
         prop_assert_eq!(run.outcome(), Outcome::Success);
-        prop_assert_eq!(run.category(), None);
+        prop_assert_eq!(run.category, None);
         prop_assert_eq!(run.open_hour(), None);
         prop_assert_eq!(run.finished_at(), successes.iter().map(|event| event.first_seen).min());
         let reported = successes.iter().filter_map(|event| event.facts.exit_code.get().copied()).max();
@@ -264,22 +274,22 @@ fn the_outcome_follows_from_status_code_and_generation() {
 
 #[test]
 fn the_generation_decides_the_meaning_of_a_code() {
-    let category = |generation, code| ended(Status::Failed, generation, Some(code)).category();
+    let category = |generation, code| ended(Status::Failed, generation, Some(code)).category;
     // PostgreSQL could not be reached; today the code means a failed upgrade of the LXC packages.
     assert_eq!(category(Generation::One, 231), Some(Category::Database));
     assert_eq!(category(Generation::Three, 231), Some(Category::Proxmox));
     // A later event of a newer client decides.
     let old = ended(Status::Failed, Generation::One, Some(231));
     let both = and(old, &ended(Status::Installing, Generation::Three, None));
-    assert_eq!(both.category(), Some(Category::Proxmox));
+    assert_eq!(both.category, Some(Category::Proxmox));
 }
 
 #[test]
-fn the_category_comes_from_the_code_then_from_the_client_then_is_unknown() {
+fn the_category_comes_from_the_reason_then_from_the_code_then_from_the_client() {
     let run = |status, code, word: Option<&str>| {
         let mut run = ended(status, Generation::Three, code);
         run.facts.error_category = Reported::by(status, word.map(String::from));
-        run
+        run.diagnosed()
     };
     for (status, code, word, category) in [
         (Status::Failed, Some(137), Some("network"), Some(Category::Resource)),
@@ -292,13 +302,17 @@ fn the_category_comes_from_the_code_then_from_the_client_then_is_unknown() {
         (Status::Unknown, None, Some("network"), None),
         (Status::Installing, None, None, None),
     ] {
-        assert_eq!(run(status, code, word).category(), category, "{status:?} {code:?} {word:?}");
+        assert_eq!(run(status, code, word).category, category, "{status:?} {code:?} {word:?}");
     }
+    let mut unresolved = run(Status::Failed, Some(100), Some("dependency"));
+    let error = "E: Could not resolve 'deb.example.org'";
+    unresolved.facts.error = Reported::by(Status::Failed, Some(error.into()));
+    assert_eq!(unresolved.diagnosed().category, Some(Category::Network));
     // The category of an abort does not apply to the failure that replaces it.
     let failed = and(run(Status::Aborted, None, Some("network")), &run(Status::Failed, None, None));
-    assert_eq!(failed.category(), Some(Category::Unknown));
+    assert_eq!(failed.category, Some(Category::Unknown));
     let recovered = and(run(Status::Failed, Some(1), Some("network")), &run(Status::Success, None, None));
-    assert_eq!((recovered.category(), recovered.exit_code()), (None, Some(0)));
+    assert_eq!((recovered.category, recovered.exit_code()), (None, Some(0)));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
 use crate::ingest::execution::Execution;
+use crate::store::database::background::connect;
 use crate::store::database::connect::DatabaseError;
 use crate::store::database::settings;
 use crate::store::model::names::{Name, names};
@@ -64,7 +65,7 @@ pub async fn keep_learning(options: PgConnectOptions) {
         let is_due = complete.is_none_or(|last| last.elapsed() >= COMPLETE_EVERY);
         // A connection of its own, because those of readers have a time-out.
         let learned = async {
-            let mut connection = PgConnection::connect_with(&options).await?;
+            let mut connection = connect(&options, "telemetry known names").await?;
             if is_due {
                 learn_all(&mut connection).await?;
             } else {

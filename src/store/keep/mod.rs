@@ -3,9 +3,12 @@
 pub mod horizon;
 pub mod monthly_sums;
 pub mod sessions;
+pub mod rules;
 pub mod recount;
 pub mod known_names;
+pub mod renewal;
 pub mod unused;
+pub mod triage;
 pub mod erase;
 pub mod clock_check;
 pub mod retention;

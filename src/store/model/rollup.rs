@@ -17,7 +17,7 @@ use size::{CORE_CLASSES, DISK_CLASSES, RAM_CLASSES, class};
 
 /// Increase it whenever [`contributions`] or [`PopulationKey::of`] counts differently. A server that finds
 /// rollups of another definition rebuilds them when it starts.
-const DEFINITION: u32 = 3;
+const DEFINITION: u32 = 4;
 
 /// Identifies the counting rules of this program: `DEFINITION` and the classification of exit codes.
 #[must_use]
@@ -108,7 +108,7 @@ pub enum Slice<'a> {
         outcome: &'a str,
         /// 0 to 255, or -1 if none was reported.
         exit_code: i16,
-        /// Category that the catalogue gives to the code.
+        /// Category of the failure, which the log may know better than the code.
         category: &'a str,
         /// Generation of the client.
         generation: i16,
@@ -186,7 +186,7 @@ pub fn contributions<'a>(execution: &'a Execution, population: i32, mut add: imp
     if app.is_empty() {
         return;
     }
-    let cause = execution.category().map(|category| Cause::of(execution, category));
+    let cause = execution.category.map(|category| Cause::of(execution, category));
     let bucket = duration.map(duration_bucket);
     if let Some(bucket) = bucket {
         count(Slice::Duration { app, outcome, bucket }, one);

@@ -5,6 +5,7 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::types::{PgRecordDecoder, PgRecordEncoder};
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Postgres, Type};
+use telemetry_protocol::exit_code::Category;
 use telemetry_protocol::{Generation, Status};
 use uuid::Uuid;
 
@@ -40,9 +41,12 @@ macro_rules! row {
                         }
                     },)+
                 };
+                let category: Option<String> = record.try_decode()?;
+                let category = category.as_deref().and_then(Category::from_word);
                 let generation = Generation::try_from(generation)?;
-                let execution =
-                    Execution { key, session, generation, first_seen, last_seen, steps, facts, signature };
+                let execution = Execution {
+                    key, session, generation, first_seen, last_seen, steps, facts, signature, category,
+                };
                 Ok(Self { execution, revision, outcome })
             }
         }
@@ -64,6 +68,7 @@ macro_rules! row {
                 record.encode(execution.status().as_str())?.encode(execution.outcome().as_str())?;
                 record.encode(execution.signature)?.encode(&fact_status(&execution.facts)[..])?;
                 $(record.encode(execution.facts.$field.get())?;)+
+                record.encode(execution.category.map(Category::as_str))?;
                 record.finish();
                 Ok(IsNull::No)
             }

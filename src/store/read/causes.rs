@@ -41,6 +41,36 @@ pub struct TopCause {
     pub generation: i16,
 }
 
+/// Failed and blocked executions with a signature by reason.
+#[derive(Debug)]
+pub struct ReasonCount {
+    /// Id of the rule; `None` if none knows the line.
+    pub reason: Option<String>,
+    /// Kind of the failure.
+    pub category: String,
+    /// The side that has to act.
+    pub blame: String,
+    /// Executions.
+    pub runs: i64,
+}
+
+/// The most frequent signature of the failures of a script.
+#[derive(Debug)]
+pub struct TopReason {
+    /// Application.
+    pub app: String,
+    /// Type of the script.
+    pub kind: String,
+    /// Id of the rule.
+    pub reason: Option<String>,
+    /// What the failure is about.
+    pub subject: Option<String>,
+    /// Kind of the failure.
+    pub category: Option<String>,
+    /// The side that has to act.
+    pub blame: Option<String>,
+}
+
 impl Snapshot<'_> {
     /// Bad ends by exit code, category, generation and outcome, most frequent first.
     ///
@@ -70,6 +100,33 @@ impl Snapshot<'_> {
         sqlx::query_file_as!(MostHit, "src/store/sql/read/causes/count_most_hit.sql", selection as _)
             .fetch_all(&mut *self.transaction)
             .await
+    }
+
+    /// Failed and blocked executions with a signature by reason, most frequent first.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn reason_counts(&mut self) -> sqlx::Result<Vec<ReasonCount>> {
+        let selection = self.selection().await?;
+        sqlx::query_file_as!(ReasonCount, "src/store/sql/read/causes/count_reasons.sql", selection as _)
+            .fetch_all(&mut *self.transaction)
+            .await
+    }
+
+    /// The most frequent signature of the failures of each script of `apps`.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn top_reasons(&mut self, apps: &[String]) -> sqlx::Result<Vec<TopReason>> {
+        let selection = self.selection().await?;
+        sqlx::query_file_as!(
+            TopReason,
+            "src/store/sql/read/causes/count_top_reasons.sql",
+            selection as _,
+            apps
+        )
+        .fetch_all(&mut *self.transaction)
+        .await
     }
 
     /// The most frequent cause of the failures of each script of `apps`.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use telemetry_protocol::exit_code::Category;
+use telemetry_protocol::reason::Diagnosis;
 
 use crate::ingest::execution::Execution;
 use crate::ingest::reported::Reported;
@@ -27,6 +28,23 @@ impl KnownNames {
     #[must_use]
     pub fn shown<'a>(&self, kind: &str, name: &'a str) -> &'a str {
         if self.shows(&Name::new(kind, name)) { name } else { RARE }
+    }
+}
+
+/// An execution of a list, as a view shows it.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The execution without what the view hides.
+    pub execution: Execution,
+    /// Why it failed or was blocked. Where the view hides them, the line is empty and the subject absent.
+    pub diagnosis: Option<Diagnosis>,
+}
+
+impl Shown {
+    /// An execution of which everything is shown.
+    #[must_use]
+    pub fn all(execution: Execution) -> Self {
+        Self { diagnosis: execution.diagnosis(), execution }
     }
 }
 
@@ -66,18 +84,20 @@ impl Snapshot<'_> {
             .await
     }
 
-    /// Removes from executions what the view does not show.
-    pub(super) async fn redact(&mut self, mut runs: Vec<Execution>) -> sqlx::Result<Vec<Execution>> {
+    /// Shows executions as the view does.
+    pub(super) async fn show(&mut self, runs: Vec<Execution>) -> sqlx::Result<Vec<Shown>> {
+        let mut shown: Vec<_> = runs.into_iter().map(Shown::all).collect();
         if self.view == View::Public {
-            let known = self.known(runs.iter().flat_map(names)).await?;
-            runs.iter_mut().for_each(|run| redact(run, &known));
+            let known = self.known(shown.iter().flat_map(|run| names(&run.execution))).await?;
+            shown.iter_mut().for_each(|run| redact(run, &known));
         }
-        Ok(runs)
+        Ok(shown)
     }
 }
 
 /// Removes the texts and the hardware of a single execution, and replaces its rare names.
-fn redact(run: &mut Execution, known: &KnownNames) {
+fn redact(run: &mut Shown, known: &KnownNames) {
+    let Shown { execution: run, diagnosis } = run;
     let facts = &mut run.facts;
     for text in [
         &mut facts.error,
@@ -118,8 +138,13 @@ fn redact(run: &mut Execution, known: &KnownNames) {
         let name = Name::new(kind, &text(fact));
         hide(fact, known.shows(&name));
     }
-    if run.signature.is_some_and(|id| !known.shows(&Name::signature(id))) {
+    let is_rare = run.signature.is_some_and(|id| !known.shows(&Name::signature(id)));
+    if is_rare {
         run.signature = Some(RARE_SIGNATURE);
+    }
+    if let Some(diagnosis) = diagnosis {
+        diagnosis.line.clear();
+        diagnosis.subject = diagnosis.subject.take().filter(|_| !is_rare);
     }
 }
 

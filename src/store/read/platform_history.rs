@@ -29,8 +29,16 @@ pub struct ReasonSignature {
     pub app: String,
     /// Id.
     pub signature: i64,
-    /// The failing line, masked.
+    /// The title of the reason with its subject, or the failing line, masked.
     pub template: Option<String>,
+    /// Id of the rule.
+    pub reason: Option<String>,
+    /// What the failure is about.
+    pub subject: Option<String>,
+    /// Kind of the failure.
+    pub category: Option<String>,
+    /// The side that has to act.
+    pub blame: Option<String>,
     /// Failures before a day.
     pub before: i64,
     /// Failures on that day and later.

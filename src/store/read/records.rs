@@ -3,6 +3,7 @@
 //! The rollups know how many records each day has. So the search for a page skips the days before it, and ends
 //! with the last day that it needs.
 
+mod choice;
 mod window;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
@@ -10,10 +11,11 @@ use uuid::Uuid;
 
 use crate::ingest::execution::Execution;
 use crate::store::keep::horizon::horizon;
-use crate::store::model::names::Name;
-use crate::store::model::rollup::os_family;
 use crate::store::model::row::Stored;
-use crate::store::read::filter::{EARLIEST, Filter};
+use crate::store::read::filter::EARLIEST;
+use crate::store::read::known::Shown;
+pub use crate::store::read::records::choice::Choice;
+use crate::store::read::records::choice::Visible;
 use crate::store::read::records::window::{DayRuns, Window, window};
 use crate::store::read::snapshot::Snapshot;
 
@@ -21,62 +23,6 @@ use crate::store::read::snapshot::Snapshot;
 const FEW_APPS: usize = 50;
 /// Bound of the count where no rollup has the number.
 pub const COUNT_BOUND: i64 = 10_000;
-
-/// Selects records, in addition to the [`Filter`]. A `None` does not restrict.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice {
-    /// `success`, `failed`, `blocked`, `aborted`, `installing` (running), `unfinished`.
-    pub outcome: Option<&'static str>,
-    /// Applications.
-    pub apps: Option<Vec<String>>,
-    /// Operating systems of the guest, as counted.
-    pub os: Option<Vec<String>>,
-    /// Its version.
-    pub os_version: Option<String>,
-    /// An open execution is running if its last event came at this full hour or later.
-    pub running_since: DateTime<Utc>,
-}
-
-impl Choice {
-    /// All records.
-    #[must_use]
-    pub const fn all(running_since: DateTime<Utc>) -> Self {
-        Self { outcome: None, apps: None, os: None, os_version: None, running_since }
-    }
-
-    fn filter(&self, filter: &Filter) -> ExecutionFilter {
-        let Filter { repo, slug, kind, platform, .. } = filter.clone();
-        ExecutionFilter {
-            repo,
-            slug,
-            kind,
-            platform,
-            outcome: self.outcome.map(str::to_owned),
-            running_since: self.running_since,
-            os_types: self.os.as_ref().map(|names| names.iter().flat_map(|os| os_types(os)).collect()),
-            os_version: self.os_version.clone(),
-        }
-    }
-}
-
-/// The distributions that count as this one, as in the rollups.
-fn os_types(os: &str) -> Vec<String> {
-    [os, "wolfi"].into_iter().filter(|found| os_family(found) == os).map(str::to_owned).collect()
-}
-
-/// The filter of a list as a value of the SQL type `execution_filter`. Its fields have the same order.
-#[derive(Debug, sqlx::Type)]
-#[sqlx(type_name = "execution_filter")]
-struct ExecutionFilter {
-    repo: Option<String>,
-    slug: Option<String>,
-    kind: Option<String>,
-    platform: Option<String>,
-    outcome: Option<String>,
-    running_since: DateTime<Utc>,
-    os_types: Option<Vec<String>>,
-    os_version: Option<String>,
-}
 
 /// Sort order of records. Equal ones are sorted by time and key in the same direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,21 +106,20 @@ impl Snapshot<'_> {
     /// # Errors
     /// Any error from the database.
     pub async fn total(&mut self, choice: &Choice) -> sqlx::Result<Total> {
-        let Some(choice) = &self.visible(choice).await? else {
+        let Some(visible) = &self.visible(choice).await? else {
             return Ok(Total { runs: 0, days: Some(Vec::new()) });
         };
+        let choice = &visible.choice;
         let (first, last) = self.kept().await?;
         let is_open = matches!(choice.outcome, Some("installing" | "unfinished"));
         let by_os = choice.os.is_some() || choice.os_version.is_some();
         let rollup = match (choice.apps.is_some(), by_os) {
+            _ if choice.is_by_row() => return self.counted(visible, first, last).await,
             (_, false) if is_open => "open",
             (false, false) => "all",
             (true, false) => "app",
             (false, true) if !is_open => "os",
-            (_, true) => {
-                let runs = self.count(choice, first, last).await?;
-                return Ok(Total { runs, days: None });
-            }
+            (_, true) => return self.counted(visible, first, last).await,
         };
         let selection = self.selection().await?;
         let days = sqlx::query_file_as!(
@@ -194,22 +139,22 @@ impl Snapshot<'_> {
         Ok(Total { runs: days.iter().map(|day| day.runs).sum(), days: Some(days) })
     }
 
-    async fn count(&mut self, choice: &Choice, first: NaiveDate, last: NaiveDate) -> sqlx::Result<i64> {
+    async fn counted(&mut self, visible: &Visible, first: NaiveDate, last: NaiveDate) -> sqlx::Result<Total> {
         // A bitmap scan would collect all rows of an application before it could stop at the bound, and the planner
         // cannot know how many there are.
         sqlx::query!("set local enable_bitmapscan = off").execute(&mut *self.transaction).await?;
-        let count = sqlx::query_file_scalar!(
+        let runs = sqlx::query_file_scalar!(
             "src/store/sql/read/records/count_records.sql",
             start_of(first),
             end_of(last),
             COUNT_BOUND,
-            choice.filter(self.filter) as _,
-            choice.apps.as_deref()
+            visible.filter(self.filter) as _,
+            visible.choice.apps.as_deref()
         )
         .fetch_one(&mut *self.transaction)
         .await?;
         sqlx::query!("set local enable_bitmapscan = on").execute(&mut *self.transaction).await?;
-        Ok(count)
+        Ok(Total { runs, days: None })
     }
 
     /// A page of records. `total` shortens the search; without it all days are searched.
@@ -223,8 +168,8 @@ impl Snapshot<'_> {
         start: &Start,
         limit: i64,
         total: Option<&Total>,
-    ) -> sqlx::Result<Vec<Execution>> {
-        let Some(choice) = &self.visible(choice).await? else { return Ok(Vec::new()) };
+    ) -> sqlx::Result<Vec<Shown>> {
+        let Some(visible) = &self.visible(choice).await? else { return Ok(Vec::new()) };
         let (first, last) = self.kept().await?;
         let days = total.and_then(|total| total.days.as_deref());
         let Window { first, last, offset } = match (days, order) {
@@ -241,7 +186,7 @@ impl Snapshot<'_> {
             return Ok(Vec::new());
         }
         let (first, last) = (start_of(first), end_of(last));
-        let (filter, apps) = (choice.filter(self.filter), choice.apps.as_deref());
+        let (filter, apps) = (visible.filter(self.filter), visible.choice.apps.as_deref());
         let position = if let Start::Behind(position) = start { Some(position) } else { None };
         let of_few = apps.is_some_and(|apps| apps.len() <= FEW_APPS);
         let (time, key) = match (position, order) {
@@ -281,7 +226,7 @@ impl Snapshot<'_> {
                 page!(by_app "src/store/sql/read/records/records_by_app_descending.sql")
             }
         }?;
-        self.redact(rows.into_iter().map(|row| row.execution).collect()).await
+        self.show(rows.into_iter().map(|row| row.execution).collect()).await
     }
 
     /// The newest executions of one day, so that a search for something rare does not read the whole history.
@@ -295,69 +240,39 @@ impl Snapshot<'_> {
         limit: i64,
         app: Option<&str>,
         signature: Option<i64>,
-    ) -> sqlx::Result<Vec<Execution>> {
-        if self.is_empty().await? {
-            return Ok(Vec::new());
-        }
+    ) -> sqlx::Result<Vec<Shown>> {
+        let choice = Choice { signature, ..Choice::all(DateTime::UNIX_EPOCH) };
+        let Some(visible) = self.visible(&choice).await? else { return Ok(Vec::new()) };
         let rows = sqlx::query_scalar!(
             "select execution as \"row!: Stored\" from execution
-             where app is not null and first_seen >= $1 and first_seen < $2 and passes(execution, $3)
+             where app is not null and first_seen >= $1 and first_seen < $2 and is_listed(execution, $3)
                  and ($4::text is null or app = $4)
                  and ($5::bigint is null or signature = $5 and outcome = 'failed')
              order by first_seen desc, run_key desc limit $6",
             start_of(day),
             end_of(day),
-            Choice::all(DateTime::UNIX_EPOCH).filter(self.filter) as _,
+            visible.filter(self.filter) as _,
             app,
             signature,
             limit
         )
         .fetch_all(&mut *self.transaction)
         .await?;
-        self.redact(rows.into_iter().map(|row: Stored| row.execution).collect()).await
-    }
-
-    /// The part of a choice that the view may filter by: a rare name selects nothing. `None` if nothing is left.
-    async fn visible(&mut self, choice: &Choice) -> sqlx::Result<Option<Choice>> {
-        if !self.hides_rare().await? {
-            return Ok(Some(choice.clone()));
-        }
-        if self.is_empty().await? {
-            return Ok(None);
-        }
-        let Choice { mut apps, mut os, .. } = choice.clone();
-        if let Some(apps) = &mut apps {
-            let known = self.known(apps.iter().map(|app| Name::new("app", app))).await?;
-            apps.retain(|app| known.shows(&Name::new("app", app)));
-        }
-        if let Some(version) = &choice.os_version {
-            let with_version = sqlx::query_scalar!(
-                "select name from known_name where kind = 'os' and detail = $1 and name <> ''",
-                version
-            );
-            let mut with_version = with_version.fetch_all(&mut *self.transaction).await?;
-            with_version.retain(|name| os.as_ref().is_none_or(|wanted| wanted.contains(name)));
-            os = Some(with_version);
-        } else if let Some(names) = &mut os {
-            let known = self.known(names.iter().map(|os| Name::new("os", os))).await?;
-            names.retain(|os| known.shows(&Name::new("os", os)));
-        }
-        let is_empty = |names: &Option<Vec<_>>| names.as_ref().is_some_and(Vec::is_empty);
-        Ok((!is_empty(&apps) && !is_empty(&os)).then(|| Choice { apps, os, ..choice.clone() }))
+        self.show(rows.into_iter().map(|row: Stored| row.execution).collect()).await
     }
 
     /// The first and the last day to list. Records before the retention horizon may have been deleted.
-    async fn kept(&mut self) -> sqlx::Result<(NaiveDate, NaiveDate)> {
+    pub(super) async fn kept(&mut self) -> sqlx::Result<(NaiveDate, NaiveDate)> {
         let horizon = horizon(&mut self.transaction).await?;
         let (first, last) = self.filter.days();
         Ok((first.max(horizon.unwrap_or(EARLIEST)), last))
     }
 }
 
-fn start_of(day: NaiveDate) -> DateTime<Utc> {
+pub(super) fn start_of(day: NaiveDate) -> DateTime<Utc> {
     day.and_time(NaiveTime::MIN).and_utc()
 }
 
-fn end_of(day: NaiveDate) -> DateTime<Utc> {
+pub(super) fn end_of(day: NaiveDate) -> DateTime<Utc> {
     start_of(day + Days::new(1))
 }

@@ -7,8 +7,8 @@ use crate::store::read::filter::Filter;
 use crate::store::read::platform_history::{self, PlatformSeries};
 use crate::store::read::snapshot::{Selection, ViewSelection};
 
-/// Most new signatures in a report.
-const NEW_SIGNATURES: i64 = 10;
+/// Most signatures in a list of a report.
+const SIGNATURES: i64 = 10;
 /// Days back that count for an issue.
 const ISSUE_DAYS: u64 = 30;
 
@@ -44,11 +44,13 @@ pub struct ScriptWeek {
     pub is_new: bool,
 }
 
-/// A signature that was first seen in a week.
+/// A signature that was first seen in a week, or failed again after it was resolved.
 #[derive(Clone, Debug)]
-pub struct NewSignature {
-    /// The failing line, masked.
+pub struct WeekSignature {
+    /// The title of the reason with its subject, or the failing line, masked.
     pub template: String,
+    /// The side that has to act.
+    pub blame: String,
     /// Id.
     pub signature: i64,
     /// Executions of the week with it.
@@ -74,7 +76,7 @@ pub async fn platform_series(
     platform_history::platform_series(connection, &selection, None).await
 }
 
-/// The executions of a repository in a week, by script, and its new signatures.
+/// The executions of a repository in a week, by script, its new signatures, and those that failed again.
 ///
 /// # Errors
 /// Any error from the database.
@@ -82,7 +84,7 @@ pub async fn of_week(
     connection: &mut PgConnection,
     week: Week,
     repository: &str,
-) -> sqlx::Result<(Vec<ScriptWeek>, Vec<NewSignature>)> {
+) -> sqlx::Result<(Vec<ScriptWeek>, Vec<WeekSignature>, Vec<WeekSignature>)> {
     let before = week.first.checked_sub_days(Days::new(7)).unwrap_or(week.first);
     let scripts = sqlx::query_file_as!(
         ScriptWeek,
@@ -93,15 +95,24 @@ pub async fn of_week(
         repository
     );
     let scripts = scripts.fetch_all(&mut *connection).await?;
-    let signatures = sqlx::query_file_as!(
-        NewSignature,
+    let regressed = sqlx::query_file_as!(
+        WeekSignature,
+        "src/store/sql/read/report/report_regressed.sql",
+        week.first,
+        week.last,
+        repository,
+        SIGNATURES
+    );
+    let regressed = regressed.fetch_all(&mut *connection).await?;
+    let new = sqlx::query_file_as!(
+        WeekSignature,
         "src/store/sql/read/report/report_signatures.sql",
         week.first,
         week.last,
         repository,
-        NEW_SIGNATURES
+        SIGNATURES
     );
-    Ok((scripts, signatures.fetch_all(connection).await?))
+    Ok((scripts, new.fetch_all(connection).await?, regressed))
 }
 
 /// The evidence about one signature.

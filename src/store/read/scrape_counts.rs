@@ -4,7 +4,7 @@ use chrono::{DateTime, Days, TimeDelta, Utc};
 use sqlx::PgPool;
 
 use crate::ingest::execution::full_hour;
-use crate::metrics::domain::{Domain, ExitCodeCount, RunCount, ScriptCount};
+use crate::metrics::domain::{Domain, ExitCodeCount, ReasonCount, RunCount, ScriptCount, StateCount};
 use crate::store::read::snapshot::BEGIN_SNAPSHOT;
 
 /// Days before today whose runs count as recent.
@@ -42,6 +42,19 @@ pub async fn domain(pool: &PgPool, now: DateTime<Utc>, running_since: DateTime<U
         recent
     );
     let exit_codes = exit_codes.fetch_all(&mut *snapshot).await?;
+    let reasons = sqlx::query_file_as!(
+        ReasonCount,
+        "src/store/sql/read/scrape_counts/scrape_reasons.sql",
+        first,
+        recent
+    );
+    let reasons = reasons.fetch_all(&mut *snapshot).await?;
+    let states = sqlx::query_as!(
+        StateCount,
+        "select coalesce(state, 'open') as \"state!\", count(*) as \"signatures!\"
+         from signature left join signature_state as triaged on triaged.signature = id group by 1"
+    );
+    let states = states.fetch_all(&mut *snapshot).await?;
     let newest = sqlx::query!(
         "select now() as \"as_of!\", (select max(first_seen) from execution) as newest_run,
             (select count(*) from signature where created >= $1) as \"new_signatures!\"",
@@ -56,5 +69,7 @@ pub async fn domain(pool: &PgPool, now: DateTime<Utc>, running_since: DateTime<U
         runs,
         scripts,
         exit_codes,
+        reasons,
+        states,
     })
 }

@@ -63,6 +63,16 @@ pub struct ScriptSignature {
     pub first_day: NaiveDate,
     /// Last one.
     pub last_day: NaiveDate,
+    /// Id of the rule.
+    pub reason: Option<String>,
+    /// What the failure is about.
+    pub subject: Option<String>,
+    /// Kind of the failure; `None` for the rare ones.
+    pub category: Option<String>,
+    /// The side that has to act; `None` for the rare ones.
+    pub blame: Option<String>,
+    /// `None` if nobody decided anything.
+    pub state: Option<String>,
 }
 
 impl Snapshot<'_> {

@@ -6,11 +6,12 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::types::PgRecordEncoder;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo};
 use sqlx::{PgConnection, Postgres, Type};
-use telemetry_protocol::signature::Signature;
+use telemetry_protocol::reason::Signature;
 use uuid::Uuid;
 
 use crate::store::model::rollup::{Key, Measures, Slice};
 use crate::store::model::row::Written;
+use crate::store::model::templates::Template;
 
 const SCRIPT: usize = 0;
 const DURATION: usize = 1;
@@ -98,7 +99,7 @@ pub(crate) async fn write(
     connection: &mut PgConnection,
     rows: &[Written<'_>],
     additions: &[(Key<'_>, Measures)],
-    templates: &[Signature],
+    templates: &[Template],
     arrivals: &[(Uuid, DateTime<Utc>)],
 ) -> sqlx::Result<()> {
     let mut scripts = Vec::<Added<'_, SCRIPT>>::new();
@@ -130,8 +131,12 @@ pub(crate) async fn write(
     populations.sort_unstable();
     populations.dedup();
     let (keys, arrivals): (Vec<_>, Vec<_>) = arrivals.iter().copied().unzip();
-    let template_ids: Vec<_> = templates.iter().map(|signature| signature.id).collect();
-    let templates: Vec<_> = templates.iter().map(|signature| signature.template.as_str()).collect();
+    let template_ids: Vec<_> = templates.iter().map(|template| template.signature.id).collect();
+    let texts = |text: fn(&Signature) -> &str| -> Vec<_> {
+        templates.iter().map(|template| text(&template.signature)).collect()
+    };
+    let reasons: Vec<_> = templates.iter().map(|template| template.signature.rule).collect();
+    let subjects: Vec<_> = templates.iter().map(|template| template.subject.as_deref()).collect();
     sqlx::query_file!(
         "src/store/sql/write/write_batch.sql",
         rows as _,
@@ -149,7 +154,11 @@ pub(crate) async fn write(
         &arrivals,
         &populations,
         &template_ids,
-        &templates as _
+        &texts(|signature| &signature.template) as _,
+        &reasons as _,
+        &subjects as _,
+        &texts(|signature| signature.category.as_str()) as _,
+        &texts(|signature| signature.blame.as_str()) as _
     )
     .fetch_one(connection)
     .await

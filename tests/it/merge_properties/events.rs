@@ -37,8 +37,9 @@ pub(crate) fn event(run: u8, status: Status, at: DateTime<Utc>, facts: Facts) ->
         steps,
         facts,
         signature: None,
+        category: None,
     };
-    run.with_signature()
+    run.diagnosed()
 }
 
 fn any_event() -> impl Strategy<Value = Execution> {

@@ -109,5 +109,5 @@ async fn rebuild_page(
 /// derived another signature.
 fn derive(row: &Stored) -> Execution {
     let execution = row.execution.clone();
-    Execution { facts: scrub_facts(execution.facts), ..execution }.with_signature()
+    Execution { facts: scrub_facts(execution.facts), ..execution }.diagnosed()
 }

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{Connection, PgConnection};
+use telemetry_protocol::exit_code::Category;
 
 use crate::store::keep::horizon::horizon;
 use crate::store::keep::recount::pages::{days, is_before, page_of, position};
+use crate::store::keep::rules::is_due;
 use crate::store::keep::{monthly_sums, sessions};
 use crate::store::model::difference::Difference;
 use crate::store::model::population::Populations;
@@ -39,7 +41,7 @@ pub enum Mismatch {
     Derived {
         /// UTC day of its first event.
         day: NaiveDate,
-        /// `outcome` or `signature`.
+        /// `outcome`, `signature` or `category`.
         column: &'static str,
         /// The value in the row.
         stored: String,
@@ -59,6 +61,8 @@ pub struct Verification {
     pub executions: u64,
     /// Everything that differs.
     pub mismatches: Vec<Mismatch>,
+    /// Executions that were written under other rules and wait to be diagnosed again.
+    pub outdated: u64,
 }
 
 /// Recounts all days in one snapshot of the database, without holding up writers.
@@ -70,6 +74,7 @@ pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification>
         connection.begin_with("begin transaction isolation level repeatable read read only").await?;
     let populations = Populations::all(&mut snapshot).await?;
     let mut seen = Verification::default();
+    let are_rules_new = is_due(&mut snapshot).await?;
     let horizon = horizon(&mut snapshot).await?;
     for day in days(&mut snapshot).await? {
         if is_before(day, horizon) {
@@ -98,11 +103,25 @@ pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification>
                     let (stored, derived) = (stored.as_str().to_owned(), outcome.to_owned());
                     seen.mismatches.push(Mismatch::Derived { day, column: "outcome", stored, derived });
                 }
-                let signature = execution.failure().map(|signature| signature.id);
-                if signature != execution.signature {
-                    let (stored, derived) = (hexadecimal(execution.signature), hexadecimal(signature));
-                    seen.mismatches.push(Mismatch::Derived { day, column: "signature", stored, derived });
+                let derived = execution.clone().diagnosed();
+                if derived == *execution {
+                    continue;
                 }
+                if are_rules_new {
+                    seen.outdated += 1;
+                    continue;
+                }
+                let columns = [
+                    ("signature", hexadecimal(execution.signature), hexadecimal(derived.signature)),
+                    ("category", word(execution.category), word(derived.category)),
+                ];
+                let differing = columns.into_iter().filter(|(_, stored, derived)| stored != derived);
+                seen.mismatches.extend(differing.map(|(column, stored, derived)| Mismatch::Derived {
+                    day,
+                    column,
+                    stored,
+                    derived,
+                }));
             }
             add(difference.into_rows());
             seen.executions += page.len() as u64;
@@ -121,6 +140,10 @@ pub async fn verify(connection: &mut PgConnection) -> sqlx::Result<Verification>
     seen.mismatches.extend(sums.map(|sum| Mismatch::MonthlySum { month: sum.month, row: sum.row }));
     snapshot.rollback().await?;
     Ok(seen)
+}
+
+fn word(category: Option<Category>) -> String {
+    category.map_or("none", Category::as_str).to_owned()
 }
 
 fn hexadecimal(signature: Option<i64>) -> String {

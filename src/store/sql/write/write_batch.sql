@@ -5,7 +5,8 @@
 -- again: then the number of inserted rows is not $3, and the statement fails as well.
 -- $4 to $10: what is added to the rollups, in key order. $11: the days of these rows.
 -- $12 and $13: keys and arrivals of the events; $14: the populations of the rollup rows. The statement fails if one of
--- them has been erased or deleted (`check_batch`). $15 and $16: signatures and their templates, by signature.
+-- them has been erased or deleted (`check_batch`). $15 to $20: signatures with what
+-- the table holds about each, by id.
 -- Every statement takes its locks in this order: that of the erasures, rows of `execution`, rows of the rollups.
 with checked as materialized (
     select check_batch($12, $13, $14) as is_ok
@@ -35,7 +36,7 @@ with checked as materialized (
         custom_entrypoint = excluded.custom_entrypoint,
         host_managed_network = excluded.host_managed_network,
         runtime_source = excluded.runtime_source, runtime_ref = excluded.runtime_ref,
-        signature = excluded.signature
+        signature = excluded.signature, category = excluded.category
     where execution.revision = excluded.revision - 1
     -- An inserted row has no xmax. A replaced row was locked first, so its xmax is this transaction.
     returning xmax = 0 as is_new
@@ -70,13 +71,28 @@ with checked as materialized (
     on conflict (day, population, hour, outcome) do update set
         runs = rollup_hour.runs + excluded.runs
 ), template as (
-    insert into signature (id, template) select * from unnest($15::bigint[], $16::text[])
+    insert into signature (id, template, reason, subject, category, blame)
+    select * from unnest($15::bigint[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[])
     where (select is_ok from checked)
-    on conflict do nothing
+    -- A rule keeps its signatures when its words change.
+    on conflict (id) do update set
+        template = excluded.template, category = excluded.category, blame = excluded.blame
+    where (signature.template, signature.category, signature.blame)
+        is distinct from (excluded.template, excluded.category, excluded.blame)
 ), outdated as (
     -- The monthly sums no longer equal the days.
     delete from month_sum using unnest($11::date[]) as changed (day)
     where first_day = date_trunc('month', changed.day::timestamp)::date
+), regressed as (
+    -- Failures that ended after their signature was resolved.
+    update triage set regressed_at = later.at
+    from (
+        select run.signature, min(run.failed_at) as at
+        from unnest($1::execution[]) as run
+            join triage as resolved on resolved.signature = run.signature and run.failed_at > resolved.since
+        group by run.signature
+    ) as later
+    where triage.signature = later.signature and state = 'resolved' and regressed_at is null
 ), touched as (
     -- The sessions of these days must be counted again.
     insert into session_touched (day) select day from unnest($11::date[]) as day

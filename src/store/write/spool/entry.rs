@@ -93,8 +93,9 @@ pub(super) fn decode(body: &str) -> Result<Execution, Unreadable> {
         steps,
         facts: scrub_facts(entry.facts),
         signature: None,
+        category: None,
     };
-    Ok(execution.with_signature())
+    Ok(execution.diagnosed())
 }
 
 #[cfg(test)]

@@ -3,14 +3,14 @@
 select count(*) as "count!" from (
     select 1 from unnest($5::text[]) as wanted (name) cross join lateral (
         select 1 from execution
-        where app = wanted.name and first_seen >= $1 and first_seen < $2 and passes(execution, $4)
+        where app = wanted.name and first_seen >= $1 and first_seen < $2 and is_listed(execution, $4)
         order by first_seen desc
         limit $3
     ) as found
     union all
     (
         select 1 from execution
-        where $5 is null and app is not null and first_seen >= $1 and first_seen < $2 and passes(execution, $4)
+        where $5 is null and app is not null and first_seen >= $1 and first_seen < $2 and is_listed(execution, $4)
         order by first_seen desc
         limit $3
     )

@@ -1,6 +1,6 @@
 -- Signatures that were first seen in a week, most frequent first. $1: first day of the week, $2: its last day,
 -- $3: repository, $4: at most so many.
-select template as "template!", counted.signature as "signature!", sum(runs)::bigint as "runs!",
+select template as "template!", blame as "blame!", counted.signature as "signature!", sum(runs)::bigint as "runs!",
     array_agg(distinct app) as "apps!"
 from rollup_signature as counted
     join population on population.id = counted.population
@@ -8,6 +8,6 @@ from rollup_signature as counted
 where day between $1 and $2 and repo = $3
     and created >= $1::date::timestamp at time zone 'UTC'
     and created < ($2::date + 1)::timestamp at time zone 'UTC'
-group by template, counted.signature
+group by template, blame, counted.signature
 order by sum(runs) desc, counted.signature
 limit $4

@@ -16,6 +16,9 @@ with counted as (
     limit $3
 )
 select counted.signature as "signature!", case when counted.signature = 0 then '(rare)' else template end as "template?",
-    runs as "runs!", first_day as "first_day!", last_day as "last_day!"
-from counted left join signature on signature.id = counted.signature
+    runs as "runs!", first_day as "first_day!", last_day as "last_day!", reason as "reason?", subject as "subject?",
+    category as "category?", blame as "blame?", state as "state?"
+from counted
+    left join signature on signature.id = counted.signature
+    left join signature_state as triaged on triaged.signature = counted.signature
 order by runs desc, counted.signature
