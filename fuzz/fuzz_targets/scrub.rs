@@ -7,39 +7,39 @@ use libfuzzer_sys::fuzz_target;
 use telemetry_protocol::scrub::scrub;
 use telemetry_protocol::signature::signature;
 
-/// `S` stands for the secret. `protocol/data/secrets.toml` has an example of every kind.
+/// `%s` stands for the secret. `protocol/data/secrets.toml` has an example of every kind.
 const CONTEXTS: &[&str] = &[
-    "password=S",
-    "DB_PASSWORD = S",
-    "Root Password: S",
-    "\"password\": \"S\"",
-    "{\\\"api_key\\\":\\\"S\\\"}",
-    "password => 'S',",
-    "set(\"DB_PASSWORD\", \"S\")",
-    "password: str = \"S\"",
-    "<password>\n S\n</password>",
-    "--password S",
-    "The password is S",
-    "New password for bob: S",
-    "Пароль: S",
-    "密码：S",
-    "mysql -u root -pS -e x",
-    "curl -fsSLu bob:S https://x.org",
-    "sshpass -p S ssh x",
-    "htpasswd -bc /etc/x admin S",
-    "rabbitmqctl add_user x S",
-    "openssl passwd -6 S",
-    "unzip -P S x.zip",
-    "echo 'root:S' | chpasswd",
-    "echo S | sudo -S ls",
-    "IDENTIFIED BY 'S'",
-    "ALTER USER x WITH PASSWORD 'S'",
-    "Admin user created: admin / S",
-    "https://bob:S@x.org/y",
-    "Authorization: Bearer S",
-    "machine x.org login bob password S",
-    "crudini --set config.ini database password S",
-    "- name: DB_PASSWORD\n  value: S",
+    "password=%s",
+    "DB_PASSWORD = %s",
+    "Root Password: %s",
+    "\"password\": \"%s\"",
+    "{\\\"api_key\\\":\\\"%s\\\"}",
+    "password => '%s',",
+    "set(\"DB_PASSWORD\", \"%s\")",
+    "password: str = \"%s\"",
+    "<password>\n %s\n</password>",
+    "--password %s",
+    "The password is %s",
+    "New password for bob: %s",
+    "Пароль: %s",
+    "密码：%s",
+    "mysql -u root -p%s -e x",
+    "curl -fsSLu bob:%s https://x.org",
+    "sshpass -p %s ssh x",
+    "htpasswd -bc /etc/x admin %s",
+    "rabbitmqctl add_user x %s",
+    "openssl passwd -6 %s",
+    "unzip -P %s x.zip",
+    "echo 'root:%s' | chpasswd",
+    "echo %s | sudo -S ls",
+    "IDENTIFIED BY '%s'",
+    "ALTER USER x WITH PASSWORD '%s'",
+    "Admin user created: admin / %s",
+    "https://bob:%s@x.org/y",
+    "Authorization: Bearer %s",
+    "machine x.org login bob password %s",
+    "crudini --set config.ini database password %s",
+    "- name: DB_PASSWORD\n  value: %s",
 ];
 
 /// A password of letters and digits made of `seed`.
@@ -70,7 +70,7 @@ fuzz_target!(|input: (&str, u32, &str)| {
     if before.contains(&secret) || after.contains(&secret) {
         return;
     }
-    let context = CONTEXTS[seed as usize % CONTEXTS.len()].replace('S', &secret);
+    let context = CONTEXTS[seed as usize % CONTEXTS.len()].replace("%s", &secret);
     // Lines of their own, because any text may change what a line means.
     let around = |text: &str| text.replace(|c: char| !c.is_alphanumeric() && c != ' ', " ");
     let text = format!("{}\n{context}\n{}", around(before), around(after));
