@@ -52,6 +52,7 @@ static PREFIX: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"gyp (?:ERR!|info|verb) +(?:stack +)?",
         // BuildKit, Docker Compose
         r"#[0-9]+ +(?:[0-9]+\.[0-9]+ +)?",
+        r"[0-9]{1,5}\.[0-9]{1,3} +",
         r"[a-z0-9][a-z0-9_.-]* +\| +",
     ];
     let pattern = format!("^(?:{})", ALTERNATIVES.join("|"));
@@ -95,10 +96,15 @@ impl<'t> Line<'t> {
             if at + prefix.end() == text.len() {
                 return None;
             }
-            if prefix.is_empty() || starts.len() > MAX_PREFIXES {
+            if prefix.is_empty() || starts.len() > 2 * MAX_PREFIXES {
                 break;
             }
             at += prefix.end();
+            // A blank ends the prefix; others indent the message, which some rules need.
+            let indented = text[..at].trim_end_matches([' ', '\t']).len() + 1;
+            if indented < at && starts.last().is_some_and(|start| *start < indented) {
+                starts.push(indented);
+            }
             starts.push(at);
         }
         if let Some(start) = glued(text, at) {
