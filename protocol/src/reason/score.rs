@@ -106,6 +106,8 @@ const ECHO_WORDS: &[&str] = &[
     "try again",
     "retrying",
     "bringing up the project",
+    "error occurred",
+    "something went wrong",
 ];
 /// Beginnings of lines that report progress, in lower case.
 const PROGRESS_STARTS: &[&str] = &[
@@ -166,7 +168,16 @@ const PLAIN_WORDS: &[(Category, &[&str])] = &[
     (Category::Auth, &["authentication", "unauthorized", "password", "credential", "access denied", "401"]),
     (
         Category::Network,
-        &["connection re", "connection closed", "connection was", "connect to", "unreachable", "no route"],
+        &[
+            "connection re",
+            "connection closed",
+            "connection was",
+            "reset by peer",
+            "broken pipe",
+            "connect to",
+            "unreachable",
+            "no route",
+        ],
     ),
     (Category::Timeout, &["timed out", "timeout", "took too long"]),
     (Category::ServiceStart, &["address already in use", "port is already"]),
@@ -189,6 +200,8 @@ const VAGUE_WORDS: &[(Category, &[&str])] = &[
             "dependency",
         ],
     ),
+    (Category::ProxmoxStorage, &["storage", "zfs", "lvm", "volume group"]),
+    (Category::ProxmoxContainer, &["container", "lxc", "qemu", "virtual machine"]),
     (Category::Database, &["database", "sql", "migration"]),
     (Category::ContainerRuntime, &["docker", "podman", "containerd"]),
     (Category::ServiceStart, &["service", "failed to start", "systemd", "daemon"]),
