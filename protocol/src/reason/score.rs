@@ -182,7 +182,7 @@ const PLAIN_WORDS: &[(Category, &[&str])] = &[
     (Category::Timeout, &["timed out", "timeout", "took too long"]),
     (Category::ServiceStart, &["address already in use", "port is already"]),
     (Category::DownloadMissing, &["404", "download"]),
-    (Category::Lock, &["is locked", "lock file", "another process", "already running"]),
+    (Category::Lock, &["is locked", "cannot lock", "lock file", "another process", "already running"]),
 ];
 /// Like [`PLAIN_WORDS`], for words that have several meanings.
 const VAGUE_WORDS: &[(Category, &[&str])] = &[
