@@ -81,7 +81,7 @@ fn report(outcomes: &[Outcome], out: &mut impl Write) -> std::io::Result<()> {
     writeln!(out, "category right   {}", percent(total.categories, total.logs))?;
     writeln!(out, "rule found       {}", percent(total.known, total.logs))?;
     writeln!(out, "pairs shared     {}", percent(same, pairs))?;
-    writeln!(out, "signatures mixed {}", mixed)?;
+    writeln!(out, "signatures mixed {mixed}")?;
     writeln!(out, "secrets left     {}", lost(|one| &one.secrets_left))?;
     writeln!(out, "public lost      {}", lost(|one| &one.public_lost))
 }

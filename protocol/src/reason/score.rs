@@ -232,7 +232,7 @@ fn category(line: &str, kinds: &[(Category, &[&str])]) -> Option<Category> {
         line.match_indices(word)
             .any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '/'))
     };
-    kinds.iter().find(|(_, words)| words.iter().any(|word| has(&word))).map(|(category, _)| *category)
+    kinds.iter().find(|(_, words)| words.iter().any(&has)).map(|(category, _)| *category)
 }
 
 /// The score of a message; 0 or less if it does not look like an error.
