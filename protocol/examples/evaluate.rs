@@ -8,39 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-use serde::Deserialize;
-use telemetry_protocol::reason::{Diagnosis, Failure, Signature, diagnose};
-use telemetry_protocol::scrub::scrub;
+use labelled::{Outcome, Pairs, compare, judge, read};
 
-#[derive(Deserialize)]
-struct Labelled {
-    id: String,
-    #[serde(default)]
-    exit_code: Option<i32>,
-    #[serde(default)]
-    command: Option<String>,
-    #[serde(default)]
-    explanation: Option<String>,
-    log: String,
-    reason: Vec<String>,
-    category: String,
-    group: String,
-    #[serde(default)]
-    secrets: Vec<String>,
-    #[serde(default)]
-    public: Vec<String>,
-}
-
-/// What was found for one log.
-struct Outcome {
-    labelled: Labelled,
-    diagnosis: Option<Diagnosis>,
-    signature: Option<Signature>,
-    reason_is_right: bool,
-    category_is_right: bool,
-    secrets_left: Vec<String>,
-    public_lost: Vec<String>,
-}
+#[path = "../tests/labelled/mod.rs"]
+mod labelled;
 
 #[derive(Default)]
 struct Figures {
@@ -67,7 +38,7 @@ fn main() -> ExitCode {
     };
     let mut outcomes = Vec::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        match serde_json::from_str(line) {
+        match read(line) {
             Ok(labelled) => outcomes.push(judge(labelled)),
             Err(error) => {
                 let _ = writeln!(out, "{file}:{}: {error}", number + 1);
@@ -80,58 +51,6 @@ fn main() -> ExitCode {
         let _ = list_wrong(&outcomes, &mut out);
     }
     ExitCode::SUCCESS
-}
-
-fn judge(labelled: Labelled) -> Outcome {
-    let log = scrub(&labelled.log);
-    let error = match (labelled.exit_code, &labelled.explanation) {
-        (None, None) => log.to_string(),
-        (code, explanation) => {
-            let code = code.map_or_else(|| "?".to_owned(), |code| code.to_string());
-            let explanation = explanation.as_deref().unwrap_or("Unknown error");
-            format!("exit_code={code} | {explanation}\n---\n{log}")
-        }
-    };
-    let command = labelled.command.as_deref().map(scrub);
-    let failure = Failure {
-        error: &error,
-        failed_command: command.as_deref(),
-        exit_code: labelled.exit_code,
-        generation: None,
-    };
-    let diagnosis = diagnose(&failure);
-    let picked = diagnosis.as_ref().map_or("", |diagnosis| diagnosis.line.as_str());
-    let reason_is_right = labelled.reason.iter().any(|reason| is_same(picked, reason, &labelled.log, &log));
-    let category = diagnosis.as_ref().map(|diagnosis| diagnosis.category.as_str());
-    Outcome {
-        reason_is_right,
-        category_is_right: category == Some(&*labelled.category),
-        secrets_left: labelled.secrets.iter().filter(|secret| log.contains(*secret)).cloned().collect(),
-        public_lost: labelled
-            .public
-            .iter()
-            .filter(|public| labelled.log.contains(*public) && !log.contains(*public))
-            .cloned()
-            .collect(),
-        signature: diagnosis.as_ref().map(Diagnosis::signature),
-        diagnosis,
-        labelled,
-    }
-}
-
-/// Whether the picked line is this line of the log, alone, joined with others, or without prefixes.
-fn is_same(picked: &str, reason: &str, log: &str, scrubbed: &str) -> bool {
-    let same_length = log.lines().count() == scrubbed.lines().count();
-    let in_log =
-        log.lines().zip(scrubbed.lines()).filter(|(line, _)| same_length && line.trim() == reason.trim());
-    let mut texts: Vec<String> = in_log.map(|(_, scrubbed)| scrubbed.to_owned()).collect();
-    texts.push(scrub(reason).into_owned());
-    texts.iter().map(|text| text.trim()).any(|text| {
-        let message = text.trim_start_matches(|c: char| !c.is_alphanumeric());
-        text == picked
-            || (message.len() >= 4 && picked.contains(message))
-            || (picked.len() >= 12 && text.ends_with(picked))
-    })
 }
 
 fn percent(part: usize, whole: usize) -> String {
@@ -156,23 +75,13 @@ fn report(outcomes: &[Outcome], out: &mut impl Write) -> std::io::Result<()> {
         let Figures { logs, reasons, categories, known } = figures;
         writeln!(out, "{tool:<20} {logs:>5} {reasons:>7} {categories:>9} {known:>6}")?;
     }
-    let (mut pairs, mut same) = (0, 0);
-    let mut groups: BTreeMap<i64, BTreeSet<&str>> = BTreeMap::new();
-    for (at, one) in outcomes.iter().enumerate() {
-        if let Some(signature) = &one.signature {
-            groups.entry(signature.id).or_default().insert(&one.labelled.group);
-        }
-        for other in outcomes[at + 1..].iter().filter(|other| other.labelled.group == one.labelled.group) {
-            pairs += 1;
-            same += usize::from(one.signature.is_some() && one.signature == other.signature);
-        }
-    }
+    let Pairs { pairs, same, mixed } = compare(outcomes);
     let lost = |list: fn(&Outcome) -> &Vec<String>| outcomes.iter().map(|one| list(one).len()).sum::<usize>();
     writeln!(out, "\nreason right     {}", percent(total.reasons, total.logs))?;
     writeln!(out, "category right   {}", percent(total.categories, total.logs))?;
     writeln!(out, "rule found       {}", percent(total.known, total.logs))?;
     writeln!(out, "pairs shared     {}", percent(same, pairs))?;
-    writeln!(out, "signatures mixed {}", groups.values().filter(|groups| groups.len() > 1).count())?;
+    writeln!(out, "signatures mixed {mixed}")?;
     writeln!(out, "secrets left     {}", lost(|one| &one.secrets_left))?;
     writeln!(out, "public lost      {}", lost(|one| &one.public_lost))
 }

@@ -43,7 +43,7 @@ static PREFIX: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"\[[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_$]+)+\]:? *",
         // `[   45.100001]`, `[2024-11-20 14:02:11]`, `[3/7]`
         r"\[ *[0-9][0-9.:/TZ, +-]*\] *",
-        r"\(?[0-9]{4}[-/.][0-9]{2}[-/.][0-9]{2}(?:[T_ ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?)?\)?(?: ?(?:Z|UTC|GMT|MSK|[A-Z]{1,3}T|[+-][0-9]{2}:?[0-9]{2})(?-u:\b))?(?: *\[[0-9]+\])?(?: +[-:|] +|:? +)",
+        r"\(?[0-9]{4}[-/.][0-9]{2}[-/.][0-9]{2}(?:[T_ ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?)?\)?(?: ?(?:Z|UTC|GMT|MSK|[A-Z]{1,3}T|[+-][0-9]{2}:?[0-9]{2})(?-u:\b))?(?: *\[[0-9]+\])?(?: [-:|] +|:? +)",
         r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?:? +",
         // syslog, with the unit
         r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +[0-9]{1,2} +[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?: [0-9]{4})? +(?:[!-~]+ +[0-9A-Za-z_@./()-]+(?:\[[0-9]+\])?: +)?",
@@ -52,6 +52,7 @@ static PREFIX: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"gyp (?:ERR!|info|verb) +(?:stack +)?",
         // BuildKit, Docker Compose
         r"#[0-9]+ +(?:[0-9]+\.[0-9]+ +)?",
+        r"[0-9]{1,5}\.[0-9]{1,3} +",
         r"[a-z0-9][a-z0-9_.-]* +\| +",
     ];
     let pattern = format!("^(?:{})", ALTERNATIVES.join("|"));
@@ -95,10 +96,15 @@ impl<'t> Line<'t> {
             if at + prefix.end() == text.len() {
                 return None;
             }
-            if prefix.is_empty() || starts.len() > MAX_PREFIXES {
+            if prefix.is_empty() || starts.len() > 2 * MAX_PREFIXES {
                 break;
             }
             at += prefix.end();
+            // A blank ends the prefix; others indent the message, which some rules need.
+            let indented = text[..at].trim_end_matches([' ', '\t']).len() + 1;
+            if indented < at && starts.last().is_some_and(|start| *start < indented) {
+                starts.push(indented);
+            }
             starts.push(at);
         }
         if let Some(start) = glued(text, at) {

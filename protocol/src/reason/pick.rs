@@ -7,7 +7,7 @@ use super::catalogue::CATALOGUE;
 use super::category::{Blame, Category};
 use super::line::{Line, Report, handled_command, is_handler, is_spinner, is_step};
 use super::rule::{Rank, Rule};
-use super::score::{CONVINCING, score};
+use super::score::{CONVINCING, plain_category, score, vague_category};
 use super::{Diagnosis, Failure, mask};
 use crate::scrub::cut_tail;
 use crate::{Generation, exit_code};
@@ -73,10 +73,13 @@ pub(super) fn pick(failure: &Failure<'_>) -> Option<Diagnosis> {
         let mut diagnosis = diagnosis(best, context);
         if is_silent {
             diagnosis.subject = subject_of_silent(&diagnosis.line, before, context.command);
-            diagnosis.category = category;
         }
-        if let Some(rule) = passed_on.filter(|_| !is_known) {
+        if !is_known && let Some(category) = plain_category(&diagnosis.line) {
+            diagnosis.category = category;
+        } else if let Some(rule) = passed_on.filter(|_| !is_known) {
             (diagnosis.category, diagnosis.blame) = (rule.category, rule.blame);
+        } else if !is_known {
+            diagnosis.category = vague_category(&diagnosis.line).unwrap_or(category);
         }
         return Some(diagnosis);
     }
@@ -138,7 +141,28 @@ fn rank<'t>(report: &Report<'t>, context: Context<'t>) -> Vec<Candidate<'t>> {
     }
     found.sort_by_key(|candidate| Reverse((candidate.weight, order(candidate))));
     prefer_first_of_kind(&mut found);
+    prefer_unusable_repository(&mut found);
     found
+}
+
+/// A package that is not found follows from a repository that could not be used: its cause is the best.
+fn prefer_unusable_repository(found: &mut [Candidate<'_>]) {
+    let category = |candidate: &Candidate<'_>| candidate.rule.map(|rule| rule.category);
+    let Some(best) = found.first().filter(|best| category(best) == Some(Category::PackageNotFound)) else {
+        return;
+    };
+    let (at, weight) = (best.at, best.weight.min(Weight::Cause));
+    let is_cause = |other: &Candidate<'_>| {
+        other.at < at
+            && other.weight >= weight
+            && matches!(
+                category(other),
+                Some(Category::Tls | Category::Network | Category::RepositoryUnsigned)
+            )
+    };
+    if let Some(cause) = found.iter().position(is_cause) {
+        found[..=cause].rotate_right(1);
+    }
 }
 
 /// If the rule of the best candidate knows several lines, the first of them with a subject is the best, or else the

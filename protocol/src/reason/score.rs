@@ -1,4 +1,6 @@
-//! How likely a line that no rule knows is to be the reason, by general words.
+//! How likely a line that no rule knows is to be the reason, and of which kind, by general words.
+
+use super::category::Category;
 
 /// Words of lines that look like an error, in lower case, and how much they count.
 const ERROR_WORDS: &[(&str, i32)] = &[
@@ -104,6 +106,8 @@ const ECHO_WORDS: &[&str] = &[
     "try again",
     "retrying",
     "bringing up the project",
+    "error occurred",
+    "something went wrong",
 ];
 /// Beginnings of lines that report progress, in lower case.
 const PROGRESS_STARTS: &[&str] = &[
@@ -132,11 +136,104 @@ const PROGRESS_STARTS: &[&str] = &[
 ];
 /// Beginnings of lines that warn, in lower case.
 const WARNING_STARTS: &[&str] = &["w: ", "warn", "npm warn", "deprecat"];
+/// Words that say of which kind an unknown error is, in lower case; the first that the line has counts.
+const PLAIN_WORDS: &[(Category, &[&str])] = &[
+    (
+        Category::DiskFull,
+        &["no space left", "disk full", "not enough space", "out of space", "quota exceeded"],
+    ),
+    (
+        Category::OutOfMemory,
+        &[
+            "out of memory",
+            "cannot allocate memory",
+            "not enough memory",
+            "insufficient memory",
+            "bad_alloc",
+            "oom",
+        ],
+    ),
+    (
+        Category::Permission,
+        &["permission denied", "operation not permitted", "must be run as root", "eacces"],
+    ),
+    (Category::GithubRateLimit, &["rate limit"]),
+    (
+        Category::Dns,
+        &["resolve host", "name resolution", "name or service not known", "resolving host", "nxdomain"],
+    ),
+    (Category::Checksum, &["checksum", "sha256", "sha512", "digest mismatch", "hash mismatch", "integrity"]),
+    (Category::RepositoryUnsigned, &["gpg", "pgp", "keyring", "public key", "not signed"]),
+    (Category::Tls, &["certificate", "ssl", "tls"]),
+    (Category::Auth, &["authentication", "unauthorized", "password", "credential", "access denied", "401"]),
+    (
+        Category::Network,
+        &[
+            "connection re",
+            "connection closed",
+            "connection was",
+            "reset by peer",
+            "broken pipe",
+            "connect to",
+            "unreachable",
+            "no route",
+        ],
+    ),
+    (Category::Timeout, &["timed out", "timeout", "took too long"]),
+    (Category::ServiceStart, &["address already in use", "port is already"]),
+    (Category::DownloadMissing, &["404", "download"]),
+    (Category::Lock, &["is locked", "cannot lock", "lock file", "another process", "already running"]),
+];
+/// Like [`PLAIN_WORDS`], for words that have several meanings.
+const VAGUE_WORDS: &[(Category, &[&str])] = &[
+    (Category::UnsupportedEnvironment, &["not supported", "unsupported", "kernel", "cpu", "architecture"]),
+    (Category::MissingCommand, &["command not found", "not installed", "is required but", "not in path"]),
+    (
+        Category::DependencyVersion,
+        &[
+            "requires",
+            "required version",
+            "version",
+            "incompatible",
+            "not compatible",
+            "too old",
+            "dependency",
+        ],
+    ),
+    (Category::ProxmoxStorage, &["storage", "zfs", "lvm", "volume group"]),
+    (Category::ProxmoxContainer, &["container", "lxc", "qemu", "virtual machine"]),
+    (Category::Database, &["database", "sql", "migration"]),
+    (Category::ContainerRuntime, &["docker", "podman", "containerd"]),
+    (Category::ServiceStart, &["service", "failed to start", "systemd", "daemon"]),
+    (Category::BuildCompile, &["build", "compil"]),
+    (Category::Config, &["config", "invalid", "setting", "not set", "option", "missing"]),
+    (Category::ScriptBug, &["no such file", "not found", "unexpected", "syntax", "undefined"]),
+];
 
 /// Longest part of a line that is examined, in bytes.
 const MAX_BYTES: usize = 2048;
 /// Score from which a line looks like a reason.
 pub(super) const CONVINCING: i32 = 4;
+
+/// The kind of an error that no rule knows, by words that leave little doubt.
+pub(super) fn plain_category(line: &str) -> Option<Category> {
+    category(line, PLAIN_WORDS)
+}
+
+/// The kind of an error that no rule knows, by words that have several meanings.
+pub(super) fn vague_category(line: &str) -> Option<Category> {
+    category(line, VAGUE_WORDS)
+}
+
+/// The category of the first words that the line has, not as the end of another word.
+fn category(line: &str, kinds: &[(Category, &[&str])]) -> Option<Category> {
+    let line = line.to_lowercase();
+    let has = |word: &&str| {
+        line.match_indices(word)
+            .any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '/'))
+    };
+    kinds.iter().find(|(_, words)| words.iter().any(&has)).map(|(category, _)| *category)
+}
 
 /// The score of a message; 0 or less if it does not look like an error.
 pub(super) fn score(message: &str) -> i32 {

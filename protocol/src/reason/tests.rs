@@ -184,6 +184,36 @@ fn every_rule_has_an_example_that_it_and_no_better_rule_matches() {
     });
 }
 
+#[test]
+fn a_package_that_is_not_found_follows_from_an_unusable_repository() {
+    let rule_of = |error: &str| {
+        let failure = Failure { error, ..Failure::default() };
+        super::diagnose(&failure).and_then(|found| found.rule).map(|rule| rule.id)
+    };
+    let unsigned = "W: GPG error: https://repo.example.org/app stable InRelease: The following signatures couldn't be verified because the public key is not available: NO_PUBKEY 963FA27710458545";
+    let not_found = "E: Unable to locate package app";
+    let cause = rule_of(unsigned);
+    assert!(cause.is_some());
+    assert_ne!(cause, rule_of(not_found));
+    assert_eq!(rule_of(&format!("{unsigned}\n{not_found}")), cause);
+}
+
+#[test]
+fn an_unknown_line_has_the_kind_of_its_words() {
+    let category_of = |error: &str| {
+        let failure = Failure { error, ..Failure::default() };
+        super::diagnose(&failure).map(|found| found.category)
+    };
+    for (line, category) in [
+        ("frobnicate: failed to write settings.json: permission denied", Category::Permission),
+        ("frobnicate: the health check timed out after 120 seconds", Category::Timeout),
+        ("frobnicate requires plugin-core >= 4.2, but found 3.9", Category::DependencyVersion),
+        ("frobnicate: error: the uplink was reset by peer", Category::Network),
+    ] {
+        assert_eq!(category_of(line), Some(category), "{line}");
+    }
+}
+
 /// A command that the condition of a rule accepts: its pattern without the syntax.
 fn command_for(rule: &Source, pattern: &str) -> String {
     let first = pattern.split('|').next().unwrap_or_default();
