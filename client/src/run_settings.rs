@@ -120,10 +120,10 @@ impl<'a> Layers<'a> {
             .map(str::to_owned)
     }
 
-    /// An integer without its unit. The built-in default applies to containers only.
+    /// A size without its unit and fraction. The built-in default applies to containers only.
     fn number(&self, exported: &[&str], variable: &str, built_in: i32) -> Option<i32> {
         match self.text(exported, variable) {
-            Some(text) => Scalar::Text(text.into()).to_integer().filter(|number| *number >= 0),
+            Some(text) => Scalar::Text(text.into()).to_size().filter(|number| *number >= 0),
             None => (self.guest != Guest::Vm).then_some(built_in),
         }
     }
