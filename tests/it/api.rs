@@ -116,7 +116,7 @@ async fn invalid_fields_are_dropped_and_their_event_is_stored() {
         ),
         ("cut", text(r#"{"random_id":"cut","nsapp":"x","os_type":"deb"#), "os_type", json!("deb")),
         ("mark", b"\xef\xbb\xbf{\"random_id\":\"mark\",\"nsapp\":\"x\"}".to_vec(), "app", json!("x")),
-        ("twice", text(r#"{"random_id":"twice","nsapp":"x","nsapp":"y"}"#), "app", json!("x")),
+        ("twice", text(r#"{"random_id":"twice","nsapp":"x","nsapp":"y"}"#), "app", json!("y")),
     ];
     for (id, body, field, expected) in &cases {
         let response = app.post("/telemetry", body.clone()).await;
