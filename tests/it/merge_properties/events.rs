@@ -52,7 +52,7 @@ fn any_event() -> impl Strategy<Value = Execution> {
         |(run, status, generation, micros, letters, session)| {
             let letters = Letters { status, letters: letters.into_iter() };
             let event = event(run, status, midnight() + TimeDelta::microseconds(micros), letters.facts());
-            Execution { session, generation, ..event }
+            Execution { session, generation, ..event }.diagnosed()
         },
     )
 }
