@@ -42,7 +42,9 @@ fn lasting(mut answer: Value) -> Value {
         Value::Object(fields) => {
             for (name, value) in fields {
                 *value = match name.as_str() {
-                    "as_of" | "created" | "id" | "template" | "signature" if !value.is_null() => {
+                    "as_of" | "created" | "id" | "template" | "signature" | "subject" | "title" | "hint"
+                        if !value.is_null() =>
+                    {
                         json!(format!("[{name}]"))
                     }
                     // The trend is about today, and the records are those of the runs themselves.

@@ -71,15 +71,28 @@ fn report(app: &TestApp, arguments: &[&str], variables: &[(&str, &str)]) -> Fini
 #[tokio::test(flavor = "multi_thread")]
 async fn the_report_is_printed_in_both_formats() {
     let app = seeded().await;
+    let resolve = "insert into triage (signature, state, since, regressed_at)
+        select id, 'resolved', now() - interval '3 days', now() - interval '2 days' from signature
+        where template like '%ffmpeg7'";
+    assert_eq!(sqlx::query(resolve).execute(app.pool()).await.expect("it runs").rows_affected(), 1);
     let markdown = report(&app, &[], &[]);
     assert_eq!((markdown.code, markdown.stderr.as_str()), (Some(0), ""));
     let text = &markdown.stdout;
-    for heading in ["## Regressions", "## Worst", "## Best", "## New scripts", "## New failures"] {
+    for heading in [
+        "## Regressions",
+        "## Worst",
+        "## Best",
+        "## New scripts",
+        "## Failures that came back",
+        "## New failures",
+    ] {
         assert!(text.contains(heading), "{heading} in {text}");
     }
     let part =
         |from: &str, to: &str| text.split(from).nth(1).and_then(|rest| rest.split(to).next()).expect(from);
     assert!(part("## Regressions", "## Worst").contains("| `jellyfin` |"), "{text}");
+    let came_back = part("## Failures that came back", "## New failures");
+    assert!(came_back.contains("ffmpeg7` | script |") && came_back.contains("| jellyfin |"), "{text}");
     let failed: i64 = sqlx::query_scalar(
         "select sum(runs)::bigint from rollup_script join population on id = population
          where repo = 'ProxmoxVE' and app <> '' and outcome = 'failed'

@@ -99,6 +99,7 @@ fn paths(server: &Server) -> Vec<String> {
                 let apps = names("/api/scripts", "top_scripts", "app");
                 apps.iter().map(|app| format!("/api/scripts/{app}?{EVERYTHING}")).collect()
             }
+            "/api/reasons/{id}" => vec![format!("/api/reasons/apt.package-not-found?{EVERYTHING}")],
             "/api/signatures/{id}" => {
                 let ids = names("/api/signatures", "signatures", "id");
                 ids.iter().map(|id| format!("/api/signatures/{id}?{EVERYTHING}")).collect()

@@ -26,7 +26,8 @@ const ABOUT: &str = "All counts are of runs, not of events, by the UTC day of th
     a token an answer shows what is public: all counts, and those names (of applications, repositories, versions, \
     hardware vendors, failing lines and the like) that at least five sessions share. All other names are counted \
     together as `(rare)`, and a filter by one of them finds nothing. Lists of runs then show no text of a single run: \
-    `error`, `failed_command`, `app_version`, `kernel_version`, `ram_speed` and the models of CPU and GPU are `null`. \
+    `error`, `failed_command`, the line of `reason`, `app_version`, `kernel_version`, `ram_speed` and the models of CPU \
+    and GPU are `null`. \
     With `READ_TOKEN` or `ADMIN_TOKEN` as bearer token an answer shows all of that. The counts are the same in both \
     views. A wrong token answers 401.";
 
