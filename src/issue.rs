@@ -68,7 +68,7 @@ fn body(signature: i64, evidence: &SignatureEvidence, chars: usize, scripts: usi
     let days = &evidence.days[evidence.days.len().saturating_sub(days)..];
     let days: String = days.iter().map(|(day, runs)| format!("| {day} | {runs} |\n")).collect();
     format!(
-        "{total} runs of the last 30 days failed with this line (variable parts are masked):\n\n\
+        "{total} runs of the last 30 days failed for this reason (variable parts are masked):\n\n\
          {fence}text\n{template}\n{fence}\n\n\
          First seen {}. Signature `{signature:016x}`.\n\n\
          | script | runs |\n|---|---|\n{scripts}\n\

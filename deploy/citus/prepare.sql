@@ -11,6 +11,7 @@ create extension if not exists citus;
 select create_reference_table('setting');
 select create_reference_table('population');
 select create_reference_table('signature');
+select create_reference_table('triage');
 select create_reference_table('exit_code_meaning');
 select create_reference_table('session_touched');
 select create_reference_table('erased');

@@ -178,9 +178,10 @@ mod tests {
 
     #[test]
     fn an_id_round_trips() {
-        for id in [0, 1, -1, i64::MIN, i64::MAX] {
+        for id in [2, 1, -1, i64::MIN, i64::MAX] {
             assert_eq!(parse_hexadecimal(&hexadecimal(id)), Some(id));
         }
+        assert_eq!(hexadecimal(RARE_SIGNATURE), RARE);
         for text in ["", "1", "zzzzzzzzzzzzzzzz", "+000000000000001", "00000000000000001", "ABCDEF0123456789"]
         {
             assert_eq!(parse_hexadecimal(text), None, "{text}");
