@@ -53,6 +53,12 @@ fn nothing_answered_is_lost_when_postgres_is_killed() {
     load.wait_for(3000);
     let sent = load.finish();
     assert!(sent.iter().all(|sent| matches!(sent.answer, Ok(200 | 503))), "{:?}", answers(&sent));
+    until("the spool is empty", || {
+        http::get(server.address, "/metrics").is_ok_and(|answer| {
+            let metrics = String::from_utf8_lossy(&answer.body).into_owned();
+            metrics.contains("\ntelemetry_spooling 0\n") && metrics.contains("\ntelemetry_spool_entries 0\n")
+        })
+    });
     assert_stored(server.address, &sent);
     assert_verified(&run_on(&data, "verify"));
 }
