@@ -114,7 +114,7 @@ pub struct ReasonCount {
 /// Signatures by the decision of maintainers.
 #[derive(Clone, Debug)]
 pub struct StateCount {
-    /// One of [`STATES`].
+    /// `open`, `known`, `resolved`, `regressed` or `ignored`.
     pub state: String,
     /// Signatures.
     pub signatures: i64,
