@@ -355,7 +355,7 @@ const TYPICAL: &[(&str, &str)] = &[
     ),
     ("Killed", "pnpm build"),
     (
-        "Error response from daemon: Head \"https://registry-1.docker.io/v2/library/redis/manifests/7\": received unexpected HTTP status: 502 Bad Gateway",
+        "Error response from daemon: Head \"https://registry.example.org/v2/library/redis/manifests/7\": received unexpected HTTP status: 502 Bad Gateway",
         "docker compose up -d",
     ),
     (

@@ -167,7 +167,7 @@ const BLOCKED: [Way; 4] = [
 const PACKAGES: [&str; 8] =
     ["ffmpeg", "nodejs", "postgresql-17", "php8.4-fpm", "libvips", "docker-ce", "redis-server", "caddy"];
 const MIRRORS: [&str; 5] =
-    ["deb.debian.org", "github.com", "registry.npmjs.org", "packages.sury.org", "ftp.de.debian.org"];
+    ["deb.debian.org", "github.com", "registry.example.org", "packages.sury.org", "ftp.de.debian.org"];
 const VERSIONS: [&str; 5] = ["3.5.1", "1.24.0", "10.10.7", "22.11.0", "2.9.1"];
 
 /// A failure as a client reports it.
