@@ -333,13 +333,18 @@ fn empty_texts_have_no_signature() {
 static EXAMPLES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/data/reasons");
     let mut examples = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in std::fs::read_dir(folder).expect("the folder of rules") {
         let file: toml::Table =
-            toml::from_str(&std::fs::read_to_string(entry.unwrap().path()).unwrap()).unwrap();
+            toml::from_str(&std::fs::read_to_string(entry.expect("an entry").path()).expect("text"))
+                .expect("TOML");
         let rules = file.get("rule").and_then(toml::Value::as_array).cloned().unwrap_or_default();
         for rule in rules.iter().filter(|rule| rule["rank"].as_str() != Some("noise")) {
             examples.extend(
-                rule["examples"].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()),
+                rule["examples"]
+                    .as_array()
+                    .expect("a list")
+                    .iter()
+                    .map(|one| one.as_str().expect("text").to_owned()),
             );
         }
     }

@@ -16,12 +16,12 @@ use super::spans::Spans;
 const NUMBERS: &str = r"\A([0-9]{1,3})\.([0-9]{1,3}|[xX*]{1,3})\.([0-9]{1,3}|[xX*]{1,3})\.([0-9]{1,3}|[xX*]{1,3})(\.in-addr\.arpa|(?:\.[0-9]+)*)((?:/[0-9]{1,2}\b)?(?::[0-9]{1,5}\b)?)";
 
 /// What stands behind a version of a package, or a file.
-const BEHIND_PACKAGE: &str = r"\A(?:_all\.|_a(?:md|rm)64|\.(?:tar|tgz|zip|deb|rpm|jar|whl|apk|gem|so|el|fc|dev|post)|[+~][0-9A-Za-z\x80-\xff]|-[0-9]+(?:[A-Za-z+~_\x80-\xff]|\.?[A-Za-z]))";
+const BEHIND_PACKAGE: &str = r"\A(?:_(?:all|any|arm|armhf|armv7l?|i386|i686|riscv64)\.|_(?:amd64|arm64|aarch64|x86_64|x64)|\.(?:tar|tgz|zip|deb|rpm|jar|whl|apk|gem|so|el|fc|dev|post)|[+~][0-9A-Za-z\x80-\xff]|-[0-9]+(?:[A-Za-z+~_\x80-\xff]|\.?[A-Za-z]))";
 
 /// What stands before a version, up to its first number.
 const BEFORE_VERSION: &str = r"(?ix)(?:
     [=<>~!]= | \^ | [0-9a-z_\x80-\xff] | ://[^\s]*[0-9a-z]/
-    | \b(?:v|ver|versions?|[a-z]*_version|version_id|release|build|over|upgrading|candidate|installed|revision)
+    | \b(?:v|ver|versions?|[a-z]*_version|version_id|release|build|over|upgrading|candidate|installed|revision|rev)
       \W{1,4}(?:(?:is|to|from|of|number|at)\W{1,4})?
     | (?:setting\ up|unpacking|preparing\ to|removing)\ [^\n]*\()\z";
 
@@ -116,7 +116,9 @@ fn read(
     // A fifth number may be a port. 10.x.y.z is also a version where a package name says so.
     let fifth = rest.iter().filter(|byte| **byte == b'.').count();
     let too_many = fifth > 1 || fifth == 1 && (!private || ten);
-    if too_many || (!private || ten) && is_version(text, start, more, ten) {
+    // No address has a number such as `02`.
+    let padded = numbers.iter().any(|number| number.len() > 1 && number[0] == b'0');
+    if too_many || padded && !private || (!private || ten) && is_version(text, start, more, ten) {
         return more;
     }
     let placeholder = match octets {

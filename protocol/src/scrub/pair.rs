@@ -5,7 +5,10 @@ use super::Placeholder;
 use super::chars::{
     before, byte, ends_with, is_one_of, is_quote, is_word, run_end, run_start, stands_at, word_before,
 };
-use super::data::{ASKING, HARMLESS, LINKING, LINKING_FOR, Name, PROGRAMS, TYPES, WEAK_LINKS};
+use super::data::{
+    AROUND_FLAGS, ARTICLES, ASKING, HARMLESS, LINKING, LINKING_FOR, Name, PROGRAMS, QUOTED_OBJECTS,
+    QUOTED_THINGS, STATES, TYPES, WEAK_LINKS,
+};
 use super::random::is_odd;
 use super::spans::Spans;
 use super::value::{self, Sign};
@@ -55,11 +58,15 @@ pub(super) fn read(
         Sign::Colon if kind == Name::Header => add_header(text, value, spans),
         Sign::Equals | Sign::Colon => {
             // `self.token = token` is a program, `/etc/passwd: not found` and `PWD=/opt` are files.
-            let program = spaced && name_end == end && stands_at(text, value, &keyword.to_ascii_lowercase());
+            let program = spaced
+                && name_end == end
+                && stands_at(text, value, &keyword.to_ascii_lowercase())
+                && !byte(text, value + keyword.len()).is_ascii_digit();
             let file = byte(text, value) == b'/' && is_one_of(keyword, &["pwd"])
                 || sign == Sign::Colon && before(text, name_start) == b'/' && is_in_path(text, name_start);
             if program || file { None } else { add(text, (name_start, value), sign, (kind, spaced), spans) }
         }
+        Sign::Space if is_flag && is_one_of(&text[value..value::word_end(text, value)], AROUND_FLAGS) => None,
         Sign::Space if is_flag => add(text, (name_start, value), sign, (kind, false), spans),
         Sign::Space if kind == Name::Phrase => read_sentence(text, (name_start, name_end), value, spans),
         Sign::Space => None,
@@ -78,6 +85,21 @@ fn is_in_path(text: &[u8], at: usize) -> bool {
 
 /// `<password>x</password>`, `<string name="password">x</string>`, `<key>password</key><string>x</string>`
 fn content_of_element(text: &[u8], name_start: usize, name_end: usize) -> Option<(usize, usize)> {
+    // `<ns:password>`
+    let name_start = match before(text, name_start) {
+        b':' => run_start(text, name_start - 1, name_start.saturating_sub(MAX_NAME), is_part),
+        _ => name_start,
+    };
+    for (close, open) in [("&gt;", "&lt;"), ("\\u003e", "\\u003c"), ("%3e", "%3c"), ("\\x3e", "\\x3c")] {
+        if stands_at(text, name_end, close.as_bytes()) {
+            let start = name_end + close.len();
+            let limit = text.len().min(start + value::MAX_QUOTED);
+            return (start..limit)
+                .find(|at| stands_at(text, *at, open.as_bytes()))
+                .filter(|end| *end > start)
+                .map(|end| (start, end));
+        }
+    }
     let at = run_end(text, name_end, is_quote);
     if byte(text, at) == b'>' {
         let is_named = at == name_end && before(text, name_start) == b'<';
@@ -103,6 +125,10 @@ fn content_of_element(text: &[u8], name_start: usize, name_end: usize) -> Option
 /// The sign behind a name that ends at `end`, past the quotes that close the name, and where its value begins.
 fn assigned(text: &[u8], end: usize, kind: Name) -> Option<Assigned> {
     let closed = run_end(text, end, |byte| is_quote(byte) || matches!(byte, b'\\' | b']' | b'*' | b'.'));
+    let closed = closed + value::entity_length(text, closed);
+    // `char password[] =`
+    let bracket = run_end(text, closed + 1, |byte| byte.is_ascii_digit());
+    let closed = if byte(text, closed) == b'[' && byte(text, bracket) == b']' { bracket + 1 } else { closed };
     let is_blank = |byte: u8| matches!(byte, b' ' | b'\t' | 0xc2 | 0xa0);
     let blank = run_end(text, closed, is_blank);
     if let Some(start) = value_attribute(text, closed) {
@@ -112,6 +138,8 @@ fn assigned(text: &[u8], end: usize, kind: Name) -> Option<Assigned> {
         b'=' => (Sign::Equals, run_end(text, blank, |byte| matches!(byte, b'=' | b'>' | b'~')) - blank),
         b':' | b'?' | b'.' | b'+' | b'|' if byte(text, blank + 1) == b'=' => (Sign::Equals, 2),
         b':' if stands_at(text, blank, b"::=") => (Sign::Equals, 3),
+        b'|' | b'?' | b'/' if stands_at(text, blank + 1, &[text[blank], b'=']) => (Sign::Equals, 3),
+        b'<' if byte(text, blank + 1) == b'-' => (Sign::Equals, 2),
         b':' if byte(text, blank + 1) == b':' || stands_at(text, blank, b"://") => return None,
         b':' => (Sign::Colon, 1),
         0xef if stands_at(text, blank, "：".as_bytes()) => (Sign::Colon, 3),
@@ -137,6 +165,8 @@ fn assigned(text: &[u8], end: usize, kind: Name) -> Option<Assigned> {
     let after = blank + length;
     // `password: str = "x"`
     let start = if sign == Sign::Colon { type_end(text, after).unwrap_or(after) } else { after };
+    // `密码为：`
+    let start = if stands_at(text, start, "：".as_bytes()) { start + 3 } else { start };
     let start = run_end(text, start, |byte| is_blank(byte) || byte == b'*');
     // `password: |` of YAML: the value is the next line.
     let is_block = sign == Sign::Colon && matches!(byte(text, start), b'|' | b'>');
@@ -173,10 +203,15 @@ fn type_end(text: &[u8], at: usize) -> Option<usize> {
     memchr::memchr(b'=', &text[at..])?;
     let start = run_end(text, at, |byte| matches!(byte, b' ' | b':'));
     let end = run_end(text, start, |byte| is_part(byte) || b"&<>[]?'*()".contains(&byte));
+    // `Password { get; set; } = "x"`
+    let is_property = byte(text, end) == b'{';
+    let end = if is_property { run_end(text, end, |byte| byte != b'}') + 1 } else { end };
     let word = run_end(text, start, |byte| !byte.is_ascii_alphabetic());
     let word = &text[word..run_end(text, word, |byte| byte.is_ascii_alphabetic())];
     let sign = run_end(text, end, |byte| matches!(byte, b' ' | b':'));
-    (is_one_of(word, TYPES) && byte(text, sign) == b'=').then(|| run_end(text, sign + 1, |byte| byte == b' '))
+    ((is_one_of(word, TYPES) || is_property && is_one_of(word, &["get", "private"]))
+        && byte(text, sign) == b'=')
+        .then(|| run_end(text, sign + 1, |byte| byte == b' '))
 }
 
 /// Adds the value at `start`; its end, or `None` if it says nothing.
@@ -193,14 +228,15 @@ fn add(
     let (from, end) = value::bounds(text, start);
     let word = &text[from..end];
     let unsure = kind == Name::Sign && sign == Sign::Colon && from == start && !is_odd(word);
-    if from == end || unsure || value::says_nothing(word, sign) || closes(text, name, start) {
+    let is_message = sign == Sign::Colon && from == start && value::is_message(text, from);
+    if from == end || unsure || is_message || value::says_nothing(word, sign) || closes(text, name, start) {
         return None;
     }
     let begins_line =
         matches!(before(text, name), 0 | b'\n') || stands_at(text, name.saturating_sub(7), b"export ");
     let end = match sign {
         _ if kind != Name::Phrase || from > start => end,
-        Sign::Equals if spaced => value::phrase_end(text, end),
+        Sign::Equals if spaced || is_quote(before(text, name)) => value::phrase_end(text, end),
         Sign::Equals if begins_line => value::plain_phrase_end(text, end),
         Sign::Equals => end,
         Sign::Colon | Sign::Space => value::phrase_end(text, end),
@@ -226,6 +262,11 @@ fn add_header(text: &[u8], start: usize, spans: &mut Spans) -> Option<usize> {
         (start, value::header_end(text, start))
     };
     let first = &text[from..run_end(text, from, |byte| byte.is_ascii_alphabetic())];
+    let credentials = run_end(text, from + first.len(), |byte| byte == b' ');
+    // `Bearer $TOKEN`
+    if credentials < end && value::is_variable(&text[credentials..end]) {
+        return None;
+    }
     let is_sentence = byte(text, from + first.len()) != b'='
         && value::says_nothing(first, Sign::Colon)
         && !is_one_of(first, &["token"]);
@@ -249,7 +290,11 @@ fn read_sentence(
     if value::is_quoted(text, start) && !stands_at(text, start, b"''") && !stands_at(text, start, b"\"\"") {
         let behind = run_end(text, value::bounds(text, start).1, |byte| is_quote(byte) || byte == b' ');
         // `secret "x" not found`
-        if stands_at(text, behind, b"not ") {
+        let verb = &text[behind..run_end(text, behind, |byte| byte.is_ascii_alphabetic())];
+        let is_object = |name: &[u8]| ends_with(name, b"secret") || ends_with(name, b"secrets");
+        if is_one_of(verb, QUOTED_THINGS)
+            || is_one_of(verb, QUOTED_OBJECTS) && is_object(&text[name..name_end])
+        {
             return None;
         }
         return add(text, (name, start), Sign::Equals, kind, spans);
@@ -258,7 +303,7 @@ fn read_sentence(
         return add(text, (name, answer), Sign::Colon, kind, spans);
     }
     let is_blank = |byte: u8| byte.is_ascii_whitespace();
-    let (mut link, mut weak) = (start, false);
+    let (mut link, mut weak, mut colon) = (start, false, false);
     for _ in 0..4 {
         let end = run_end(text, link, |byte| !is_blank(byte));
         let word = text[link..end].strip_suffix(b":").unwrap_or(&text[link..end]);
@@ -267,7 +312,11 @@ fn read_sentence(
             break;
         }
         weak = is_one_of(word, WEAK_LINKS);
+        colon = byte(text, end - 1) == b':';
         link = run_end(text, end, is_blank);
+    }
+    if link > start && colon && byte(text, link) != b'/' {
+        return add(text, (name, link), Sign::Colon, kind, spans);
     }
     if link > start && !weak && !text[link.min(text.len())..].iter().take(2).any(|byte| *byte == b'/') {
         return add_word(text, link, spans);
@@ -276,9 +325,12 @@ fn read_sentence(
     let dash = run_end(text, link, |byte| b"->|".contains(&byte) || byte >= 0x80);
     let word = run_end(text, dash, |byte| matches!(byte, b' ' | b'\t'));
     let (from, to) = value::bounds(text, if dash > link && word == dash { link } else { word });
+    // `private key app:443:0`
+    let port =
+        memchr::memchr(b':', &text[from..to]).is_some_and(|at| byte(text, from + at + 1).is_ascii_digit());
     let is_last = matches!(byte(text, to), 0 | b'\n' | b'.') || byte(text, to + 1) == b'\n';
     let announced = dash >= link + 2 || is_one_of(word_before(text, name).0, &["with", "using", "and"]);
-    (to > from && text[from] != b'-' && (is_odd(&text[from..to]) || is_last && announced))
+    (to > from && !port && text[from] != b'-' && (is_odd(&text[from..to]) || is_last && announced))
         .then(|| add_word(text, from, spans))
         .flatten()
 }
@@ -286,7 +338,13 @@ fn read_sentence(
 /// Adds the one word at `start` that a sentence announces.
 fn add_word(text: &[u8], start: usize, spans: &mut Spans) -> Option<usize> {
     let (from, end) = value::bounds(text, start);
-    if from == end || value::says_nothing(&text[from..end], Sign::Colon) {
+    let word = &text[from..end];
+    let plain = word.strip_suffix(b",").or_else(|| word.strip_suffix(b".")).unwrap_or(word);
+    if from == end
+        || value::says_nothing(word, Sign::Colon)
+        || is_one_of(plain, STATES)
+        || is_one_of(plain, ARTICLES)
+    {
         return None;
     }
     spans.add(from, end, Placeholder::Secret);

@@ -63,7 +63,7 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
             Some((start, start + 36, Placeholder::Id))
         } else if let Some((start, end)) = mac_at(text, start, word_end) {
             Some((start, end, Placeholder::Mac))
-        } else if whole && is_label_of_url(text, start, word_end) {
+        } else if whole && (is_label_of_url(text, start, word_end) || is_account(&text[start..word_end])) {
             Some((start, word_end, Placeholder::Token))
         } else if let Some(end) = bot_end(text, start, word_end) {
             Some((with_front(text, start, done), with_rest(text, end), Placeholder::Token))
@@ -98,6 +98,14 @@ fn is_label_of_url(text: &[u8], start: usize, end: usize) -> bool {
         && text[..start].ends_with(b"://")
         && is_hex(label)
         && is_odd(label)
+}
+
+/// Two capitals and 32 hexadecimal digits: accounts and keys of Twilio.
+fn is_account(word: &[u8]) -> bool {
+    word.len() == 34
+        && word[..2].iter().all(u8::is_ascii_uppercase)
+        && is_hex(&word[2..])
+        && word[2..].iter().any(u8::is_ascii_digit)
 }
 
 /// Tokens of bots: `123456789:AA…` (Telegram), three random parts with dots (Discord).

@@ -2,8 +2,9 @@
 //! with blanks in it. Values that say nothing survive.
 
 use super::Placeholder;
-use super::chars::{byte, is_one_of, is_quote, is_word, run_end, run_start};
-use super::data::{CODE, COMMANDS, EMPTY, PROSE};
+use super::chars::{byte, is_one_of, is_quote, is_word, run_end, run_start, stands_at};
+use super::data::{ARTICLES, CODE, COMMANDS, DEMANDING, EMPTY, MASKS, PROSE, TELLING};
+use super::random::is_odd;
 
 /// What stands between a name and its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,11 @@ pub(super) fn is_quoted(text: &[u8], at: usize) -> bool {
 /// Start and end of the value at `at`, without its quotes.
 pub(super) fn bounds(text: &[u8], at: usize) -> (usize, usize) {
     let at = if byte(text, at) == b'$' && byte(text, at + 1) == b'\'' { at + 1 } else { at };
+    let entity = entity_length(text, at);
+    if entity > 0 {
+        let limit = text.len().min(at + entity + MAX_QUOTED);
+        return (at + entity, run_end(&text[..limit], at + entity, |byte| !matches!(byte, b'&' | b'\n')));
+    }
     let slashes = run_end(text, at, |byte| byte == b'\\') - at;
     let quote = byte(text, at + slashes);
     if !is_quote(quote) {
@@ -37,6 +43,12 @@ pub(super) fn bounds(text: &[u8], at: usize) -> (usize, usize) {
     let limit = text.len().min(start + MAX_QUOTED);
     let end = run_end(&text[..limit], start, |byte| byte != b'\n');
     (start, if end == limit { run_end(text, end, |byte| !byte.is_ascii_whitespace()) } else { end })
+}
+
+/// Length of the quote at `at` that is written as an entity of HTML; 0 if there is none.
+pub(super) fn entity_length(text: &[u8], at: usize) -> usize {
+    const QUOTES: [&[u8]; 5] = [b"&quot;", b"&apos;", b"&#34;", b"&#39;", b"&#x27;"];
+    QUOTES.iter().find(|quote| stands_at(text, at, quote)).map_or(0, |quote| quote.len())
 }
 
 /// Where the quote of this kind and depth closes, in the same line.
@@ -65,7 +77,10 @@ fn joined_end(text: &[u8], end: usize) -> usize {
         let part = byte(text, next);
         let again = if is_quote(part) && next > end + 1 { next + 1 } else { next };
         end = match byte(text, again) {
-            opening if is_quote(opening) && (opening == quote || again > next) => {
+            opening
+                if is_quote(opening)
+                    && (opening == quote || again > next || is_word(byte(text, again + 1))) =>
+            {
                 match closing(text, again + 1, opening, 0) {
                     Some(end) => end,
                     None => return end,
@@ -86,6 +101,8 @@ pub(super) fn word_end(text: &[u8], start: usize) -> usize {
     loop {
         let end = run_end(text, at, |byte| !byte.is_ascii_whitespace() && !is_quote(byte) && byte != b'<');
         match byte(text, end) {
+            // A blank behind a backslash belongs to the word.
+            b' ' if end > start && text[end - 1] == b'\\' && is_word(byte(text, end + 1)) => {}
             // The end of an element.
             b'<' if byte(text, end + 1) == b'/' => return end,
             b'<' => {}
@@ -136,9 +153,13 @@ pub(super) fn says_nothing(value: &[u8], sign: Sign) -> bool {
     let plain = &value[..run_start(value, value.len(), 0, |byte| b",;)}].?!:/".contains(&byte))];
     let is_mask =
         |byte: &u8| b"*.-_<>[]{}(),;:".contains(byte) || (value.len() > 2 && matches!(byte, b'x' | b'X'));
+    let inner = run_end(plain, 0, |byte| b"([<{".contains(&byte));
+    let inner = &plain[inner..run_start(plain, plain.len(), inner, |byte| byte == b'>')];
+    let is_masked = inner.len() < plain.len() && is_one_of(inner, MASKS);
     let number = plain.len() <= 3 && plain.iter().all(u8::is_ascii_digit);
     let first = &plain[..run_end(plain, 0, |byte| byte != b' ')];
     value.iter().all(is_mask)
+        || is_masked
         || is_placeholder(plain)
         || is_variable(plain)
         || is_path(plain)
@@ -146,6 +167,20 @@ pub(super) fn says_nothing(value: &[u8], sign: Sign) -> bool {
         || is_one_of(plain.strip_prefix(b"&").unwrap_or(plain), EMPTY)
         || CODE.iter().any(|code| value.starts_with(code.as_bytes()))
         || (sign == Sign::Colon && (number || is_one_of(first, PROSE)))
+}
+
+/// Whether the words from `start` are a message about a value: `value must be at least 5 characters long`. A password
+/// of several words may begin like one.
+pub(super) fn is_message(text: &[u8], start: usize) -> bool {
+    let line = run_end(&text[..text.len().min(start + 160)], start, |byte| byte != b'\n');
+    let mut words = text[start..line]
+        .split(|byte| matches!(byte, b' ' | b',' | b'.' | b'"' | b'`' | b'\''))
+        .filter(|word| !word.is_empty());
+    let Some(first) = words.next().filter(|first| !is_odd(first)) else {
+        return false;
+    };
+    let telling = if is_one_of(first, ARTICLES) { TELLING } else { DEMANDING };
+    words.take(10).any(|word| is_one_of(word, telling))
 }
 
 fn is_placeholder(value: &[u8]) -> bool {
@@ -157,7 +192,7 @@ fn is_call(value: &[u8]) -> bool {
     let name = run_end(value, 0, |byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.'));
     name > 2
         && matches!(byte(value, name), b'(' | b'[')
-        && (is_quote(byte(value, name + 1)) || byte(value, name + 1) == b')')
+        && (is_quote(byte(value, name + 1)) || matches!(byte(value, name + 1), b')' | 0))
 }
 
 /// `/run/secrets/db`, but not base64.
@@ -167,7 +202,7 @@ fn is_path(value: &[u8]) -> bool {
 }
 
 /// `$NAME`, `${name}`, `$(command)`: what a script says, not what it is.
-fn is_variable(value: &[u8]) -> bool {
+pub(super) fn is_variable(value: &[u8]) -> bool {
     let Some(rest) = value.strip_prefix(b"$") else {
         return value.starts_with(b"{{") || value.starts_with(b"%(");
     };
