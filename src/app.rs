@@ -59,6 +59,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 const WRITE_CONNECTIONS: u32 = 4;
 /// Bodies of many events that are processed at the same time; each takes up to 16 MB besides its arrived bytes.
 const BULK_BODIES: usize = 2;
+/// Clients that send such bodies at the same time.
+const BULK_SENDERS: usize = 64;
+/// The same with one address. They cannot fill `BULK_KIB`.
+const BULK_SENDERS_PER_ADDRESS: usize = 2;
 /// Bytes of such bodies that may have arrived, in KiB: four bodies of the greatest length.
 const BULK_KIB: usize = 64 << 10;
 /// Exports at the same time. Each holds one page in memory.
@@ -154,6 +158,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         exports: Places::new(EXPORTS, EXPORTS_PER_ADDRESS),
         max_body_bytes: config.max_body_bytes,
         bulk_bodies: Arc::new(Semaphore::new(BULK_BODIES)),
+        bulk_senders: Places::new(BULK_SENDERS, BULK_SENDERS_PER_ADDRESS),
         bulk_kib: Arc::new(Semaphore::new(BULK_KIB)),
     };
     let max_body_bytes = config.max_body_bytes;

@@ -68,6 +68,8 @@ pub struct AppState {
     pub max_body_bytes: usize,
     /// Permits for bodies of many events that are being processed.
     pub bulk_bodies: Arc<Semaphore>,
+    /// Places for clients that send such bodies.
+    pub bulk_senders: Arc<Places>,
     /// Permits for KiB of such bodies that have arrived.
     pub bulk_kib: Arc<Semaphore>,
 }

@@ -18,7 +18,7 @@ fuzz_target!(|body: &[u8]| {
         if let Ok(accepted) = read_event(body, route, DateTime::UNIX_EPOCH, &ids) {
             let run = accepted.event.execution();
             assert!(run.facts.error.get().is_none_or(|text| text.len() <= MAX_ERROR_BYTES && !text.contains('\0')));
-            assert_eq!(run.signature, run.clone().with_signature().signature);
+            assert_eq!(run.signature, run.clone().diagnosed().signature);
             // Joining is idempotent.
             let mut twice = run.clone();
             twice.join(run);

@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use telemetry_protocol::scrub::scrub;
-use telemetry_protocol::signature::signature;
+use telemetry_protocol::reason::{Failure, signature};
 
 /// `%s` stands for the secret. `protocol/data/secrets.toml` has an example of every kind.
 const CONTEXTS: &[&str] = &[
@@ -64,7 +64,7 @@ fuzz_target!(|input: (&str, u32, &str)| {
         assert_eq!(scrub(&once), once, "scrubbing twice changes something");
         assert!(once.len() <= 3 * text.len() + 8, "too long");
         assert!(!once.contains(|c: char| c.is_control() && c != '\n' && c != '\t'), "a control character is left");
-        let _ = signature(Some(&once), Some(text));
+        let _ = signature(&Failure { error: &once, failed_command: Some(text), ..Failure::default() });
     }
     let secret = secret(seed);
     if before.contains(&secret) || after.contains(&secret) {

@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use sqlx::{Connection, PgConnection};
 
 use crate::store::keep::recount::{self, Mismatch};
+use crate::store::keep::rules;
 
 /// Differences that are printed in full.
 const PRINTED_MISMATCHES: usize = 100;
@@ -47,6 +48,7 @@ pub(super) async fn verify(mut connection: PgConnection) -> anyhow::Result<ExitC
 /// Rebuilds all rollups and prints the number of days.
 pub(super) async fn rebuild(mut connection: PgConnection) -> anyhow::Result<ExitCode> {
     let rebuilt = recount::rebuild(&mut connection).await.context("cannot rebuild the rollups")?;
+    rules::note(&mut connection).await.context("cannot store the rules")?;
     connection.close().await?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "the rollups of {} days are rebuilt", rebuilt.days)?;

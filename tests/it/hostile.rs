@@ -130,16 +130,18 @@ async fn a_client_that_does_not_read_is_disconnected() {
     app.stop().await;
 }
 
-/// Two batches arrive slowly, as many as are processed at a time.
+/// Some batches arrive slowly, as many as one address may send, and as many as are processed at a time.
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_senders_of_batches_do_not_keep_others_from_sending() {
-    let app = spawn_app_with(unlimited()).await;
+    let protection = ProtectionVariables { trusted_proxies: Some("127.0.0.1".to_owned()), ..unlimited() };
+    let app = spawn_app_with(protection).await;
     let address = app.address();
     let answer = aside(move || {
         let slow: Vec<_> = (0..4)
-            .map(|_| {
+            .map(|client| {
                 let mut connection = http::open(address).expect("it listens");
-                let head = http::head("POST", "/api/v1/events", &["Expect: 100-continue"], 1000);
+                let forwarded = format!("X-Forwarded-For: 192.0.2.{}", client / 2);
+                let head = http::head("POST", "/api/v1/events", &["Expect: 100-continue", &forwarded], 1000);
                 connection.write_all(head.as_bytes()).expect("it listens");
                 // The server asks for the body, so the handler is waiting for it.
                 let mut go_on = [0; 25];

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::events::{count_rejection, encoding, ingest};
+use crate::http::request::guard::address_of;
 use crate::ingest::bulk::{self, Encoding, MAX_BATCH_BYTES, decompress};
 use crate::ingest::normalise::Route;
 use crate::state::AppState;
@@ -77,6 +78,8 @@ pub async fn accept(
 ) -> Result<HttpResponse, ApiError> {
     let counted = |error: &ApiError| count_rejection(*error, &state);
     let encoding = encoding(&request).ok_or(ApiError::UnsupportedEncoding).inspect_err(counted)?;
+    let sender = state.bulk_senders.take(&address_of(&request, &state));
+    let _sender = sender.ok_or(WriteError::QueueFull.into()).inspect_err(counted)?;
     let body = timeout(state.protection.request_timeout / 2, receive(&request, payload, &state)).await;
     let body = body.unwrap_or(Err(ApiError::TooSlow)).inspect_err(counted)?;
     // Processing takes more memory than any other request. A client takes its place only now, so that a slow one does
@@ -124,8 +127,9 @@ async fn receive<'a>(
     state: &'a AppState,
 ) -> Result<Body<'a>, ApiError> {
     let too_large = ApiError::BodyTooLarge { max_bytes: MAX_BATCH_BYTES };
-    let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if declared.is_some_and(|bytes: usize| bytes > MAX_BATCH_BYTES) {
+    let declared: Option<usize> =
+        request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|bytes| bytes > MAX_BATCH_BYTES) {
         return Err(too_large);
     }
     let take = |kib| state.bulk_kib.try_acquire_many(kib).map_err(|_| ApiError::from(WriteError::QueueFull));
@@ -135,8 +139,12 @@ async fn receive<'a>(
         if bytes.len() + chunk.len() > MAX_BATCH_BYTES {
             return Err(too_large);
         }
+        if let Some(declared) = declared.filter(|_| bytes.is_empty()) {
+            // Memory of which nothing is written yet costs nothing; doubling would cost twice the length.
+            bytes.reserve_exact(declared);
+        }
         bytes.extend_from_slice(&chunk);
-        let missing = bytes.capacity().div_ceil(1024).saturating_sub(held.num_permits());
+        let missing = bytes.len().div_ceil(1024).saturating_sub(held.num_permits());
         held.merge(take(u32::try_from(missing).unwrap_or(u32::MAX))?);
     }
     Ok(Body { bytes, _kib: held })

@@ -15,6 +15,22 @@ const MIGRATION_SETTINGS: &str = "set lock_timeout = '1s'";
 const MIGRATION_PAUSE: Duration = Duration::from_millis(500);
 /// Longest time for all attempts.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(120);
+/// An index whose concurrent build was cut off stays, without being used; `create index if not exists` would keep it.
+const DROP_INVALID_INDEXES: &str = "do $$
+declare
+    name text;
+begin
+    for name in
+        select format('%I.%I', nspname, relname)
+        from pg_index
+            join pg_class on pg_class.oid = indexrelid
+            join pg_namespace on pg_namespace.oid = relnamespace
+        where not indisvalid and nspname = current_schema()
+    loop
+        execute 'drop index if exists ' || name;
+    end loop;
+end
+$$";
 /// SQLSTATE of a statement that exceeds the lock timeout.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
@@ -50,6 +66,10 @@ pub async fn migrate_by(migrations: &Migrator, connection: &mut PgConnection) ->
             _ => false,
         };
         // A failed run keeps the lock that excludes other migrations; every attempt takes it once more.
+        if lacks_a_lock {
+            connection.execute("set lock_timeout = '30s'").await?;
+            connection.execute(DROP_INVALID_INDEXES).await?;
+        }
         connection.execute("select pg_advisory_unlock_all()").await?;
         if !lacks_a_lock {
             return Err(error.into());

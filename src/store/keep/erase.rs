@@ -41,6 +41,8 @@ pub async fn erase(pool: &PgPool, key: RunKey, at: DateTime<Utc>) -> sqlx::Resul
 /// is erased starts again.
 async fn erase_page(connection: &mut PgConnection, key: RunKey, at: DateTime<Utc>) -> sqlx::Result<u64> {
     let mut transaction = connection.begin().await?;
+    // First, because a pass over names may hold it for a while, and writers wait for the next one.
+    known_names::lock(&mut transaction).await?;
     erasures::lock(&mut transaction).await?;
     // The rows are locked in the order of all writers, and returned as they are when locked.
     let deleted = sqlx::query_scalar!(

@@ -12,8 +12,8 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
 use crate::ingest::execution::Execution;
-use crate::store::database::background::connect;
-use crate::store::database::connect::DatabaseError;
+use crate::store::database::background::{PASS_TIMEOUT, connect};
+use crate::store::database::connect::{DatabaseError, within};
 use crate::store::database::settings;
 use crate::store::model::names::{Name, names};
 
@@ -73,7 +73,7 @@ pub async fn keep_learning(options: PgConnectOptions) {
             }
             connection.close().await
         };
-        match learned.await {
+        match within(PASS_TIMEOUT, learned).await {
             Ok(()) if is_due => complete = Some(begun),
             Ok(()) => {}
             Err(error) => {
@@ -160,7 +160,11 @@ pub(crate) async fn recheck<'a>(
 }
 
 /// Takes the lock until the transaction ends.
-async fn lock(transaction: &mut PgConnection) -> sqlx::Result<()> {
+/// Keeps passes from adding names until the end of the transaction.
+///
+/// # Errors
+/// Any error from the database.
+pub async fn lock(transaction: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query!("select pg_advisory_xact_lock($1)", LOCK).fetch_one(transaction).await.map(drop)
 }
 

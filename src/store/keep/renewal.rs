@@ -9,7 +9,8 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
-use crate::store::database::background::connect;
+use crate::store::database::background::{PASS_TIMEOUT, connect};
+use crate::store::database::connect::within;
 use crate::store::keep::recount::{self, Rebuilt};
 use crate::store::keep::{known_names, rules};
 
@@ -38,21 +39,27 @@ pub async fn renew(connection: &mut PgConnection) -> sqlx::Result<Option<Rebuilt
     Ok(Some(renewed))
 }
 
-/// Renews at once if the rules have changed, and checks again now and then, because an instance of another version may
-/// have renewed by its own rules. Never returns; may be aborted at any time.
+/// Renews once if the rules have changed. Never returns; may be aborted at any time.
+///
+/// It does not look again, because an instance of another version would then renew by its own rules without end.
 pub async fn keep_renewed(options: PgConnectOptions) {
     loop {
         let renewed = async {
             let mut connection = connect(&options, "telemetry renewal").await?;
             let renewed = renew(&mut connection).await?;
+            let is_due = rules::is_due(&mut connection).await?;
             connection.close().await?;
-            Ok::<_, sqlx::Error>(renewed)
+            Ok::<_, sqlx::Error>((renewed, is_due))
         };
-        match renewed.await {
-            Ok(None) => {}
-            Ok(Some(renewed)) => {
-                let (days, left_out) = (renewed.days, renewed.days_left_out.len());
-                tracing::info!(days, left_out, "the rules have changed; renewed the stored executions");
+        match within(PASS_TIMEOUT, renewed).await {
+            // Another instance renews.
+            Ok((None, true)) => {}
+            Ok((renewed, _)) => {
+                if let Some(Rebuilt { days, days_left_out }) = renewed {
+                    let left_out = days_left_out.len();
+                    tracing::info!(days, left_out, "the rules have changed; renewed the stored executions");
+                }
+                std::future::pending::<()>().await;
             }
             Err(error) => {
                 let code = error.as_database_error().and_then(|error| error.code());
