@@ -140,6 +140,8 @@ fn assigned(text: &[u8], end: usize, kind: Name) -> Option<Assigned> {
         b':' if stands_at(text, blank, b"::=") => (Sign::Equals, 3),
         b'|' | b'?' | b'/' if stands_at(text, blank + 1, &[text[blank], b'=']) => (Sign::Equals, 3),
         b'<' if byte(text, blank + 1) == b'-' => (Sign::Equals, 2),
+        // `std::string password{"x"}`
+        b'{' if blank == closed && matches!(byte(text, blank + 1), b'"' | b'\'') => (Sign::Equals, 1),
         b':' if byte(text, blank + 1) == b':' || stands_at(text, blank, b"://") => return None,
         b':' => (Sign::Colon, 1),
         0xef if stands_at(text, blank, "：".as_bytes()) => (Sign::Colon, 3),
@@ -228,7 +230,10 @@ fn add(
     let (from, end) = value::bounds(text, start);
     let word = &text[from..end];
     let unsure = kind == Name::Sign && sign == Sign::Colon && from == start && !is_odd(word);
-    let is_message = sign == Sign::Colon && from == start && value::is_message(text, from);
+    // `["This field is required"]` is a message too.
+    let first = run_end(text, from, |byte| is_quote(byte) || matches!(byte, b'[' | b'('));
+    let message_end = if from == start { text.len() } else { end };
+    let is_message = sign == Sign::Colon && value::is_message(&text[..message_end], first.min(message_end));
     if from == end || unsure || is_message || value::says_nothing(word, sign) || closes(text, name, start) {
         return None;
     }
@@ -328,9 +333,14 @@ fn read_sentence(
     // `private key app:443:0`
     let port =
         memchr::memchr(b':', &text[from..to]).is_some_and(|at| byte(text, from + at + 1).is_ascii_digit());
+    let attribute = memchr::memmem::find(&text[from..to], b"=\"").is_some();
     let is_last = matches!(byte(text, to), 0 | b'\n' | b'.') || byte(text, to + 1) == b'\n';
     let announced = dash >= link + 2 || is_one_of(word_before(text, name).0, &["with", "using", "and"]);
-    (to > from && !port && text[from] != b'-' && (is_odd(&text[from..to]) || is_last && announced))
+    (to > from
+        && !port
+        && !attribute
+        && text[from] != b'-'
+        && (is_odd(&text[from..to]) || is_last && announced))
         .then(|| add_word(text, from, spans))
         .flatten()
 }

@@ -234,7 +234,11 @@ impl HashLines {
             let from = run_start(text, start, start.saturating_sub(400), |byte| byte != b'\n');
             let to = run_end(&text[..text.len().min(end + 400)], end, |byte| byte != b'\n');
             let mut words = text[from..to].split(|byte| !byte.is_ascii_alphanumeric());
-            self.says = words.any(|word| is_one_of(word, HASHES));
+            // Public keys are listed and named by their fingerprints.
+            let is_fingerprint = end - start == 40
+                && !text[start..end].iter().any(u8::is_ascii_lowercase)
+                && (text[from..to].trim_ascii().len() == 40 || ends_with(&text[from..start], b"key "));
+            self.says = is_fingerprint || words.any(|word| is_one_of(word, HASHES));
             self.line = (from, to);
         }
         // `sha256sum` writes two blanks and the name of the file.

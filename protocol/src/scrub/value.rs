@@ -86,6 +86,10 @@ fn joined_end(text: &[u8], end: usize) -> usize {
                     None => return end,
                 }
             }
+            // `"half"rest`
+            other if next == end + 1 && again == next && other.is_ascii_alphanumeric() => {
+                return word_end(text, next);
+            }
             other if again > next && is_word(other) => match closing(text, again, quote, 0) {
                 Some(end) => end,
                 None => return end,
@@ -190,9 +194,10 @@ fn is_placeholder(value: &[u8]) -> bool {
 /// `env('X')`, `input()`, `os.environ["X"]`
 fn is_call(value: &[u8]) -> bool {
     let name = run_end(value, 0, |byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.'));
+    let behind = run_end(value, name + 1, |byte| byte.is_ascii_digit());
     name > 2
         && matches!(byte(value, name), b'(' | b'[')
-        && (is_quote(byte(value, name + 1)) || matches!(byte(value, name + 1), b')' | 0))
+        && (is_quote(byte(value, name + 1)) || matches!(byte(value, behind), b')' | 0))
 }
 
 /// `/run/secrets/db`, but not base64.
