@@ -1,7 +1,6 @@
 //! Compiles the rules in `data` into the program: a process that scrubs one text has no time to parse TOML.
 #![allow(clippy::print_stdout, reason = "Cargo reads the output of a build script")]
 #![allow(clippy::unwrap_used, reason = "a failure ends the build")]
-#![allow(clippy::print_stdout, reason = "Cargo reads it")]
 
 mod reasons;
 mod secrets;

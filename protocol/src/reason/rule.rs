@@ -39,7 +39,7 @@ impl Rank {
     }
 }
 
-/// The texts of a rule in `data/reasons`, compiled into the program by `build.rs`.
+/// The texts of a rule in `data/reasons`, compiled into the program by the build script.
 pub(super) struct Text {
     pub(super) id: &'static str,
     pub(super) pattern: &'static str,

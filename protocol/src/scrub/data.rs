@@ -1,4 +1,4 @@
-//! What `data/secrets.toml` holds, as `build.rs` writes it: the rules and the lists of words. `rules.rs` applies them.
+//! What `data/secrets.toml` holds, as the build script writes it: the rules and the lists of words. `rules.rs` applies them.
 
 use super::Placeholder;
 
