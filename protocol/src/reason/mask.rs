@@ -41,7 +41,9 @@ pub(super) fn line(message: &str) -> String {
         rest = rest[level.len()..].trim_start();
     }
     let masked = mask(if rest.len() < 8 { message } else { rest });
-    masked.trim_end_matches(['*', ' ']).to_owned()
+    let masked = masked.trim_end_matches(['*', ' ']);
+    // Whether a key looks like a secret decides how it is masked.
+    masked.strip_suffix(" #").filter(|rest| rest.ends_with("key")).unwrap_or(masked).to_owned()
 }
 
 /// Masks the subject of a rule, without quotes and punctuation around it.
