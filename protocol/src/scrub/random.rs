@@ -5,6 +5,9 @@
 /// Shortest word that is judged at all, in bytes.
 pub(super) const SHORTEST: usize = 20;
 
+/// A word of so many letters and digits is no word of a person, even if it changes seldom.
+const LONG: usize = 32;
+
 /// What was counted in a word.
 #[derive(Clone, Copy, Debug, Default)]
 struct Shape {
@@ -63,7 +66,9 @@ pub(super) fn is_random(word: &[u8]) -> bool {
         (true, _) => changes >= 36 || (changes >= 26 && shape.consonants >= 5),
         (false, 0) => shape.consonants >= 8,
         (false, 1) => shape.consonants >= 7,
-        (false, _) => changes >= 24 || (changes >= 10 && shape.consonants >= 5) || shape.consonants >= 8,
+        (false, _) => {
+            changes >= 24 || (changes >= 10 && (shape.consonants >= 5 || n >= LONG)) || shape.consonants >= 8
+        }
     }
 }
 

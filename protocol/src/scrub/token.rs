@@ -236,7 +236,7 @@ impl HashLines {
             let mut words = text[from..to].split(|byte| !byte.is_ascii_alphanumeric());
             // Public keys are listed and named by their fingerprints.
             let is_fingerprint = end - start == 40
-                && !text[start..end].iter().any(u8::is_ascii_lowercase)
+                && text[start..end].iter().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
                 && (text[from..to].trim_ascii().len() == 40 || ends_with(&text[from..start], b"key "));
             self.says = is_fingerprint || words.any(|word| is_one_of(word, HASHES));
             self.line = (from, to);
