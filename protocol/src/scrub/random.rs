@@ -56,6 +56,8 @@ pub(super) fn is_random(word: &[u8]) -> bool {
     }
     let mixed = shape.upper > 1 && shape.lower > 1;
     let changes = shape.changes * 100 / n;
+    // Hashes and commits are judged by what stands around them.
+    let is_long = n >= LONG && !word.iter().all(u8::is_ascii_hexdigit);
     match (mixed, shape.digits) {
         // `NoClassDefFoundError` has no two capitals in a row.
         (true, 0) => {
@@ -67,7 +69,7 @@ pub(super) fn is_random(word: &[u8]) -> bool {
         (false, 0) => shape.consonants >= 8,
         (false, 1) => shape.consonants >= 7,
         (false, _) => {
-            changes >= 24 || (changes >= 10 && (shape.consonants >= 5 || n >= LONG)) || shape.consonants >= 8
+            changes >= 24 || (changes >= 10 && (shape.consonants >= 5 || is_long)) || shape.consonants >= 8
         }
     }
 }
