@@ -361,8 +361,8 @@ fn add_word(text: &[u8], start: usize, spans: &mut Spans) -> Option<usize> {
     Some(end)
 }
 
-/// What was typed behind `Enter password for bob: ` or `[sudo] password for bob: `, or is told by `Password for bob is`.
-/// A prompt begins its line, or asks in one word for the password.
+/// The start of the answer to a prompt (`Enter password for bob: `, `[sudo] password for bob: `) or of the value in a
+/// sentence (`Password for bob is`). A prompt begins its line, or asks for the password in one word.
 fn answer_of_prompt(text: &[u8], name: usize, rest: usize) -> Option<usize> {
     let words = &text[rest..text.len().min(rest + 80)];
     let words = &words[..memchr::memchr(b'\n', words).unwrap_or(words.len())];

@@ -56,7 +56,7 @@ struct Progress<T> {
 /// A page, and the rest of the export unless this was the last one.
 type Page<T> = (Bytes, Option<Progress<T>>);
 
-/// What the stream yields next: the page that was read before the status was sent, or one that is still to be read.
+/// The next item of the stream: the page that was read before the status was sent, or one that is still to be read.
 enum Next<T> {
     Read(Page<T>),
     Unread(Progress<T>),

@@ -1,4 +1,4 @@
-//! What a request may see, by its bearer token.
+//! Chooses the view of a request by its bearer token.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
