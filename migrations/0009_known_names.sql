@@ -212,7 +212,8 @@ from population cross join hides_rare
 
 create view known_app as select name as app from known_name where kind = 'app' and detail = '';
 
--- The views for Grafana show what the public sees: see 0006_grafana.sql.
+-- The views for Grafana show what the public sees: see 0006_grafana.sql. Those of signatures and of recent runs are in
+-- 0011_reasons.sql.
 
 create or replace view grafana.runs as
 select day, day::timestamp at time zone 'UTC' as time, repo as repository, slug,
@@ -277,22 +278,6 @@ from rollup_exit_code as counted
         on meaning.generation = greatest(counted.generation, 1) and meaning.exit_code = counted.exit_code
 where runs <> 0;
 
--- Rare signatures have no template in common; `first_seen` would tell them apart.
-create or replace view grafana.signatures as
-select day, day::timestamp at time zone 'UTC' as time, repo as repository, slug,
-    coalesce(nullif(population.kind, ''), 'unknown') as type, coalesce(nullif(platform, ''), 'unknown') as platform,
-    shown(counted.app, known.app is not null, hides_rare) as script, outcome,
-    shown(lpad(to_hex(counted.signature), 16, '0'), known_signature.kind is not null, hides_rare) as signature,
-    shown(template, known_signature.kind is not null, hides_rare) as template,
-    case when known_signature.kind is not null or not hides_rare then created end as first_seen, runs
-from rollup_signature as counted
-    join public_population as population on population.id = counted.population cross join hides_rare
-    left join known_app as known on known.app = counted.app
-    left join known_name as known_signature on known_signature.kind = 'signature'
-        and known_signature.name = counted.signature::text and known_signature.detail = ''
-    left join signature on signature.id = counted.signature
-where runs <> 0;
-
 create or replace view grafana.facets as
 select day, day::timestamp at time zone 'UTC' as time, repo as repository, slug,
     coalesce(nullif(population.kind, ''), 'unknown') as type, coalesce(nullif(platform, ''), 'unknown') as platform,
@@ -316,50 +301,6 @@ from rollup_environment as counted
     left join known_name as whole on whole.kind = property and whole.name = value and whole.detail = ''
     left join known_name as part on part.kind = property and part.name = value and part.detail = counted.detail
 where runs <> 0;
-
-create or replace view grafana.recent_runs as
-select date_trunc('minute', first_seen) as time, shown(run.app, known.app is not null, hides_rare) as script,
-    coalesce(run.kind, 'unknown') as type, repository,
-    case
-        when outcome <> 'open' then outcome
-        when last_seen < (select hour from unfinished_before) then 'unfinished'
-        else 'running'
-    end as outcome,
-    reported_code as exit_code, title, shown(os_type, os.kind is not null, hides_rare) as os_type,
-    shown(os_version, os_version_known.kind is not null, hides_rare) as os_version,
-    shown(pve_version, pve.kind is not null, hides_rare) as pve_version,
-    shown(arch, arch_known.kind is not null, hides_rare) as arch,
-    shown(method, method_known.kind is not null, hides_rare) as method, install_duration as duration_seconds,
-    shown(lpad(to_hex(run.signature), 16, '0'), known_signature.kind is not null, hides_rare) as signature,
-    shown(template, known_signature.kind is not null, hides_rare) as template
-from (
-    select *, coalesce(repo_source, 'ProxmoxVE') as repository,
-        -- A code counts only if an event with the final status reported it: see execution.fact_status.
-        case
-            when (get_byte(fact_status, 5) & 15) = array_position(
-                array['installing', 'validation', 'configuring', 'unknown', 'aborted', 'failed', 'success'], status)
-                then execution.exit_code
-            when status = 'success' then 0
-        end as reported_code,
-        coalesce(case os_type when 'wolfi' then 'chainguard' else os_type end, '') as family
-    from execution
-    where first_seen >= now() - interval '14 days'
-) as run cross join hides_rare
-    left join exit_code_meaning as meaning
-        on meaning.generation = greatest(run.generation, 1) and meaning.exit_code = reported_code
-            and outcome <> 'success'
-    left join signature on signature.id = run.signature
-    left join known_app as known on known.app = run.app
-    left join known_name as known_signature on known_signature.kind = 'signature'
-        and known_signature.name = run.signature::text and known_signature.detail = ''
-    left join known_name as os on os.kind = 'os' and os.name = family and os.detail = ''
-    left join known_name as os_version_known on os_version_known.kind = 'os' and os_version_known.name = family
-        and os_version_known.detail = os_version
-    left join known_name as pve on pve.kind = 'pve_version' and pve.name = pve_version and pve.detail = ''
-    left join known_name as arch_known on arch_known.kind = 'arch' and arch_known.name = arch and arch_known.detail = ''
-    left join known_name as method_known
-        on method_known.kind = 'method' and method_known.name = method and method_known.detail = ''
-where run.app is not null;
 
 create or replace view grafana.scripts as
 select shown(counted.app, known.app is not null, hides_rare) as script,

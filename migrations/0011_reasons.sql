@@ -97,6 +97,7 @@ language sql immutable as $$
 $$;
 
 -- The views for Grafana with the reasons. Rules, categories and blame are public; the subject is part of the template.
+-- Rare signatures have no template in common; `first_seen` would tell them apart.
 
 create or replace view grafana.signatures as
 select day, day::timestamp at time zone 'UTC' as time, repo as repository, slug,
