@@ -89,7 +89,8 @@ async fn answers(app: &TestApp) -> BTreeMap<String, Value> {
             for filter in ["", "&repo=all", "&repo=all&type=vm", "&platform=pve"] {
                 let asked = format!("{path}{period}{filter}");
                 let mut answer = app.get_json(&asked).await;
-                answer["as_of"].take();
+                let day = answer["as_of"].as_str().map(|time| time[..10].to_owned());
+                answer["as_of"] = day.into();
                 answers.insert(asked, answer);
             }
         }
@@ -99,7 +100,9 @@ async fn answers(app: &TestApp) -> BTreeMap<String, Value> {
 
 #[track_caller]
 fn assert_same(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) {
-    for (asked, answer) in before {
+    // Answers of two days differ, as their period ends today.
+    let of_one_day = before.iter().filter(|(asked, answer)| after[*asked]["as_of"] == answer["as_of"]);
+    for (asked, answer) in of_one_day {
         assert_eq!(after[asked], *answer, "{asked}");
     }
 }

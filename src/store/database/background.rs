@@ -16,7 +16,7 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(600);
 /// Longest wait for a lock, during which others queue behind the task.
 const LOCK_TIMEOUT: &str = "3s";
 /// Longest time of a pass. The next one continues the work of one that is cut off.
-pub const PASS_TIMEOUT: Duration = Duration::from_secs(3600);
+const PASS_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// Connects a background task. Each pass has a connection of its own: closing it releases its advisory locks.
 ///
@@ -25,6 +25,18 @@ pub const PASS_TIMEOUT: Duration = Duration::from_secs(3600);
 pub async fn connect(options: &PgConnectOptions, name: &str) -> sqlx::Result<PgConnection> {
     let options = options.clone().options(KEEPALIVE).options([("lock_timeout", LOCK_TIMEOUT)]);
     within(CONNECT_TIMEOUT, PgConnection::connect_with(&named(options, STATEMENT_TIMEOUT, name))).await
+}
+
+/// Runs a pass of a background task within the time limit. `None` if it fails, which is logged as `failure`.
+pub async fn pass<T>(failure: &'static str, work: impl Future<Output = sqlx::Result<T>>) -> Option<T> {
+    match within(PASS_TIMEOUT, work).await {
+        Ok(done) => Some(done),
+        Err(error) => {
+            let code = error.as_database_error().and_then(|error| error.code());
+            tracing::warn!(sqlstate = code.as_deref(), "{failure}");
+            None
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! days, and drops names that no count has any more. Erasing checks the names of what it deletes in its own
 //! transaction.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use chrono::{Days, NaiveDate, Utc};
@@ -12,8 +13,8 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
 use crate::ingest::execution::Execution;
-use crate::store::database::background::{PASS_TIMEOUT, connect};
-use crate::store::database::connect::{DatabaseError, within};
+use crate::store::database::background::{connect, pass};
+use crate::store::database::connect::DatabaseError;
 use crate::store::database::settings;
 use crate::store::model::names::{Name, names};
 
@@ -59,7 +60,7 @@ pub async fn begin(connection: &mut PgConnection, rare_sessions: u32) -> Result<
 
 /// Looks for known names at once and then every few seconds. Never returns; may be aborted at any time.
 pub async fn keep_learning(options: PgConnectOptions) {
-    let mut complete = None::<Instant>;
+    let (mut complete, mut checked) = (None::<Instant>, Checked::default());
     loop {
         let begun = Instant::now();
         let is_due = complete.is_none_or(|last| last.elapsed() >= COMPLETE_EVERY);
@@ -69,17 +70,16 @@ pub async fn keep_learning(options: PgConnectOptions) {
             if is_due {
                 learn_all(&mut connection).await?;
             } else {
-                learn_recent(&mut connection, Utc::now().date_naive()).await?;
+                learn(&mut connection, recent(Utc::now().date_naive()), MOST_RECENT, &mut checked).await?;
             }
             connection.close().await
         };
-        match within(PASS_TIMEOUT, learned).await {
-            Ok(()) if is_due => complete = Some(begun),
-            Ok(()) => {}
-            Err(error) => {
-                let code = error.as_database_error().and_then(|error| error.code());
-                tracing::warn!(sqlstate = code.as_deref(), "names could not be checked");
-            }
+        let learned = pass("names could not be checked", learned).await;
+        if learned.is_none() || is_due {
+            checked = Checked::default();
+        }
+        if learned.is_some() && is_due {
+            complete = Some(begun);
         }
         tokio::time::sleep(begun.elapsed().clamp(INTERVAL, MAX_PAUSE)).await;
     }
@@ -98,7 +98,7 @@ pub async fn learn_all(connection: &mut PgConnection) -> sqlx::Result<()> {
     )
     .execute(&mut *connection)
     .await?;
-    learn(connection, None, MOST).await
+    learn(connection, None, MOST, &mut Checked::default()).await
 }
 
 /// Checks the names that are counted yesterday or today.
@@ -106,12 +106,47 @@ pub async fn learn_all(connection: &mut PgConnection) -> sqlx::Result<()> {
 /// # Errors
 /// Any error from the database; the names that were checked before it stay known.
 pub async fn learn_recent(connection: &mut PgConnection, today: NaiveDate) -> sqlx::Result<()> {
-    learn(connection, today.checked_sub_days(Days::new(RECENT_DAYS)), MOST_RECENT).await
+    learn(connection, recent(today), MOST_RECENT, &mut Checked::default()).await
 }
 
-async fn learn(connection: &mut PgConnection, since: Option<NaiveDate>, most: i64) -> sqlx::Result<()> {
-    let candidates = sqlx::query_file_as!(Name, "src/store/sql/keep/unknown_names.sql", since, most);
-    let candidates = candidates.fetch_all(&mut *connection).await?;
+fn recent(today: NaiveDate) -> Option<NaiveDate> {
+    today.checked_sub_days(Days::new(RECENT_DAYS))
+}
+
+/// A name that is counted but not known, and its runs on the days that were read.
+struct Candidate {
+    kind: String,
+    name: String,
+    detail: String,
+    runs: i64,
+}
+
+/// The runs of the rare names when they were checked last. A name without a new run is still rare, and checking it reads
+/// all its days.
+#[derive(Debug, Default)]
+struct Checked(HashMap<Name, i64>);
+
+impl Checked {
+    /// The names that have changed since, which count as checked from now on. Forgets the names that are no candidates.
+    fn changed(&mut self, candidates: Vec<Candidate>) -> Vec<Name> {
+        let before = std::mem::take(&mut self.0);
+        let counted = candidates
+            .into_iter()
+            .map(|Candidate { kind, name, detail, runs }| (Name { kind, name, detail }, runs));
+        self.0 = counted.collect();
+        let changed = self.0.iter().filter(|(name, runs)| before.get(*name) != Some(*runs));
+        changed.map(|(name, _)| name.clone()).collect()
+    }
+}
+
+async fn learn(
+    connection: &mut PgConnection,
+    since: Option<NaiveDate>,
+    most: i64,
+    checked: &mut Checked,
+) -> sqlx::Result<()> {
+    let candidates = sqlx::query_file_as!(Candidate, "src/store/sql/keep/unknown_names.sql", since, most);
+    let candidates = checked.changed(candidates.fetch_all(&mut *connection).await?);
     for some in candidates.chunks(AT_ONCE) {
         let mut transaction = connection.begin().await?;
         // Before the statement that reads the executions, so that it sees what was erased.
@@ -159,7 +194,6 @@ pub(crate) async fn recheck<'a>(
     forget.execute(transaction).await.map(drop)
 }
 
-/// Takes the lock until the transaction ends.
 /// Keeps passes from adding names until the end of the transaction.
 ///
 /// # Errors
@@ -171,4 +205,29 @@ pub async fn lock(transaction: &mut PgConnection) -> sqlx::Result<()> {
 fn columns(names: &[Name]) -> (Vec<&str>, Vec<&str>, Vec<&str>) {
     let column = |part: fn(&Name) -> &str| names.iter().map(part).collect();
     (column(|name| &name.kind), column(|name| &name.name), column(|name| &name.detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidates(counted: &[(&str, i64)]) -> Vec<Candidate> {
+        let candidate = |(name, runs): &(&str, i64)| Candidate {
+            kind: "app".to_owned(),
+            name: (*name).to_owned(),
+            detail: String::new(),
+            runs: *runs,
+        };
+        counted.iter().map(candidate).collect()
+    }
+
+    #[test]
+    fn a_rare_name_is_checked_again_only_after_a_new_run() {
+        let mut checked = Checked::default();
+        assert_eq!(checked.changed(candidates(&[("a", 1), ("b", 4)])).len(), 2);
+        assert_eq!(checked.changed(candidates(&[("a", 1), ("b", 5)])), [Name::new("app", "b")]);
+        assert!(checked.changed(candidates(&[("b", 5)])).is_empty());
+        // It was no candidate meanwhile.
+        assert_eq!(checked.changed(candidates(&[("a", 1), ("b", 5)])), [Name::new("app", "a")]);
+    }
 }

@@ -12,8 +12,7 @@ use chrono::{Days, Months, NaiveDate};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
-use crate::store::database::background::{PASS_TIMEOUT, connect};
-use crate::store::database::connect::within;
+use crate::store::database::background::{connect, pass};
 
 /// Days after the end of a month until its sums are made. Hardly anything changes in it by then.
 const SETTLED_DAYS: i32 = 2;
@@ -93,10 +92,7 @@ pub async fn keep_making(options: PgConnectOptions) {
             make_missing(&mut connection).await?;
             connection.close().await
         };
-        if let Err(error) = within(PASS_TIMEOUT, made).await {
-            let code = error.as_database_error().and_then(|error| error.code());
-            tracing::warn!(sqlstate = code.as_deref(), "monthly sums could not be made");
-        }
+        pass("monthly sums could not be made", made).await;
         tokio::time::sleep(INTERVAL).await;
     }
 }

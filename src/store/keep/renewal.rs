@@ -9,8 +9,7 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
-use crate::store::database::background::{PASS_TIMEOUT, connect};
-use crate::store::database::connect::within;
+use crate::store::database::background::{connect, pass};
 use crate::store::keep::recount::{self, Rebuilt};
 use crate::store::keep::{known_names, rules};
 
@@ -51,19 +50,15 @@ pub async fn keep_renewed(options: PgConnectOptions) {
             connection.close().await?;
             Ok::<_, sqlx::Error>((renewed, is_due))
         };
-        match within(PASS_TIMEOUT, renewed).await {
-            // Another instance renews.
-            Ok((None, true)) => {}
-            Ok((renewed, _)) => {
+        match pass("executions could not be renewed", renewed).await {
+            // It failed, or another instance renews.
+            None | Some((None, true)) => {}
+            Some((renewed, _)) => {
                 if let Some(Rebuilt { days, days_left_out }) = renewed {
                     let left_out = days_left_out.len();
                     tracing::info!(days, left_out, "the rules have changed; renewed the stored executions");
                 }
                 std::future::pending::<()>().await;
-            }
-            Err(error) => {
-                let code = error.as_database_error().and_then(|error| error.code());
-                tracing::warn!(sqlstate = code.as_deref(), "executions could not be renewed");
             }
         }
         tokio::time::sleep(PAUSE).await;

@@ -13,8 +13,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
 use crate::metrics::Metrics;
-use crate::store::database::background::{PASS_TIMEOUT, connect};
-use crate::store::database::connect::within;
+use crate::store::database::background::{connect, pass};
 use crate::store::keep::clock_check::deletable_before;
 use crate::store::keep::horizon::{advance, horizon};
 use crate::store::keep::unused::delete_unused;
@@ -56,20 +55,17 @@ impl Retention {
     /// Deletes at once and then every hour. Never returns; may be aborted at any time.
     pub async fn run(self) {
         loop {
-            let pause = match within(PASS_TIMEOUT, self.pass(Utc::now())).await {
-                Ok(()) => INTERVAL,
-                Err(error) => {
-                    let code = error.as_database_error().and_then(|error| error.code());
-                    tracing::warn!(sqlstate = code.as_deref(), "expired executions could not be deleted");
-                    self.metrics.retention_failures.inc();
-                    RETRY
-                }
-            };
+            let deleted =
+                pass("expired executions could not be deleted", self.delete_expired(Utc::now())).await;
+            if deleted.is_none() {
+                self.metrics.retention_failures.inc();
+            }
+            let pause = if deleted.is_some() { INTERVAL } else { RETRY };
             tokio::time::sleep(pause).await;
         }
     }
 
-    async fn pass(&self, now: DateTime<Utc>) -> sqlx::Result<()> {
+    async fn delete_expired(&self, now: DateTime<Utc>) -> sqlx::Result<()> {
         // A connection of its own: it holds the advisory lock, and closing it releases the lock.
         let mut connection = connect(&self.options, "telemetry retention").await?;
         let deleted = &self.metrics.executions_deleted.with_label_values(&["age"]);

@@ -17,8 +17,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
-use crate::store::database::background::{PASS_TIMEOUT, connect};
-use crate::store::database::connect::within;
+use crate::store::database::background::{connect, pass};
 use crate::store::keep::monthly_sums;
 
 /// Pause between two counts. Twice this and the time for sums bound how late a figure can be.
@@ -66,10 +65,7 @@ pub async fn keep_counting(options: PgConnectOptions) {
             refresh(&mut connection).await?;
             connection.close().await
         };
-        if let Err(error) = within(PASS_TIMEOUT, counted).await {
-            let code = error.as_database_error().and_then(|error| error.code());
-            tracing::warn!(sqlstate = code.as_deref(), "sessions could not be counted");
-        }
+        pass("sessions could not be counted", counted).await;
         tokio::time::sleep(begun.elapsed().clamp(INTERVAL, MAX_PAUSE)).await;
     }
 }

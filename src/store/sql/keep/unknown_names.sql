@@ -1,6 +1,6 @@
 -- Names that are counted but not known, those with the most runs first. $1: counted on this day or later; null: ever.
 -- $2: at most so many. A name with fewer runs than enough sessions have is left out where all days are read.
-select kind as "kind!", name as "name!", detail as "detail!"
+select kind as "kind!", name as "name!", detail as "detail!", sum(runs)::bigint as "runs!"
 from counted_name as counted
 where day >= coalesce($1::date, '-infinity') and not exists (
     select from known_name as known

@@ -6,7 +6,8 @@ from signature_state as triaged
     join signature as known on known.id = triaged.signature
     join rollup_signature as counted on counted.signature = triaged.signature
     join population on population.id = counted.population
-where triaged.state = 'regressed' and day between $1 and $2 and repo = $3 and runs <> 0
+where triaged.state = 'regressed' and day between $1 and $2 and day >= (since at time zone 'UTC')::date
+    and outcome = 'failed' and repo = $3 and runs <> 0
     and since < ($2::date + 1)::timestamp at time zone 'UTC'
 group by template, blame, triaged.signature
 order by sum(runs) desc, triaged.signature

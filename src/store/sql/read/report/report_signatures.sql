@@ -5,7 +5,7 @@ select template as "template!", blame as "blame!", counted.signature as "signatu
 from rollup_signature as counted
     join population on population.id = counted.population
     join signature as known on known.id = counted.signature
-where day between $1 and $2 and repo = $3
+where day between $1 and $2 and outcome = 'failed' and repo = $3
     and created >= $1::date::timestamp at time zone 'UTC'
     and created < ($2::date + 1)::timestamp at time zone 'UTC'
 group by template, blame, counted.signature
