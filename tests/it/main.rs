@@ -7,6 +7,7 @@ mod alerting;
 mod answers;
 mod api;
 mod batch;
+mod browser;
 mod dashboard_types;
 mod dashboards;
 mod database_url;
