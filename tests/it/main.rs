@@ -22,6 +22,7 @@ mod limits;
 mod merge_properties;
 mod one_definition;
 mod openapi;
+mod pages;
 mod privacy;
 mod process;
 mod public_view;
