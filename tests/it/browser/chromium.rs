@@ -215,7 +215,9 @@ impl Chromium {
                 serde_json::from_str(entry["message"].as_str().expect("a text")).expect("JSON");
             let event = &event["message"];
             if event["method"] == "Network.requestWillBeSent" {
-                requested.push(event["params"]["request"]["url"].as_str().expect("a text").to_owned());
+                let url = event["params"]["request"]["url"].as_str().expect("a text");
+                // Chromium draws its own icons, such as of date fields, from these.
+                requested.extend((!url.starts_with("data:")).then(|| url.to_owned()));
             }
         }
         (said, requested)
