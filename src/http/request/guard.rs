@@ -111,7 +111,9 @@ pub fn add_security_headers(headers: &mut HeaderMap, request: &HttpRequest, stat
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         }
         // No cache may show the public what it stored for a maintainer.
-        headers.append(VARY, HeaderValue::from_static("Authorization, Cookie"));
+        if !headers.contains_key(VARY) {
+            headers.insert(VARY, HeaderValue::from_static("Authorization, Cookie"));
+        }
     }
     if !is_signed_in && !headers.contains_key(SET_COOKIE) && request.cookie(COOKIE).is_some() {
         if let Ok(removal) = HeaderValue::from_str(&session::end(request).to_string()) {
