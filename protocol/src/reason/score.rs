@@ -204,7 +204,7 @@ const VAGUE_WORDS: &[(Category, &[&str])] = &[
             "dependency",
         ],
     ),
-    (Category::ProxmoxStorage, &["storage", "zfs", "lvm", "volume group"]),
+    (Category::ProxmoxStorage, &["storage", "zfs", "lvm", "volume group", "create lun", "iscsi"]),
     (Category::ProxmoxContainer, &["container", "lxc", "qemu", "virtual machine"]),
     (Category::Database, &["database", "sql", "migration"]),
     (Category::ContainerRuntime, &["docker", "podman", "containerd"]),
