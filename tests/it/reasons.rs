@@ -318,6 +318,8 @@ async fn runs_that_older_rules_diagnosed_are_renewed() {
         "update rollup_facet set detail = 'unknown' where facet = 'exit_code' and value = '100@3' and population in
              (select population from rollup_script where app = 'jellyfin')",
         "update signature set template = 'old words', blame = 'host' where template like '%grease%'",
+        "insert into triage (signature, state, issue_url, since)
+             values (42, 'known', 'https://github.com/example/app/issues/1', now())",
     ] {
         sql(&app, statement).await;
     }
@@ -327,6 +329,9 @@ async fn runs_that_older_rules_diagnosed_are_renewed() {
     assert!(renewal::renew(&mut connection).await.expect("it runs").is_some());
     let seen = recount::verify(&mut connection).await.expect("it runs");
     assert_eq!((seen.outdated, seen.mismatches.len()), (0, 0), "{:#?}", seen.mismatches);
+    let decided = format!("/api/signatures/{}", id_of(&app, UNKNOWN_PACKAGE).await);
+    assert_eq!(app.get_json(&decided).await["state"], "known", "the decision moves with the failures");
+    sql(&app, "delete from triage").await;
     assert_eq!(lasting(listed(&app, "sort=created").await), before);
     assert!(renewal::renew(&mut connection).await.expect("it runs").is_none(), "nothing is left to do");
     app.stop().await;
