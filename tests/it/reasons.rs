@@ -107,10 +107,11 @@ async fn a_resolved_signature_that_fails_again_is_regressed_everywhere() {
     let rows = listed(&app, "state=regressed").await;
     assert_eq!((rows.len(), &rows[0]["id"], &rows[0]["count"]), (1, &json!(id), &json!(2)));
     let script = app.get_json("/api/scripts/jellyfin").await;
-    assert_eq!(script["signatures"][0]["state"], "regressed");
+    let state = |rows: &Value| (rows[0]["state"].clone(), rows[0]["issue_url"].clone());
+    assert_eq!(state(&script["signatures"]), (json!("regressed"), json!(issue)));
     let reason = regressed["reason"]["id"].as_str().expect("an id");
     let of_reason = app.get_json(&format!("/api/reasons/{reason}")).await;
-    assert_eq!(of_reason["signatures"][0]["state"], "regressed");
+    assert_eq!(state(&of_reason["signatures"]), (json!("regressed"), json!(issue)));
 
     decide(&app, &id, json!({"state": "ignored"})).await;
     assert_eq!(listed(&app, "").await.len(), 1);
