@@ -107,10 +107,11 @@ async fn a_resolved_signature_that_fails_again_is_regressed_everywhere() {
     let rows = listed(&app, "state=regressed").await;
     assert_eq!((rows.len(), &rows[0]["id"], &rows[0]["count"]), (1, &json!(id), &json!(2)));
     let script = app.get_json("/api/scripts/jellyfin").await;
-    assert_eq!(script["signatures"][0]["state"], "regressed");
+    let state = |rows: &Value| (rows[0]["state"].clone(), rows[0]["issue_url"].clone());
+    assert_eq!(state(&script["signatures"]), (json!("regressed"), json!(issue)));
     let reason = regressed["reason"]["id"].as_str().expect("an id");
     let of_reason = app.get_json(&format!("/api/reasons/{reason}")).await;
-    assert_eq!(of_reason["signatures"][0]["state"], "regressed");
+    assert_eq!(state(&of_reason["signatures"]), (json!("regressed"), json!(issue)));
 
     decide(&app, &id, json!({"state": "ignored"})).await;
     assert_eq!(listed(&app, "").await.len(), 1);
@@ -318,6 +319,8 @@ async fn runs_that_older_rules_diagnosed_are_renewed() {
         "update rollup_facet set detail = 'unknown' where facet = 'exit_code' and value = '100@3' and population in
              (select population from rollup_script where app = 'jellyfin')",
         "update signature set template = 'old words', blame = 'host' where template like '%grease%'",
+        "insert into triage (signature, state, issue_url, since)
+             values (42, 'known', 'https://github.com/example/app/issues/1', now())",
     ] {
         sql(&app, statement).await;
     }
@@ -327,6 +330,9 @@ async fn runs_that_older_rules_diagnosed_are_renewed() {
     assert!(renewal::renew(&mut connection).await.expect("it runs").is_some());
     let seen = recount::verify(&mut connection).await.expect("it runs");
     assert_eq!((seen.outdated, seen.mismatches.len()), (0, 0), "{:#?}", seen.mismatches);
+    let decided = format!("/api/signatures/{}", id_of(&app, UNKNOWN_PACKAGE).await);
+    assert_eq!(app.get_json(&decided).await["state"], "known", "the decision moves with the failures");
+    sql(&app, "delete from triage").await;
     assert_eq!(lasting(listed(&app, "sort=created").await), before);
     assert!(renewal::renew(&mut connection).await.expect("it runs").is_none(), "nothing is left to do");
     app.stop().await;

@@ -7,5 +7,6 @@ mod pages;
 mod rebuild;
 mod verify;
 
+pub(crate) use rebuild::derive;
 pub use rebuild::{Rebuilt, rebuild};
 pub use verify::{Mismatch, Verification, verify};

@@ -11,7 +11,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::store::database::background::{connect, pass};
 use crate::store::keep::recount::{self, Rebuilt};
-use crate::store::keep::{known_names, rules};
+use crate::store::keep::{known_names, rules, triage};
 
 /// Pause before another attempt after an error, or while another instance renews.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -30,6 +30,7 @@ pub async fn renew(connection: &mut PgConnection) -> sqlx::Result<Option<Rebuilt
     if !is_free.fetch_one(&mut *connection).await? {
         return Ok(None);
     }
+    triage::move_decisions(connection).await?;
     let renewed = recount::rebuild(connection).await?;
     // Names may have changed with the texts.
     known_names::learn_all(connection).await?;

@@ -107,7 +107,7 @@ async fn rebuild_page(
 
 /// The row as this version would store it: an earlier one may have scrubbed its texts by other rules, or
 /// derived another signature.
-fn derive(row: &Stored) -> Execution {
+pub(crate) fn derive(row: &Stored) -> Execution {
     let execution = row.execution.clone();
     Execution { facts: scrub_facts(execution.facts), ..execution }.diagnosed()
 }
