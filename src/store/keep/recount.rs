@@ -7,5 +7,5 @@ mod pages;
 mod rebuild;
 mod verify;
 
-pub use rebuild::{Rebuilt, rebuild};
+pub use rebuild::{Rebuilt, rebuild, resume};
 pub use verify::{Mismatch, Verification, verify};
