@@ -24,6 +24,7 @@ mod one_definition;
 mod openapi;
 mod operating;
 mod postgres_versions;
+mod pages;
 mod privacy;
 mod process;
 mod public_view;
