@@ -15,7 +15,8 @@ version := $(shell sed -nE '/^\[workspace.package\]/,/^\[/s/^version = "(.*)"/\1
 shell_scripts := .ci/run scripts/demo scripts/dotenv scripts/fuzz scripts/pg-bin scripts/setup scripts/sqlx-data \
 	client/api.func client/measure deploy/deb/build deploy/deb/wrapper deploy/deb/debian/telemetry-client.postrm \
 	deploy/deb/debian/telemetry-server.postinst deploy/deb/debian/telemetry-server.postrm deploy/image/build \
-	deploy/image/test deploy/try/run deploy/try/inside deploy/haproxy/is-primary deploy/replica/setup deploy/replica/promote load-tests/cost
+	deploy/image/test deploy/proxmox/ct/telemetry-server.sh deploy/proxmox/install/telemetry-server-install.sh \
+	deploy/try/machine deploy/try/packages deploy/try/proxmox deploy/haproxy/is-primary deploy/replica/setup deploy/replica/promote load-tests/cost
 load_tests := --release --locked -p telemetry-server -p telemetry-seed -p telemetry-load-tests
 
 .PHONY: help run demo test check audit bench bench-hostile bench-client bench-read load faults fuzz client catalogue \
@@ -108,10 +109,11 @@ image: deb ## build the container image from the package, as root, in target/pac
 	@deploy/image/build $(packages)/telemetry-server_*.deb $(packages)/telemetry-server_$(version)_$(shell dpkg --print-architecture).tar
 	@ls -l $(packages)/*.tar
 
-try: deb ## install, use, upgrade and remove the packages in an empty Debian, as root
+try: deb ## install, use, upgrade and remove the packages in a booted empty Debian, as root
 	@scripts/setup try
 	@deploy/deb/build $(target_dir)/release/telemetry-server $(target_dir)/$(static_target)/client/telemetry $(packages)/older 0.0.9
-	@deploy/try/run $(packages)/older $(packages)
+	@deploy/try/machine deploy/try/packages older=$(packages)/older newer=$(packages)
+	@deploy/try/machine deploy/try/proxmox older=$(packages)/older newer=$(packages) scripts=deploy/proxmox
 
 try-image: image ## run the container image with runc, as root
 	@scripts/setup try-image
