@@ -20,7 +20,7 @@ shell_scripts := .ci/run scripts/demo scripts/dotenv scripts/fuzz scripts/pg-bin
 load_tests := --release --locked -p telemetry-server -p telemetry-seed -p telemetry-load-tests
 
 .PHONY: help run demo test check audit bench bench-hostile bench-client bench-read load faults fuzz client catalogue \
-	sqlx-data deb image try try-image
+	sqlx-data screenshots deb image try try-image
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -126,3 +126,7 @@ catalogue: ## regenerate client/api.func, docs/EXIT_CODES.md and docs/REASONS.md
 sqlx-data: ## regenerate .sqlx, against which queries are checked at compile time
 	@scripts/setup sqlx-data
 	@scripts/sqlx-data
+
+screenshots: ## draw the pictures of the pages in docs/images
+	@scripts/setup screenshots
+	@cargo test --quiet --locked -p telemetry-server --test it -- --ignored browser::screenshots
