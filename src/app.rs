@@ -257,7 +257,10 @@ impl Spooling {
 }
 
 /// Connects, migrates, reads or creates the key of the run ids, and rebuilds rollups of another definition.
-async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<IdKey> {
+///
+/// # Errors
+/// Any error that prevents a start on this database.
+pub async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<IdKey> {
     let mut connection = connect_to_primary(options, config.connect_patience).await?;
     migrate(&mut connection).await?;
     if let Some(reading) = &config.read_database {

@@ -8,5 +8,5 @@ mod rebuild;
 mod verify;
 
 pub(crate) use rebuild::derive;
-pub use rebuild::{Rebuilt, rebuild};
+pub use rebuild::{Rebuilt, rebuild, resume};
 pub use verify::{Mismatch, Verification, verify};
