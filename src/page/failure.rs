@@ -19,6 +19,9 @@ use crate::page::number::{count, counted, day, moment};
 use crate::page::reason;
 use crate::page::triage::{self, Decided};
 
+/// Scripts that the answer names at most.
+const MOST_SCRIPTS: usize = 100;
+
 /// What the page shows.
 #[derive(Debug)]
 pub struct Failure {
@@ -71,6 +74,7 @@ fn what(signature: &OneSignature, address: &Address) -> Markup {
     html! {
         p.lead {
             (counted(signature.count, "run", "runs")) " of "
+            @if signature.apps.len() >= MOST_SCRIPTS { "at least " }
             (counted(signature.apps.len() as i64, "script", "scripts"))
             " failed for this reason in this period. "
             (reason::state(Some(&signature.state), None))
