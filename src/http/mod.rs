@@ -9,4 +9,5 @@ pub mod runs;
 pub mod legacy;
 pub mod exit_codes;
 pub mod operate;
+pub mod pages;
 pub mod routes;

@@ -1,9 +1,12 @@
 //! The route table.
 
+use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ALLOW,
+    ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ALLOW, HeaderValue,
+    VARY,
 };
+use actix_web::middleware::from_fn;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 use serde_json::json;
 
@@ -14,8 +17,12 @@ use crate::http::aggregates::{
 use crate::http::error::ApiError;
 use crate::http::events::{bulk, single};
 use crate::http::operate::{admin, docs, health, issues, metrics_endpoint, openapi, triage};
+use crate::http::pages::form::MAX_FORM_BYTES;
+use crate::http::pages::problem::as_page;
+use crate::http::pages::{assets, catalogue, failure, moved, overview, own_run, prefers_html, sign_in};
+use crate::http::reply::read_request::{PAGES_VARY, ReadRequest};
 use crate::http::runs::{list, one};
-use crate::http::{exit_codes, legacy};
+use crate::http::{exit_codes, legacy, pages};
 use crate::ingest::bulk::MAX_BATCH_BYTES;
 use crate::ingest::normalise::Route;
 use crate::state::AppState;
@@ -79,8 +86,75 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
         .service(get("/healthz", health::healthy))
         .service(get("/readyz", health::ready))
         .service(get("/metrics", metrics_endpoint::show))
-        .service(get("/", index))
-        .default_service(web::to(|| async { ApiError::NoSuchPath }));
+        .service(page("/", home))
+        .service(page("/failures", pages::failures::show))
+        .service(page("/failures/{id}", failure::show))
+        .service(form("/failures/{id}/state", pages::triage::set))
+        .service(page("/runs", pages::runs::list))
+        .service(page("/runs/{key}", pages::runs::show))
+        .service(page("/reasons", catalogue::list_reasons))
+        .service(page("/reasons/{id}", catalogue::show_reason))
+        .service(page("/exit-codes", catalogue::list_exit_codes))
+        .service(page("/exit-codes/{code}", catalogue::show_exit_code))
+        .service(page("/about", pages::about::show))
+        .service(page_with_form("/my-run", own_run::form, own_run::show))
+        .service(form("/my-run/erase", own_run::erase))
+        .service(page_with_form("/sign-in", sign_in::show, sign_in::start))
+        .service(form("/sign-out", sign_in::end))
+        .service(page("/dashboard", moved::show))
+        .service(page("/error-analysis", moved::show))
+        .service(page("/script-analysis", moved::show))
+        .service(page("/data", moved::show))
+        .service(get("/static/{file}", assets::show))
+        .default_service(web::to(|| async { ApiError::NoSuchPath }).wrap(from_fn(as_page)));
+}
+
+/// A page of the web page. Browsers get errors as pages as well.
+fn page<F, A>(path: &'static str, handler: F) -> impl HttpServiceFactory + 'static
+where
+    F: Handler<A, Output: Responder + 'static>,
+    A: FromRequest + 'static,
+{
+    get(path, handler).wrap(from_fn(as_page))
+}
+
+/// A path that accepts a form.
+fn form<F, A>(path: &'static str, send: F) -> impl HttpServiceFactory + 'static
+where
+    F: Handler<A, Output: Responder + 'static>,
+    A: FromRequest + 'static,
+{
+    web::resource(path)
+        .app_data(web::PayloadConfig::new(MAX_FORM_BYTES))
+        .route(web::post().to(send))
+        .default_service(method_not_allowed("POST"))
+        .wrap(from_fn(as_page))
+}
+
+/// A page with a form that is sent to its own path.
+fn page_with_form<F, A, G, B>(path: &'static str, show: F, send: G) -> impl HttpServiceFactory + 'static
+where
+    F: Handler<A, Output: Responder + 'static>,
+    A: FromRequest + 'static,
+    G: Handler<B, Output: Responder + 'static>,
+    B: FromRequest + 'static,
+{
+    web::resource(path)
+        .app_data(web::PayloadConfig::new(MAX_FORM_BYTES))
+        .route(web::get().to(show))
+        .route(web::post().to(send))
+        .default_service(method_not_allowed("GET, POST"))
+        .wrap(from_fn(as_page))
+}
+
+/// `/`: the overview for browsers, the index of all endpoints for everybody else.
+async fn home(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    if prefers_html(&request) {
+        return overview::show(ReadRequest::read(&request)?).await;
+    }
+    let mut index = index().await.respond_to(&request).map_into_boxed_body();
+    index.headers_mut().insert(VARY, HeaderValue::from_static(PAGES_VARY));
+    Ok(index)
 }
 
 /// A path that accepts events.
@@ -149,7 +223,7 @@ async fn index() -> impl Responder {
             "GET /api/scripts/{app}": "one script: totals, days, platforms, exit codes, signatures and durations",
             "GET /api/repo-slugs": "runs by repository",
             "GET /api/regressions": "scripts whose failure rate rose beyond chance; window",
-            "GET /api/signatures": "failures by reason, what should be fixed first; reason, category, blame, state, new_since, sort, limit",
+            "GET /api/signatures": "failures by reason, what should be fixed first; outcome, reason, category, blame, state, new_since, sort, limit",
             "GET /api/signatures/{id}": "one signature: reason, state, days, scripts, differences and some recent runs",
             "PUT /api/signatures/{id}/state": "set its state, with ADMIN_TOKEN: open, known, resolved or ignored",
             "GET /api/reasons": "the reasons that a rule knows: title, category, blame and hint",
@@ -172,6 +246,6 @@ impl Responder for ApiError {
     type Body = actix_web::body::BoxBody;
 
     fn respond_to(self, _request: &HttpRequest) -> HttpResponse {
-        actix_web::ResponseError::error_response(&self)
+        HttpResponse::from_error(self)
     }
 }

@@ -484,7 +484,7 @@ fn sql(data: &DataDir, statement: &str) -> u64 {
     }
 }
 
-fn execute(options: &PgConnectOptions, statement: &str) -> u64 {
+pub(crate) fn execute(options: &PgConnectOptions, statement: &str) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let mut connection = PgConnection::connect_with(options).await.expect("it runs");
@@ -494,16 +494,20 @@ fn execute(options: &PgConnectOptions, statement: &str) -> u64 {
 }
 
 /// A database that is not the server's own, and its URL.
-fn external_database() -> (Arc<Cluster>, PgConnectOptions, String) {
+pub(crate) fn external_database() -> (Arc<Cluster>, PgConnectOptions, String) {
     let cluster = Cluster::shared();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let options = runtime.block_on(cluster.database());
-    let (socket, database) = (options.get_socket(), options.get_database());
-    let url = format!(
+    let url = url(&options);
+    (cluster, options, url)
+}
+
+/// The address of a database on the cluster of the tests.
+pub(crate) fn url(options: &PgConnectOptions) -> String {
+    format!(
         "postgres://{}@localhost/{}?host={}",
         options.get_username(),
-        database.expect("it has a name"),
-        socket.expect("a socket").display()
-    );
-    (cluster, options, url)
+        options.get_database().expect("it has a name"),
+        options.get_socket().expect("a socket").display()
+    )
 }

@@ -32,7 +32,7 @@ async fn newest(snapshot: &mut Snapshot<'_>, choice: &Choice) -> sqlx::Result<Ve
 }
 
 /// First and last day of a series: those of the filter, else the first day with data and the day of the answer.
-fn days_shown(
+pub fn days_shown(
     filter: &Filter,
     as_of: DateTime<Utc>,
     first_with_data: Option<NaiveDate>,

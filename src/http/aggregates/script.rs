@@ -52,7 +52,7 @@ async fn read(state: &AppState, snapshot: &mut Snapshot<'_>, app: &str) -> Resul
     let view = |run| ExecutionView::of(run, running_since);
     Ok(script(ScriptCounts {
         as_of,
-        days_shown: days_shown(snapshot.filter, as_of, days.first().map(|row| row.day)),
+        days_shown: days_shown(&snapshot.filter, as_of, days.first().map(|row| row.day)),
         days,
         platforms: snapshot.script_platforms(app).await?,
         exit_codes: snapshot.script_exit_codes(app).await?,

@@ -148,7 +148,7 @@ impl Snapshot<'_> {
             start_of(first),
             end_of(last),
             COUNT_BOUND,
-            visible.filter(self.filter) as _,
+            visible.filter(&self.filter) as _,
             visible.choice.apps.as_deref()
         )
         .fetch_one(&mut *self.transaction)
@@ -186,7 +186,7 @@ impl Snapshot<'_> {
             return Ok(Vec::new());
         }
         let (first, last) = (start_of(first), end_of(last));
-        let (filter, apps) = (visible.filter(self.filter), visible.choice.apps.as_deref());
+        let (filter, apps) = (visible.filter(&self.filter), visible.choice.apps.as_deref());
         let position = if let Start::Behind(position) = start { Some(position) } else { None };
         let of_few = apps.is_some_and(|apps| apps.len() <= FEW_APPS);
         let (time, key) = match (position, order) {
@@ -229,6 +229,19 @@ impl Snapshot<'_> {
         self.show(rows.into_iter().map(|row| row.execution).collect()).await
     }
 
+    /// The execution with this key, unless it has no application; `None` for an unknown key. Ignores the filter.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn record(&mut self, key: Uuid) -> sqlx::Result<Option<Shown>> {
+        let row = sqlx::query_scalar!(
+            "select execution as \"row!: Stored\" from execution where run_key = $1 and app is not null",
+            key
+        );
+        let row: Option<Stored> = row.fetch_optional(&mut *self.transaction).await?;
+        Ok(self.show(row.into_iter().map(|row| row.execution).collect()).await?.pop())
+    }
+
     /// The newest executions of one day, so that a search for something rare does not read the whole history.
     /// Ignores the dates of the filter.
     ///
@@ -251,7 +264,7 @@ impl Snapshot<'_> {
              order by first_seen desc, run_key desc limit $6",
             start_of(day),
             end_of(day),
-            visible.filter(self.filter) as _,
+            visible.filter(&self.filter) as _,
             app,
             signature,
             limit
