@@ -10,11 +10,11 @@ export HOME ?= $(shell getent passwd "$$(id -u)" | cut -d: -f6)
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 target_dir := $(or $(CARGO_TARGET_DIR),target)
 static_target := $(shell uname -m)-unknown-linux-musl
-shell_scripts := .ci/run scripts/demo scripts/dotenv scripts/fuzz scripts/pg-bin scripts/setup scripts/sqlx-data \
-	client/api.func client/measure deploy/haproxy/is-primary deploy/replica/setup deploy/replica/promote load-tests/cost
+shell_scripts := .ci/run scripts/demo scripts/dotenv scripts/fuzz scripts/pg-bin scripts/postgres-versions scripts/setup \
+	scripts/sqlx-data client/api.func client/measure deploy/haproxy/is-primary deploy/replica/setup deploy/replica/promote load-tests/cost
 load_tests := --release --locked -p telemetry-server -p telemetry-seed -p telemetry-load-tests
 
-.PHONY: help run demo test check audit bench bench-hostile bench-client bench-read load faults fuzz client catalogue \
+.PHONY: help run demo test check audit bench bench-hostile bench-client bench-read load faults failover fuzz client catalogue \
 	sqlx-data
 
 help: ## list the targets
@@ -81,6 +81,10 @@ faults: ## kill, stop, fill up and disconnect the server and PostgreSQL under lo
 		echo "round $$round"; \
 		FAULTS=full cargo test --quiet --locked --test faults -- --test-threads=1 || exit 1; \
 	done
+
+failover: ## kill the leader of three PostgreSQL under Patroni three times under load
+	@scripts/setup failover
+	@cargo test --locked --test faults -- --ignored --test-threads=1 patroni
 
 fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
 	@scripts/setup fuzz
