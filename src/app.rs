@@ -153,6 +153,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         protection: Arc::new(protection.clone()),
         started_at: Utc::now(),
         unfinished_after: config.unfinished_after,
+        retention_days: config.retention_days,
         answers: Answers::default(),
         cache_for: config.cache_for,
         exports: Places::new(EXPORTS, EXPORTS_PER_ADDRESS),

@@ -4,6 +4,8 @@
 //! Its help shows those that it uses.
 
 pub mod database;
+mod health;
+mod service_manager;
 mod serve;
 mod verify;
 mod backup;
@@ -23,11 +25,12 @@ use sqlx::postgres::PgConnectOptions;
 use crate::command::backup::{BackupArguments, RestoreArguments, backup, restore};
 use crate::command::database::OpenDatabase;
 use crate::command::diagnose::{DiagnoseArguments, diagnose};
+use crate::command::health::check_health;
 use crate::command::list_exit_codes::print_exit_codes;
 use crate::command::serve::serve;
 use crate::command::verify::{rebuild, verify};
 use crate::command::weekly_report::{ReportArguments, report};
-use crate::config::heading::{DATABASE, INGEST, LOGGING, MAIL};
+use crate::config::heading::{DATABASE, INGEST, LISTENING, LOGGING, MAIL};
 use crate::config::{Config, Variables};
 use crate::store::database::connect::connect;
 use crate::store::database::migrate;
@@ -38,13 +41,14 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 const INVALID_CONFIGURATION: u8 = 2;
 /// The variables in the help of each command, by heading. The help of `serve` shows all but those for mail,
 /// the help of the program itself shows all.
-const USED: [(&str, &[&str]); 8] = [
+const USED: [(&str, &[&str]); 9] = [
     ("backup", &[DATABASE, LOGGING]),
     ("restore", &[DATABASE, INGEST, LOGGING]),
     ("migrate", &[DATABASE, LOGGING]),
     ("verify", &[DATABASE, LOGGING]),
     ("rebuild", &[DATABASE, LOGGING]),
     ("report", &[DATABASE, MAIL, LOGGING]),
+    ("healthcheck", &[LISTENING]),
     ("exit-codes", &[]),
     ("diagnose", &[]),
 ];
@@ -84,6 +88,8 @@ enum Command {
     Restore(RestoreArguments),
     /// Print or send the report of a week, compared with the week before
     Report(ReportArguments),
+    /// Ask the server at LISTEN_ADDR whether it runs; exit status 1 if it does not answer. For containers
+    Healthcheck,
     /// Print the catalogue of exit codes: generation, code, category, title
     ExitCodes,
     /// Print the reason of a failure as the rules see it, and every line that competes for it
@@ -149,6 +155,7 @@ fn execute(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
     let database = match command {
         Command::ExitCodes => return Ok(print_exit_codes().map(|()| ExitCode::SUCCESS)?),
         Command::Diagnose(arguments) => return diagnose(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Healthcheck => return check_health(config.listen_addr).map(|()| ExitCode::SUCCESS),
         Command::Serve | Command::Restore(_) => OpenDatabase::of_server(config)?,
         _ => OpenDatabase::of_command(config)?,
     };
@@ -186,6 +193,6 @@ async fn on_database(
             let destination = arguments.destination(config.outgoing.mail.as_ref())?;
             report(connection().await?, arguments, destination).await
         }
-        Command::ExitCodes | Command::Diagnose(_) => Ok(ExitCode::SUCCESS),
+        Command::Healthcheck | Command::ExitCodes | Command::Diagnose(_) => Ok(ExitCode::SUCCESS),
     }
 }

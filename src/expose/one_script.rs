@@ -137,6 +137,8 @@ pub struct SignatureRuns {
     pub reason: Option<SharedReason>,
     /// `open`, `known`, `resolved`, `ignored` or `regressed`; `null` for the rare signatures.
     pub state: Option<String>,
+    /// Address of the issue; `null` if there is none.
+    pub issue_url: Option<String>,
     /// Failed runs.
     pub count: i64,
     /// First UTC day of the period with such a run.
@@ -233,6 +235,7 @@ fn signature(row: ScriptSignature) -> SignatureRuns {
         id: hexadecimal(row.signature),
         reason: SharedReason::of(row.reason, row.subject, row.category, row.blame),
         state: (row.signature != RARE_SIGNATURE).then_some(state),
+        issue_url: row.issue_url,
         template: row.template,
         count: row.runs,
         first_seen_day: row.first_day,

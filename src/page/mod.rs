@@ -15,7 +15,12 @@ pub mod layout;
 pub mod problem;
 pub mod overview;
 pub mod failures;
+pub mod triage;
 pub mod failure;
+pub mod runs;
+pub mod catalogue;
+pub mod about;
+pub mod sign_in;
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,13 @@ pub mod moved;
 pub mod overview;
 pub mod failures;
 pub mod failure;
+pub mod runs;
+pub mod catalogue;
+pub mod form;
+pub mod about;
+pub mod own_run;
+pub mod sign_in;
+pub mod triage;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{Accept, Header};

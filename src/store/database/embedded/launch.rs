@@ -22,6 +22,8 @@ const PARAMETERS: &[&str] = &[
     "max_wal_size=2GB",
     "checkpoint_timeout=15min",
     "wal_compression=on",
+    // Compiled statements need memory that is both writable and executable, which the systemd unit forbids.
+    "jit=off",
     "timezone=UTC",
     "log_timezone=UTC",
     // Its log goes into ours, which must not contain parts of bodies. An ERROR quotes values and statements
