@@ -7,7 +7,7 @@
 //! ```
 //! [`ingest`] turns the bytes of any client generation into a `CleanEvent`; [`store`] queues it,
 //! joins it with what is known of its run and commits row and rollups in one transaction. The
-//! read side answers from the rollups ([`expose`]). [`http`] receives the events and sends the answers.
+//! read side answers from the rollups ([`expose`], as HTML [`page`]). [`http`] receives the events and sends the answers.
 //!
 //! # What a status promises
 //! - `2xx`: the event is committed, or fsynced on this machine while the database is away.
@@ -27,6 +27,7 @@ pub mod regression;
 pub mod report;
 pub mod issue;
 pub mod expose;
+pub mod page;
 pub mod cache;
 pub mod scrape;
 pub mod state;

@@ -26,7 +26,7 @@ pub struct Signatures {
     /// The time at which the answer was true.
     #[serde(serialize_with = "rfc3339")]
     pub as_of: DateTime<Utc>,
-    /// Failed runs in the period.
+    /// Failed runs in the period; blocked ones with `outcome=blocked`.
     pub failed_count: i64,
     /// In the requested order.
     pub signatures: Vec<SignatureView>,

@@ -97,11 +97,11 @@ pub enum ApiError {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ErrorBody {
     /// Stable code of the reason.
-    error: &'static str,
+    pub error: &'static str,
     /// The field or parameter at fault; `null` if there is none.
-    field: Option<&'static str>,
+    pub field: Option<&'static str>,
     /// The reason as a sentence.
-    message: String,
+    pub message: String,
 }
 
 impl ApiError {

@@ -9,4 +9,5 @@ pub mod aggregates;
 pub mod runs;
 pub mod legacy;
 pub mod operate;
+pub mod pages;
 pub mod routes;

@@ -1,9 +1,12 @@
 //! The route table.
 
+use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ALLOW,
+    ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ALLOW, HeaderValue,
+    VARY,
 };
+use actix_web::middleware::from_fn;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 use serde_json::json;
 
@@ -14,8 +17,11 @@ use crate::http::aggregates::{
 use crate::http::error::ApiError;
 use crate::http::events::{bulk, single};
 use crate::http::operate::{admin, docs, health, issues, metrics_endpoint, openapi, triage};
+use crate::http::pages::problem::as_page;
+use crate::http::pages::{assets, failure, moved, overview, prefers_html};
+use crate::http::reply::read_request::{PAGES_VARY, ReadRequest};
 use crate::http::runs::{list, one};
-use crate::http::{exit_codes, legacy};
+use crate::http::{exit_codes, legacy, pages};
 use crate::ingest::bulk::MAX_BATCH_BYTES;
 use crate::ingest::normalise::Route;
 use crate::state::AppState;
@@ -81,8 +87,37 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
         .service(get("/healthz", health::healthy))
         .service(get("/readyz", health::ready))
         .service(get("/metrics", metrics_endpoint::show))
-        .service(get("/", index))
-        .default_service(web::to(|| async { ApiError::NoSuchPath }));
+        .service(page("/", home))
+        .service(page("/failures", pages::failures::show))
+        .service(page("/failures/{id}", failure::show))
+        .service(page("/scripts", pages::scripts::show))
+        .service(page("/scripts/{app}", pages::script::show))
+        .service(page("/popular", pages::popular::show))
+        .service(page("/dashboard", moved::show))
+        .service(page("/error-analysis", moved::show))
+        .service(page("/script-analysis", moved::show))
+        .service(page("/data", moved::show))
+        .service(get("/static/{file}", assets::show))
+        .default_service(web::to(|| async { ApiError::NoSuchPath }).wrap(from_fn(as_page)));
+}
+
+/// A page of the web page. Browsers get errors as pages as well.
+fn page<F, A>(path: &'static str, handler: F) -> impl HttpServiceFactory + 'static
+where
+    F: Handler<A, Output: Responder + 'static>,
+    A: FromRequest + 'static,
+{
+    get(path, handler).wrap(from_fn(as_page))
+}
+
+/// `/`: the overview for browsers, the index of all endpoints for everybody else.
+async fn home(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    if prefers_html(&request) {
+        return overview::show(ReadRequest::read(&request)?).await;
+    }
+    let mut index = index().await.respond_to(&request).map_into_boxed_body();
+    index.headers_mut().insert(VARY, HeaderValue::from_static(PAGES_VARY));
+    Ok(index)
 }
 
 /// A path that accepts events.
@@ -152,7 +187,7 @@ async fn index() -> impl Responder {
             "GET /api/popular": "the most and the least used scripts, rising ones and new ones",
             "GET /api/repo-slugs": "runs by repository",
             "GET /api/regressions": "scripts whose failure rate rose beyond chance; window",
-            "GET /api/signatures": "failures by reason, what should be fixed first; reason, category, blame, state, new_since, sort, limit",
+            "GET /api/signatures": "failures by reason, what should be fixed first; outcome, reason, category, blame, state, new_since, sort, limit",
             "GET /api/signatures/{id}": "one signature: reason, state, days, scripts, differences and some recent runs",
             "PUT /api/signatures/{id}/state": "set its state, with ADMIN_TOKEN: open, known, resolved or ignored",
             "GET /api/reasons": "the reasons that a rule knows: title, category, blame and hint",
@@ -176,6 +211,6 @@ impl Responder for ApiError {
     type Body = actix_web::body::BoxBody;
 
     fn respond_to(self, _request: &HttpRequest) -> HttpResponse {
-        actix_web::ResponseError::error_response(&self)
+        HttpResponse::from_error(self)
     }
 }

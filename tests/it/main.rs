@@ -21,6 +21,7 @@ mod limits;
 mod merge_properties;
 mod one_definition;
 mod openapi;
+mod pages;
 mod privacy;
 mod process;
 mod public_view;

@@ -46,13 +46,17 @@ pub async fn show(request: ReadRequest) -> Result<HttpResponse, ApiError> {
     request.answer(&request.filter()?, (), read).await
 }
 
-async fn read(state: &AppState, snapshot: &mut Snapshot<'_>) -> Result<Dashboard, ApiError> {
+/// Reads the dashboard.
+///
+/// # Errors
+/// Any error from the database.
+pub async fn read(state: &AppState, snapshot: &mut Snapshot<'_>) -> Result<Dashboard, ApiError> {
     let as_of = snapshot.as_of().await?;
     let running_since = state.running_since(as_of);
     let signatures = snapshot.signatures(&SignatureChoice::of(FAILED_OR_BLOCKED), TOP).await?;
     let listed = Listed::of(&signatures);
     let history = snapshot.history().await?;
-    let previous = match previous(snapshot.filter, as_of) {
+    let previous = match previous(&snapshot.filter, as_of) {
         Some(days) => Some((days, snapshot.outcomes_of(days).await?)),
         None => None,
     };
@@ -60,7 +64,7 @@ async fn read(state: &AppState, snapshot: &mut Snapshot<'_>) -> Result<Dashboard
     Ok(dashboard(DashboardCounts {
         runs: RunCounts {
             as_of,
-            days_shown: days_shown(snapshot.filter, as_of, history.first_day),
+            days_shown: days_shown(&snapshot.filter, as_of, history.first_day),
             scripts: snapshot.scripts(running_since, TOP).await?,
             days: snapshot.days().await?,
             exit_codes: snapshot.exit_codes().await?,

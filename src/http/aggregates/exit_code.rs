@@ -45,7 +45,7 @@ pub async fn read(_: &AppState, snapshot: &mut Snapshot<'_>, code: u8) -> Result
     Ok(one_exit_code(OneExitCodeCounts {
         as_of,
         code,
-        days_shown: days_shown(snapshot.filter, as_of, days.first().map(|row| row.day)),
+        days_shown: days_shown(&snapshot.filter, as_of, days.first().map(|row| row.day)),
         days,
         scripts: snapshot.exit_code_scripts(code, SCRIPTS).await?,
         outcomes: snapshot.outcomes().await?,

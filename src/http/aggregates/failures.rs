@@ -42,7 +42,7 @@ async fn read(state: &AppState, snapshot: &mut Snapshot<'_>) -> Result<Errors, A
     Ok(errors(FailureCounts {
         runs: RunCounts {
             as_of,
-            days_shown: days_shown(snapshot.filter, as_of, days.first().map(|count| count.day)),
+            days_shown: days_shown(&snapshot.filter, as_of, days.first().map(|count| count.day)),
             scripts,
             days,
             exit_codes: snapshot.exit_codes().await?,

@@ -40,7 +40,7 @@ fn previous(filter: &Filter, as_of: DateTime<Utc>) -> Option<(NaiveDate, NaiveDa
 }
 
 /// First and last day of a series: those of the filter, else the first day with data and the day of the answer.
-fn days_shown(
+pub fn days_shown(
     filter: &Filter,
     as_of: DateTime<Utc>,
     first_with_data: Option<NaiveDate>,

@@ -34,6 +34,6 @@ pub async fn list(request: ReadRequest) -> Result<HttpResponse, ApiError> {
 /// Any error from the database.
 pub async fn read(_: &AppState, snapshot: &mut Snapshot<'_>) -> Result<Popular, ApiError> {
     let as_of = snapshot.as_of().await?;
-    let previous = previous(snapshot.filter, as_of);
+    let previous = previous(&snapshot.filter, as_of);
     Ok(popular(PopularCounts { as_of, previous, scripts: snapshot.popular(previous, TOP).await? }))
 }

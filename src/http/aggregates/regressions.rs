@@ -53,12 +53,22 @@ impl RegressionParameters {
 pub async fn list(request: ReadRequest) -> Result<HttpResponse, ApiError> {
     let windows = request.parameters::<RegressionParameters>()?.windows()?;
     let today = request.today;
-    let dates = (Some(today - Days::new(HISTORY_DAYS)), Some(today));
+    let dates = days_compared(today);
     let filter = Filter { from: dates.0, to: dates.1, ..request.filter()? };
     request.answer(&filter, &windows, async |_, snapshot| read(snapshot, today, &windows).await).await
 }
 
-async fn read(
+/// First and last day that a search for regressions compares.
+#[must_use]
+pub fn days_compared(today: NaiveDate) -> (Option<NaiveDate>, Option<NaiveDate>) {
+    (Some(today - Days::new(HISTORY_DAYS)), Some(today))
+}
+
+/// Reads the regressions. The filter has the days of [`days_compared`].
+///
+/// # Errors
+/// Any error from the database.
+pub async fn read(
     snapshot: &mut Snapshot<'_>,
     today: NaiveDate,
     windows: &[Window],

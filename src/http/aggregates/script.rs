@@ -59,11 +59,11 @@ pub async fn read(state: &AppState, snapshot: &mut Snapshot<'_>, app: &str) -> R
         Some(last) => snapshot.recent_of_day(last.day, RECENT, Some(app), None).await?,
         None => Vec::new(),
     };
-    let previous = match previous(snapshot.filter, as_of) {
+    let previous = match previous(&snapshot.filter, as_of) {
         Some(days) => Some((days, snapshot.script_days_of(days, app, running_since).await?)),
         None => None,
     };
-    let days_shown = days_shown(snapshot.filter, as_of, days.first().map(|row| row.day));
+    let days_shown = days_shown(&snapshot.filter, as_of, days.first().map(|row| row.day));
     let last = days.last().map_or(days_shown.1, |row| row.day);
     let view = |run| ExecutionView::of(run, running_since);
     Ok(script(ScriptCounts {

@@ -18,7 +18,7 @@ use crate::http::reply::read_request::ReadRequest;
 use crate::http::request::parameters::{FilterParameters, ListParameters, date, set};
 use crate::http::request::reasons::{blame, category, reason_id, signature_id};
 use crate::state::AppState;
-use crate::store::read::signatures::{FAILED, Listed, SignatureChoice, SignatureOrder};
+use crate::store::read::signatures::{BLOCKED, FAILED, Listed, SignatureChoice, SignatureOrder};
 use crate::store::read::snapshot::Snapshot;
 
 /// Default length of the list.
@@ -34,6 +34,8 @@ const SCRIPTS_OF_ONE: i32 = 100;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SignatureParameters {
+    /// Outcome of the runs that are counted: `failed` (default) or `blocked`.
+    outcome: Option<String>,
     /// Only signatures whose first failure is on this UTC day or later.
     new_since: Option<String>,
     /// Id of a reason, as in `/api/reasons`.
@@ -51,7 +53,11 @@ pub struct SignatureParameters {
 }
 
 impl SignatureParameters {
-    fn check(self, today: NaiveDate) -> Result<(SignatureChoice, i64), ApiError> {
+    /// Checks the parameters: the choice, and the length of the list.
+    ///
+    /// # Errors
+    /// [`ApiError::BadParameter`].
+    pub fn check(self, today: NaiveDate) -> Result<(SignatureChoice, i64), ApiError> {
         let limit = set(self.limit).map_or(Ok(DEFAULT_LIMIT), |text| text.parse());
         let bad = ApiError::BadParameter { name: "limit", reason: "must be a whole number from 1 to 200" };
         let limit = limit.ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or(bad)?;
@@ -65,6 +71,13 @@ impl SignatureParameters {
                 return Err(ApiError::BadParameter { name: "sort", reason });
             }
         };
+        let outcomes = match set(self.outcome).as_deref() {
+            None | Some("failed") => FAILED,
+            Some("blocked") => BLOCKED,
+            Some(_) => {
+                return Err(ApiError::BadParameter { name: "outcome", reason: "must be failed or blocked" });
+            }
+        };
         let choice = SignatureChoice {
             new_since: date("new_since", set(self.new_since))?,
             reason: set(self.reason).map(|id| reason_id(&id)).transpose()?,
@@ -74,7 +87,7 @@ impl SignatureParameters {
             state: state.flatten(),
             order,
             today,
-            ..SignatureChoice::of(FAILED)
+            ..SignatureChoice::of(outcomes)
         };
         Ok((choice, limit))
     }
@@ -110,23 +123,33 @@ fn state(word: &str) -> Result<Option<&'static str>, ApiError> {
 pub async fn list(request: ReadRequest) -> Result<HttpResponse, ApiError> {
     let today = request.today;
     let (choice, limit) = request.parameters::<SignatureParameters>()?.check(today)?;
-    let read = async |_: &_, snapshot: &mut Snapshot<'_>| {
-        let as_of = snapshot.as_of().await?;
-        let rows = snapshot.signatures(&choice, limit).await?;
-        let listed = Listed::of(&rows);
-        let outcomes = snapshot.outcomes().await?;
-        let failed = outcomes.iter().filter(|row| row.outcome == "failed").map(|row| row.runs).sum();
-        Ok::<Signatures, ApiError>(signatures(SignatureCounts {
-            as_of,
-            failed,
-            scripts: snapshot.signature_scripts(FAILED, &listed, SCRIPTS_IN_LIST).await?,
-            weeks: snapshot.signature_weeks(today, &listed).await?,
-            days: snapshot.signature_days(FAILED, &listed).await?,
-            runs: snapshot.signature_runs(FAILED, &listed).await?,
-            rows,
-        }))
-    };
-    request.answer(&request.filter()?, (choice, limit), read).await
+    let read = async |_: &_, snapshot: &mut Snapshot<'_>| read_list(snapshot, &choice, limit).await;
+    request.answer(&request.filter()?, (&choice, limit), read).await
+}
+
+/// Reads the first `limit` signatures of a choice.
+///
+/// # Errors
+/// Any error from the database.
+pub async fn read_list(
+    snapshot: &mut Snapshot<'_>,
+    choice: &SignatureChoice,
+    limit: i64,
+) -> Result<Signatures, ApiError> {
+    let as_of = snapshot.as_of().await?;
+    let rows = snapshot.signatures(choice, limit).await?;
+    let listed = Listed::of(&rows);
+    let outcomes = snapshot.outcomes().await?;
+    let of_choice = outcomes.iter().filter(|row| choice.outcomes.contains(&row.outcome.as_str()));
+    Ok(signatures(SignatureCounts {
+        as_of,
+        failed: of_choice.map(|row| row.runs).sum(),
+        scripts: snapshot.signature_scripts(choice.outcomes, &listed, SCRIPTS_IN_LIST).await?,
+        weeks: snapshot.signature_weeks(choice.today, &listed).await?,
+        days: snapshot.signature_days(choice.outcomes, &listed).await?,
+        runs: snapshot.signature_runs(choice.outcomes, &listed).await?,
+        rows,
+    }))
 }
 
 /// One signature: reason, state, days, scripts, where its failures differ, and some recent runs
@@ -148,7 +171,11 @@ pub async fn show(id: web::Path<String>, request: ReadRequest) -> Result<HttpRes
     request.answer(&request.filter()?, id, async |state, snapshot| read(state, snapshot, id).await).await
 }
 
-async fn read(state: &AppState, snapshot: &mut Snapshot<'_>, id: i64) -> Result<OneSignature, ApiError> {
+/// Reads one signature.
+///
+/// # Errors
+/// [`ApiError::UnknownSignature`], or any error from the database.
+pub async fn read(state: &AppState, snapshot: &mut Snapshot<'_>, id: i64) -> Result<OneSignature, ApiError> {
     let as_of = snapshot.as_of().await?;
     let known = snapshot.known_signature(id).await?.ok_or(ApiError::UnknownSignature)?;
     let listed = Listed::one(id);

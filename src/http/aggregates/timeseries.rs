@@ -118,7 +118,7 @@ async fn read(snapshot: &mut Snapshot<'_>, choice: Choice) -> Result<Timeseries,
         Some(_) => None,
         None => snapshot.history().await?.first_day,
     };
-    let days = days_shown(snapshot.filter, as_of, first_with_data);
+    let days = days_shown(&snapshot.filter, as_of, first_with_data);
     if (days.1 - days.0).num_days() >= max_days {
         let reason = "must be longer for this period: hour covers 31 days, day 1100";
         return Err(ApiError::BadParameter { name: "bucket", reason });

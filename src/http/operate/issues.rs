@@ -23,7 +23,8 @@ pub async fn show(
 ) -> Result<HttpResponse, ApiError> {
     let bad = ApiError::BadParameter { name: "signature", reason: "must be 16 hexadecimal digits" };
     let signature = parse_hexadecimal(&signature).ok_or(bad)?;
-    let evidence = of_signature(&state.read_pool, signature, Utc::now().date_naive()).await?;
+    let mut connection = state.read_pool.acquire().await?;
+    let evidence = of_signature(&mut connection, signature, Utc::now().date_naive()).await?;
     let issue = issue(&state.issue_repository, signature, &evidence.ok_or(ApiError::UnknownSignature)?);
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(issue))
 }

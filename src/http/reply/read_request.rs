@@ -1,8 +1,9 @@
-//! A request whose answer is read from one snapshot of the database and cached: JSON, or one list as a table.
+//! A request whose answer is read from one snapshot of the database and cached: JSON, one list as a table, or a page.
 
 use std::fmt::Debug;
 use std::future::{Ready, ready};
 
+use actix_web::http::header::{HeaderValue, VARY};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev, web};
 use chrono::NaiveDate;
 use serde::de::DeserializeOwned;
@@ -13,10 +14,17 @@ use crate::http::error::ApiError;
 use crate::http::reply::answer::{attachment, json, lifetime, respond, today};
 use crate::http::request::authorise::view_of;
 use crate::http::request::parameters::{FilterParameters, ListParameters};
+use crate::page::address::Address;
+use crate::page::context::{Context, Visitor};
 use crate::state::AppState;
 use crate::store::read::filter::Filter;
 use crate::store::read::snapshot::Snapshot;
 use crate::store::read::view::View;
+
+/// Media type of a page.
+pub const HTML: &str = "text/html; charset=utf-8";
+/// The headers on which pages depend: some paths answer programs with JSON, and signed-in readers see more.
+pub const PAGES_VARY: &str = "Accept, Authorization, Cookie";
 
 /// A request for an answer that is computed from one snapshot, with its common parameters.
 pub struct ReadRequest {
@@ -41,7 +49,11 @@ impl FromRequest for ReadRequest {
 }
 
 impl ReadRequest {
-    fn read(request: &HttpRequest) -> Result<Self, ApiError> {
+    /// Reads the common parameters of a request.
+    ///
+    /// # Errors
+    /// [`ApiError`] for credentials or a query that are not valid.
+    pub fn read(request: &HttpRequest) -> Result<Self, ApiError> {
         let state = request.app_data::<web::Data<AppState>>().ok_or(ApiError::Internal)?.clone();
         let view = view_of(request, &state)?;
         let (filter, list) = (parameters(request)?, parameters(request)?);
@@ -114,6 +126,41 @@ impl ReadRequest {
             Ok(answer)
         })
         .await
+    }
+
+    /// Answers with a page: what `read` reads, rendered by `render`. `parameters` are all that the page depends on
+    /// besides the address and the filter; `own` are the names of the parameters that the page has besides the common
+    /// ones, and that its links keep.
+    ///
+    /// # Errors
+    /// The error of `read`, or any error from the database.
+    pub async fn page<T>(
+        &self,
+        own: &[&'static str],
+        filter: &Filter,
+        parameters: impl Debug,
+        read: impl AsyncFnOnce(&AppState, &mut Snapshot<'_>) -> Result<T, ApiError>,
+        render: impl FnOnce(&Context, &T) -> String,
+    ) -> Result<HttpResponse, ApiError> {
+        let context = self.context(own);
+        let mut response = self
+            .cached(filter, (&context, parameters), async |state, snapshot| {
+                let value = read(state, snapshot).await?;
+                Ok(Answer::new(render(&context, &value).into_bytes(), HTML, lifetime(state, filter)))
+            })
+            .await?;
+        response.headers_mut().insert(VARY, HeaderValue::from_static(PAGES_VARY));
+        Ok(response)
+    }
+
+    /// What a page is rendered for; `own` as in [`Self::page`].
+    #[must_use]
+    pub fn context(&self, own: &[&'static str]) -> Context {
+        let visitor = match self.view {
+            View::Public => Visitor::Public,
+            View::Maintainer => Visitor::Maintainer,
+        };
+        Context { address: Address::read(self.request.path(), self.request.query_string(), own), visitor }
     }
 
     /// Answers from the cache, or with what `read` builds.

@@ -106,6 +106,8 @@ pub fn add_security_headers(headers: &mut HeaderMap, request: &HttpRequest, stat
     if request.method() == Method::GET && !is_private {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         // No cache may show the public what it stored for a maintainer.
-        headers.insert(VARY, HeaderValue::from_static("Authorization"));
+        if !headers.contains_key(VARY) {
+            headers.insert(VARY, HeaderValue::from_static("Authorization"));
+        }
     }
 }

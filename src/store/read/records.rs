@@ -148,7 +148,7 @@ impl Snapshot<'_> {
             start_of(first),
             end_of(last),
             COUNT_BOUND,
-            visible.filter(self.filter) as _,
+            visible.filter(&self.filter) as _,
             visible.choice.apps.as_deref()
         )
         .fetch_one(&mut *self.transaction)
@@ -186,7 +186,7 @@ impl Snapshot<'_> {
             return Ok(Vec::new());
         }
         let (first, last) = (start_of(first), end_of(last));
-        let (filter, apps) = (visible.filter(self.filter), visible.choice.apps.as_deref());
+        let (filter, apps) = (visible.filter(&self.filter), visible.choice.apps.as_deref());
         let position = if let Start::Behind(position) = start { Some(position) } else { None };
         let of_few = apps.is_some_and(|apps| apps.len() <= FEW_APPS);
         let (time, key) = match (position, order) {
@@ -251,7 +251,7 @@ impl Snapshot<'_> {
              order by first_seen desc, run_key desc limit $6",
             start_of(day),
             end_of(day),
-            visible.filter(self.filter) as _,
+            visible.filter(&self.filter) as _,
             app,
             signature,
             limit

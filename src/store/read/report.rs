@@ -1,11 +1,11 @@
 //! The counts behind the weekly report, and the evidence behind an issue.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
 use crate::store::read::filter::Filter;
 use crate::store::read::platform_history::{self, PlatformSeries};
-use crate::store::read::snapshot::{Selection, ViewSelection};
+use crate::store::read::snapshot::{Selection, Snapshot, ViewSelection};
 
 /// Most signatures in a list of a report.
 const SIGNATURES: i64 = 10;
@@ -133,7 +133,7 @@ pub struct SignatureEvidence {
 /// # Errors
 /// Any error from the database.
 pub async fn of_signature(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     signature: i64,
     today: NaiveDate,
 ) -> sqlx::Result<Option<SignatureEvidence>> {
@@ -145,7 +145,7 @@ pub async fn of_signature(
          where id = $1",
         signature
     );
-    let Some(known) = known.fetch_optional(pool).await? else { return Ok(None) };
+    let Some(known) = known.fetch_optional(&mut *connection).await? else { return Ok(None) };
     let since = today.checked_sub_days(Days::new(ISSUE_DAYS - 1)).unwrap_or(today);
     let counts = sqlx::query!(
         "select shown(counted.app, known.app is not null, hides_rare) as \"app!\", day, sum(runs)::bigint as \"runs!\"
@@ -156,7 +156,7 @@ pub async fn of_signature(
         since
     );
     let (mut scripts, mut days) = (Vec::<(String, i64)>::new(), Vec::<(NaiveDate, i64)>::new());
-    for count in counts.fetch_all(pool).await? {
+    for count in counts.fetch_all(connection).await? {
         match scripts.iter_mut().find(|(app, _)| *app == count.app) {
             Some((_, runs)) => *runs += count.runs,
             None => scripts.push((count.app, count.runs)),
@@ -168,4 +168,18 @@ pub async fn of_signature(
     }
     scripts.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
     Ok(Some(SignatureEvidence { template: known.template, first_seen: known.created, scripts, days }))
+}
+
+impl Snapshot<'_> {
+    /// As [`of_signature`].
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn evidence(
+        &mut self,
+        signature: i64,
+        today: NaiveDate,
+    ) -> sqlx::Result<Option<SignatureEvidence>> {
+        of_signature(&mut self.transaction, signature, today).await
+    }
 }

@@ -199,7 +199,7 @@ impl Snapshot<'_> {
             app,
             start_of(days.0),
             end_of(days.1),
-            visible.filter(self.filter) as _,
+            visible.filter(&self.filter) as _,
             &cores.0 as _,
             &cores.1,
             &ram.0 as _,

@@ -13,7 +13,9 @@ use crate::store::read::snapshot::Snapshot;
 
 /// Outcomes that count as failures with a signature.
 pub const FAILED: &[&str] = &["failed"];
-/// The same, with executions that the host did not allow to start.
+/// Executions that the host did not allow to start.
+pub const BLOCKED: &[&str] = &["blocked"];
+/// Both together.
 pub const FAILED_OR_BLOCKED: &[&str] = &["failed", "blocked"];
 
 /// Order of a list of signatures. Equal ones are sorted by their executions.

@@ -1,5 +1,7 @@
 //! One snapshot of the database for all parts of an answer. Its counts are methods in the modules below.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
 use sqlx::{PgPool, Postgres, Transaction};
 
@@ -58,7 +60,7 @@ struct Scope {
 #[derive(Debug)]
 pub struct Snapshot<'a> {
     pub(crate) transaction: Transaction<'static, Postgres>,
-    pub(crate) filter: &'a Filter,
+    pub(crate) filter: Cow<'a, Filter>,
     pub(crate) view: View,
     scope: Option<Scope>,
 }
@@ -78,7 +80,12 @@ impl<'a> Snapshot<'a> {
     /// Any error from the database, or that no connection was free in time.
     pub async fn open(pool: &PgPool, filter: &'a Filter, view: View) -> sqlx::Result<Self> {
         let transaction = pool.begin_with(BEGIN_SNAPSHOT).await?;
-        Ok(Self { transaction, filter, view, scope: None })
+        Ok(Self { transaction, filter: Cow::Borrowed(filter), view, scope: None })
+    }
+
+    /// Counts other days from now on, under the same filter.
+    pub fn change_days(&mut self, from: Option<NaiveDate>, to: Option<NaiveDate>) {
+        self.filter = Cow::Owned(Filter { from, to, ..self.filter.as_ref().clone() });
     }
 
     async fn scope(&mut self) -> sqlx::Result<Scope> {

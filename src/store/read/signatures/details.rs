@@ -140,7 +140,7 @@ impl Snapshot<'_> {
             outcomes as _,
             &listed.shown,
             &listed.signatures,
-            visible.filter(self.filter) as _
+            visible.filter(&self.filter) as _
         )
         .fetch_all(&mut *self.transaction)
         .await
@@ -166,7 +166,7 @@ impl Snapshot<'_> {
             end_of(last),
             outcomes as _,
             &listed.signatures,
-            visible.filter(self.filter) as _,
+            visible.filter(&self.filter) as _,
             hides_rare
         )
         .fetch_all(&mut *self.transaction)
@@ -190,7 +190,7 @@ impl Snapshot<'_> {
             "src/store/sql/read/signatures/differences.sql",
             start_of(days.0),
             end_of(days.1),
-            visible.filter(self.filter) as _,
+            visible.filter(&self.filter) as _,
             signature,
             hides_rare
         );

@@ -1,0 +1,68 @@
+//! The periods that a chart over time distinguishes: days, or several days together if there are many.
+
+use chrono::{Days, NaiveDate};
+
+use crate::page::address::Address;
+
+/// Most periods in a chart.
+const MOST: i64 = 93;
+
+/// A day, or several days in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// First UTC day.
+    pub first: NaiveDate,
+    /// Last UTC day.
+    pub last: NaiveDate,
+}
+
+impl Period {
+    /// Divides the days from `first` to `last` into periods of a day, a week, four weeks or a year.
+    #[must_use]
+    pub fn divide(first: NaiveDate, last: NaiveDate) -> Vec<Self> {
+        let days = (last - first).num_days() + 1;
+        let length = [1_u64, 7, 28].into_iter().find(|length| days <= MOST * *length as i64).unwrap_or(364);
+        let starts = first.iter_days().step_by(length as usize).take_while(|day| *day <= last);
+        let end = |start: NaiveDate| start.checked_add_days(Days::new(length - 1)).unwrap_or(last).min(last);
+        starts.map(|start| Self { first: start, last: end(start) }).collect()
+    }
+
+    /// Whether a day is in the period.
+    #[must_use]
+    pub fn contains(&self, day: NaiveDate) -> bool {
+        (self.first..=self.last).contains(&day)
+    }
+
+    /// The day, or the first and the last one.
+    #[must_use]
+    pub fn label(&self) -> String {
+        if self.first == self.last {
+            self.first.to_string()
+        } else {
+            format!("{} to {}", self.first, self.last)
+        }
+    }
+
+    /// The address for this period.
+    #[must_use]
+    pub fn link(&self, address: &Address) -> String {
+        let (first, last) = (self.first.to_string(), self.last.to_string());
+        address.with(&[("days", ""), ("from", &first), ("to", &last)]).href()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_days_are_put_together() {
+        let first = NaiveDate::from_ymd_opt(2026, 1, 1).expect("a day");
+        for (days, count, length) in [(1, 1, 1), (90, 90, 1), (365, 53, 7), (3660, 11, 364)] {
+            let last = first + Days::new(days - 1);
+            let periods = Period::divide(first, last);
+            assert_eq!((periods.len(), periods[0].last), (count, (first + Days::new(length - 1)).min(last)));
+            assert_eq!(periods.last().map(|period| period.last), Some(last));
+        }
+    }
+}
