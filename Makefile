@@ -10,12 +10,17 @@ export HOME ?= $(shell getent passwd "$$(id -u)" | cut -d: -f6)
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 target_dir := $(or $(CARGO_TARGET_DIR),target)
 static_target := $(shell uname -m)-unknown-linux-musl
+packages := $(target_dir)/packages
+version := $(shell sed -nE '/^\[workspace.package\]/,/^\[/s/^version = "(.*)"/\1/p' Cargo.toml)
 shell_scripts := .ci/run scripts/demo scripts/dotenv scripts/fuzz scripts/pg-bin scripts/setup scripts/sqlx-data \
-	client/api.func client/measure deploy/haproxy/is-primary deploy/replica/setup deploy/replica/promote load-tests/cost
+	client/api.func client/measure deploy/deb/build deploy/deb/wrapper deploy/deb/debian/telemetry-client.postrm \
+	deploy/deb/debian/telemetry-server.postinst deploy/deb/debian/telemetry-server.postrm deploy/image/build \
+	deploy/image/test deploy/proxmox/ct/telemetry-server.sh deploy/proxmox/install/telemetry-server-install.sh \
+	deploy/try/machine deploy/try/packages deploy/try/proxmox deploy/haproxy/is-primary deploy/replica/setup deploy/replica/promote load-tests/cost
 load_tests := --release --locked -p telemetry-server -p telemetry-seed -p telemetry-load-tests
 
 .PHONY: help run demo test check audit bench bench-hostile bench-client bench-read load faults fuzz client catalogue \
-	sqlx-data
+	sqlx-data screenshots deb image try try-image
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -91,6 +96,29 @@ client: ## build the command for hosts, small and static
 	@cargo build --profile client --locked -p telemetry-client --target $(static_target)
 	@ls -l $(target_dir)/$(static_target)/client/telemetry
 
+deb: client ## pack the server and the host client as Debian packages, in target/packages
+	@scripts/setup deb
+	@cargo build --release --locked -p telemetry-server
+	@rm -rf $(packages)/*.deb
+	@deploy/deb/build $(target_dir)/release/telemetry-server $(target_dir)/$(static_target)/client/telemetry $(packages)
+	@lintian --allow-root --fail-on error,warning $(packages)/*.deb
+	@ls -l $(packages)/*.deb
+
+image: deb ## build the container image from the package, as root, in target/packages
+	@scripts/setup image
+	@deploy/image/build $(packages)/telemetry-server_*.deb $(packages)/telemetry-server_$(version)_$(shell dpkg --print-architecture).tar
+	@ls -l $(packages)/*.tar
+
+try: deb ## install, use, upgrade and remove the packages in a booted empty Debian, as root
+	@scripts/setup try
+	@deploy/deb/build $(target_dir)/release/telemetry-server $(target_dir)/$(static_target)/client/telemetry $(packages)/older 0.0.9
+	@deploy/try/machine deploy/try/packages older=$(packages)/older newer=$(packages)
+	@deploy/try/machine deploy/try/proxmox older=$(packages)/older newer=$(packages) scripts=deploy/proxmox
+
+try-image: image ## run the container image with runc, as root
+	@scripts/setup try-image
+	@deploy/image/test $(packages)/telemetry-server_*.tar $(target_dir)/$(static_target)/client/telemetry
+
 catalogue: ## regenerate client/api.func, docs/EXIT_CODES.md and docs/REASONS.md from their data
 	@scripts/setup catalogue
 	@cargo run --quiet --locked -p telemetry-client --example write_catalogue
@@ -98,3 +126,7 @@ catalogue: ## regenerate client/api.func, docs/EXIT_CODES.md and docs/REASONS.md
 sqlx-data: ## regenerate .sqlx, against which queries are checked at compile time
 	@scripts/setup sqlx-data
 	@scripts/sqlx-data
+
+screenshots: ## draw the pictures of the pages in docs/images
+	@scripts/setup screenshots
+	@cargo test --quiet --locked -p telemetry-server --test it -- --ignored browser::screenshots

@@ -153,6 +153,7 @@ pub async fn start(config: &Config, options: &PgConnectOptions) -> anyhow::Resul
         protection: Arc::new(protection.clone()),
         started_at: Utc::now(),
         unfinished_after: config.unfinished_after,
+        retention_days: config.retention_days,
         answers: Answers::default(),
         cache_for: config.cache_for,
         exports: Places::new(EXPORTS, EXPORTS_PER_ADDRESS),
@@ -256,7 +257,10 @@ impl Spooling {
 }
 
 /// Connects, migrates, reads or creates the key of the run ids, and rebuilds rollups of another definition.
-async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<IdKey> {
+///
+/// # Errors
+/// Any error that prevents a start on this database.
+pub async fn prepare(config: &Config, options: &PgConnectOptions) -> anyhow::Result<IdKey> {
     let mut connection = connect_to_primary(options, config.connect_patience).await?;
     migrate(&mut connection).await?;
     if let Some(reading) = &config.read_database {

@@ -39,7 +39,7 @@ pub struct Variables {
     /// Folder of the embedded cluster and of the spool [default: ./data]
     #[arg(long, env = "DATA_DIR", hide_env_values = true, global = true, help_heading = DATABASE)]
     pub data_dir: Option<String>,
-    /// Folder of the programs initdb and postgres; unset: the newest installed version
+    /// Folder of the PostgreSQL programs, such as initdb and pg_dump; unset: the newest installed version
     #[arg(long, env = "PG_BIN", hide_env_values = true, global = true, help_heading = DATABASE)]
     pub pg_bin: Option<String>,
     /// Seconds to wait at startup for the database to answer [default: 30]
@@ -90,13 +90,8 @@ pub struct Variables {
 pub enum Database {
     /// A server that the operator runs.
     External(Login),
-    /// A private cluster, run with the PostgreSQL programs of this machine.
-    Embedded {
-        /// Folder of the cluster.
-        data_dir: PathBuf,
-        /// Folder of the programs, if configured.
-        pg_bin: Option<PathBuf>,
-    },
+    /// A private cluster in this folder, run with the PostgreSQL programs of this machine.
+    Embedded(PathBuf),
 }
 
 /// The checked configuration.
@@ -104,8 +99,10 @@ pub enum Database {
 pub struct Config {
     /// `LISTEN_ADDR`; port 0 picks a free one.
     pub listen_addr: SocketAddr,
-    /// `DATABASE_URL`, or `DATA_DIR` and `PG_BIN`.
+    /// `DATABASE_URL` or `DATA_DIR`.
     pub database: Database,
+    /// `PG_BIN`.
+    pub pg_bin: Option<PathBuf>,
     /// `READ_DATABASE_URL`.
     pub read_database: Option<Login>,
     /// `READ_SECONDS`.
@@ -141,7 +138,7 @@ impl Config {
     #[must_use]
     pub fn folders(&self) -> Vec<(&'static str, PathBuf)> {
         let data = match &self.database {
-            Database::Embedded { data_dir, .. } => Some(("data", data_dir.clone())),
+            Database::Embedded(data_dir) => Some(("data", data_dir.clone())),
             Database::External(_) => None,
         };
         let spool = self.spool_max_bytes.map(|_| ("spool", self.spool_dir.clone()));
@@ -176,8 +173,9 @@ impl Variables {
         let spool_dir = set(self.spool_dir).map_or_else(|| data_dir.join("spool"), PathBuf::from);
         let database = match secret(self.database_url) {
             Some(url) => Login::read(&mut wrong, "DATABASE_URL", &url).map(Database::External),
-            None => Some(Database::Embedded { data_dir, pg_bin: set(self.pg_bin).map(PathBuf::from) }),
+            None => Some(Database::Embedded(data_dir)),
         };
+        let pg_bin = set(self.pg_bin).map(PathBuf::from);
         let read_database =
             secret(self.read_database_url).and_then(|url| Login::read(&mut wrong, "READ_DATABASE_URL", &url));
         let read_seconds = number(&mut wrong, "READ_SECONDS", self.read_seconds, 10, 1, 600);
@@ -207,6 +205,7 @@ impl Variables {
             (Some(listen_addr), Some(database), Some(log)) if wrong.is_empty() => Ok(Config {
                 listen_addr,
                 database,
+                pg_bin,
                 read_database,
                 read_timeout: Duration::from_secs(read_seconds as u64),
                 cache_for: Duration::from_secs(cache_seconds as u64),
@@ -279,9 +278,8 @@ mod tests {
         assert_eq!(config.spool_max_bytes.map(NonZeroU64::get), Some(1 << 30));
         assert_eq!(config.unfinished_after, Duration::from_secs(86_400));
         assert_eq!(config.retention_days, Some(365));
-        assert!(
-            matches!(config.database, Database::Embedded { data_dir, pg_bin: None } if data_dir.as_os_str() == "data")
-        );
+        assert!(matches!(config.database, Database::Embedded(folder) if folder.as_os_str() == "data"));
+        assert_eq!(config.pg_bin, None);
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub struct AppState {
     pub started_at: DateTime<Utc>,
     /// Age of the last event at which a run without an end counts as unfinished.
     pub unfinished_after: Duration,
+    /// Days for which executions are kept; `None` for ever.
+    pub retention_days: Option<u32>,
     /// Cached answers.
     pub answers: Answers,
     /// Lifetime of an answer about today.

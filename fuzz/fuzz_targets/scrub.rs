@@ -40,6 +40,12 @@ const CONTEXTS: &[&str] = &[
     "machine x.org login bob password %s",
     "crudini --set config.ini database password %s",
     "- name: DB_PASSWORD\n  value: %s",
+    "INSERT INTO users VALUES (1, 'bob', '%s');",
+    "sed -i 's|changeme|%s|' x",
+    "password_hash('%s', PASSWORD_BCRYPT)",
+    "whiptail --passwordbox \"Root\" 8 58 %s",
+    "AUTH default %s",
+    "Enter password:\n%s\n",
 ];
 
 /// A password of letters and digits made of `seed`.

@@ -1,6 +1,6 @@
 //! Scrubs standard input, or with `--measure` prints how long logs of several kinds take.
 //!
-//! `cargo run --release -p telemetry-protocol --example scrub -- --measure`
+//! `cargo run --release -p telemetry-protocol --features fast --example scrub -- --measure` (as the server is built)
 #![allow(clippy::print_stdout)]
 
 use std::io::Read;

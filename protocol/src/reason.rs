@@ -42,7 +42,7 @@ pub use rule::{Rank, Rule};
 pub use signature::{Signature, signature};
 
 /// Must change when the code that picks a line or masks it changes what it returns.
-const CODE_VERSION: &str = "reasons 1";
+const CODE_VERSION: &str = "reasons 2";
 
 /// What is known about a failure.
 #[derive(Clone, Copy, Debug, Default)]

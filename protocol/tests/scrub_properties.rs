@@ -122,6 +122,17 @@ proptest! {
         gone(&format!("{before}\nuse{open}{secret}{close}now\n{after}"), &secret)?;
     }
 
+    /// Syllables and digits in turn: a word that changes too seldom to be random, but is too long for a person.
+    #[test]
+    fn long_words_of_letters_and_digits_never_survive(
+        parts in prop::collection::vec("([aeiou][ghkl]){3,5}[0-9]{3,5}", 4..7), (before, after) in lines(), upper: bool,
+    ) {
+        // The first letter is no hexadecimal digit, so it is no hash.
+        let secret = cased(&format!("x{}", parts.concat()), upper);
+        prop_assume!(secret.len() >= 32);
+        gone(&format!("{before}\nuse {secret} now\n{after}"), &secret)?;
+    }
+
     #[test]
     fn people_and_hosts_never_survive(secret in person(), (before, after) in lines(), (open, close) in around(), upper: bool) {
         let secret = cased(&secret, upper);

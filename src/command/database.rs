@@ -3,7 +3,7 @@
 use anyhow::Context;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::config::Database;
+use crate::config::{Config, Database};
 use crate::store::database::connect::embedded_options;
 use crate::store::database::embedded::{Cluster, Embedded, Settings, start_or_attach};
 
@@ -20,8 +20,8 @@ impl OpenDatabase {
     ///
     /// # Errors
     /// Any error that keeps the embedded cluster from starting.
-    pub fn of_server(database: &Database) -> anyhow::Result<Self> {
-        Self::open(database, |settings| Ok(Cluster::Own(Embedded::start(settings)?)))
+    pub fn of_server(config: &Config) -> anyhow::Result<Self> {
+        Self::open(config, |settings| Ok(Cluster::Own(Embedded::start(settings)?)))
     }
 
     /// The database of any other command. Unlike a server, it also uses an embedded cluster that a server
@@ -29,18 +29,18 @@ impl OpenDatabase {
     ///
     /// # Errors
     /// Any error that keeps the embedded cluster from starting.
-    pub fn of_command(database: &Database) -> anyhow::Result<Self> {
-        Self::open(database, |settings| Ok(start_or_attach(settings)?))
+    pub fn of_command(config: &Config) -> anyhow::Result<Self> {
+        Self::open(config, |settings| Ok(start_or_attach(settings)?))
     }
 
     fn open(
-        database: &Database,
+        config: &Config,
         start: impl FnOnce(&Settings) -> anyhow::Result<Cluster>,
     ) -> anyhow::Result<Self> {
-        let (options, cluster) = match database {
+        let (options, cluster) = match &config.database {
             Database::External(login) => (login.options().clone(), None),
-            Database::Embedded { data_dir, pg_bin } => {
-                match start(&Settings { data_dir: data_dir.clone(), pg_bin: pg_bin.clone() })? {
+            Database::Embedded(data_dir) => {
+                match start(&Settings { data_dir: data_dir.clone(), pg_bin: config.pg_bin.clone() })? {
                     Cluster::Own(own) => (embedded_options(own.endpoint()), Some(own)),
                     Cluster::Running(endpoint) => (embedded_options(&endpoint), None),
                 }

@@ -9,8 +9,8 @@ use clap::Args;
 use telemetry_protocol::reason::{self, Failure};
 use telemetry_protocol::scrub::{scrub, scrub_tail};
 
-/// Most of a log that is read, in bytes.
-const MAX_BYTES: u64 = 16 * 1024 * 1024;
+/// How much of the end of a log is kept while it is read, in bytes.
+const KEPT_BYTES: usize = 1024 * 1024;
 /// How much of the end of a log is examined, in bytes; as much as clients send.
 const MAX_TAIL: usize = 16 * 1024;
 
@@ -29,13 +29,12 @@ pub(super) struct DiagnoseArguments {
 
 /// Prints the reason, its signature, and all candidates with the rules that know them, the best first.
 pub(super) fn diagnose(arguments: &DiagnoseArguments) -> anyhow::Result<()> {
-    let mut bytes = Vec::new();
-    let read = if arguments.file == Path::new("-") {
-        std::io::stdin().lock().take(MAX_BYTES).read_to_end(&mut bytes)
+    let end = if arguments.file == Path::new("-") {
+        end_of(std::io::stdin().lock())
     } else {
-        File::open(&arguments.file).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
+        File::open(&arguments.file).and_then(end_of)
     };
-    read.with_context(|| arguments.file.display().to_string())?;
+    let bytes = end.with_context(|| arguments.file.display().to_string())?;
     let error = scrub_tail(&String::from_utf8_lossy(&bytes), MAX_TAIL).into_owned();
     let failed_command = arguments.failed_command.as_deref().map(scrub);
     let failure = Failure {
@@ -48,6 +47,15 @@ pub(super) fn diagnose(arguments: &DiagnoseArguments) -> anyhow::Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => Ok(result?),
     }
+}
+
+/// The end of a log, however long it is.
+fn end_of(mut log: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut end = Vec::new();
+    while log.by_ref().take(KEPT_BYTES as u64).read_to_end(&mut end)? > 0 {
+        end.drain(..end.len().saturating_sub(KEPT_BYTES));
+    }
+    Ok(end)
 }
 
 fn write_to(out: &mut impl Write, failure: &Failure<'_>) -> std::io::Result<()> {
@@ -72,4 +80,18 @@ fn write_to(out: &mut impl Write, failure: &Failure<'_>) -> std::io::Result<()> 
         writeln!(out, "{kind:<8} {name:<36} {}", candidate.line)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_log_the_end_is_read() {
+        let progress = std::io::repeat(b'.').take(3 * KEPT_BYTES as u64 + 5);
+        let end = end_of(progress.chain(&b"\nE: the reason"[..])).unwrap();
+        assert_eq!(end.len(), KEPT_BYTES);
+        assert!(end.ends_with(b".\nE: the reason"));
+        assert_eq!(end_of(&b"short"[..]).unwrap(), b"short");
+    }
 }

@@ -4,8 +4,11 @@
 //! Its help shows those that it uses.
 
 pub mod database;
+mod health;
+mod service_manager;
 mod serve;
 mod verify;
+mod backup;
 mod weekly_report;
 mod list_exit_codes;
 mod diagnose;
@@ -19,13 +22,15 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use sqlx::Connection;
 use sqlx::postgres::PgConnectOptions;
 
+use crate::command::backup::{BackupArguments, RestoreArguments, backup, restore};
 use crate::command::database::OpenDatabase;
 use crate::command::diagnose::{DiagnoseArguments, diagnose};
+use crate::command::health::check_health;
 use crate::command::list_exit_codes::print_exit_codes;
 use crate::command::serve::serve;
 use crate::command::verify::{rebuild, verify};
 use crate::command::weekly_report::{ReportArguments, report};
-use crate::config::heading::{DATABASE, LOGGING, MAIL};
+use crate::config::heading::{DATABASE, INGEST, LISTENING, LOGGING, MAIL};
 use crate::config::{Config, Variables};
 use crate::store::database::connect::connect;
 use crate::store::database::migrate;
@@ -36,11 +41,14 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 const INVALID_CONFIGURATION: u8 = 2;
 /// The variables in the help of each command, by heading. The help of `serve` shows all but those for mail,
 /// the help of the program itself shows all.
-const USED: [(&str, &[&str]); 6] = [
+const USED: [(&str, &[&str]); 9] = [
+    ("backup", &[DATABASE, LOGGING]),
+    ("restore", &[DATABASE, INGEST, LOGGING]),
     ("migrate", &[DATABASE, LOGGING]),
     ("verify", &[DATABASE, LOGGING]),
     ("rebuild", &[DATABASE, LOGGING]),
     ("report", &[DATABASE, MAIL, LOGGING]),
+    ("healthcheck", &[LISTENING]),
     ("exit-codes", &[]),
     ("diagnose", &[]),
 ];
@@ -67,8 +75,21 @@ enum Command {
     Verify,
     /// Rebuild all rollups from the executions, day by day; can run beside a server
     Rebuild,
+    /// Write the whole database to a file; can run beside a server
+    ///
+    /// The file is an archive of pg_dump that only its owner can read. It gets its name when it is complete. It
+    /// contains the key of the run ids if the server generated it; keep ID_KEY yourself if you have set it. Events that
+    /// wait in the spool are not part of it.
+    Backup(BackupArguments),
+    /// Replace the database by a backup, migrate it to this version, and verify it; stop all servers first
+    ///
+    /// A database that contains runs is only replaced with --force. The exit status is 1 if a number differs from its
+    /// recount.
+    Restore(RestoreArguments),
     /// Print or send the report of a week, compared with the week before
     Report(ReportArguments),
+    /// Ask the server at LISTEN_ADDR whether it runs; exit status 1 if it does not answer. For containers
+    Healthcheck,
     /// Print the catalogue of exit codes: generation, code, category, title
     ExitCodes,
     /// Print the reason of a failure as the rules see it, and every line that competes for it
@@ -134,8 +155,9 @@ fn execute(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
     let database = match command {
         Command::ExitCodes => return Ok(print_exit_codes().map(|()| ExitCode::SUCCESS)?),
         Command::Diagnose(arguments) => return diagnose(&arguments).map(|()| ExitCode::SUCCESS),
-        Command::Serve => OpenDatabase::of_server(&config.database)?,
-        _ => OpenDatabase::of_command(&config.database)?,
+        Command::Healthcheck => return check_health(config.listen_addr).map(|()| ExitCode::SUCCESS),
+        Command::Serve | Command::Restore(_) => OpenDatabase::of_server(config)?,
+        _ => OpenDatabase::of_command(config)?,
     };
     // Transparent huge pages make the resident set half as large again and nothing faster. PostgreSQL
     // would inherit the setting, so it is started before. A kernel without huge pages refuses, which is fine.
@@ -165,10 +187,12 @@ async fn on_database(
         }
         Command::Verify => verify(connection().await?).await,
         Command::Rebuild => rebuild(connection().await?).await,
+        Command::Backup(arguments) => backup(connection().await?, config, options, &arguments).await,
+        Command::Restore(arguments) => restore(config, options, &arguments).await,
         Command::Report(arguments) => {
             let destination = arguments.destination(config.outgoing.mail.as_ref())?;
             report(connection().await?, arguments, destination).await
         }
-        Command::ExitCodes | Command::Diagnose(_) => Ok(ExitCode::SUCCESS),
+        Command::Healthcheck | Command::ExitCodes | Command::Diagnose(_) => Ok(ExitCode::SUCCESS),
     }
 }

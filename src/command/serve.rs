@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app;
+use crate::command::service_manager;
 use crate::config::Config;
 
 /// Runs the server until SIGTERM or SIGINT. Prints its address to the standard output as soon as it listens.
@@ -26,11 +27,15 @@ pub(super) async fn serve(config: &Config, options: &PgConnectOptions) -> anyhow
     // A closed standard output does not stop the server.
     let mut out = std::io::stdout();
     let _ = out.write_all(hint.as_bytes()).and_then(|()| out.flush());
+    service_manager::say_ready();
+    let address = running.address;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         error = running.ended() => return Err(error),
+        () = service_manager::keep_saying_alive(address) => {}
     }
+    service_manager::say_stopping();
     tracing::info!("stopping: completing the requests in flight");
     running.stop().await?;
     Ok(ExitCode::SUCCESS)

@@ -122,6 +122,8 @@ pub struct DayView {
     pub blocked: i64,
     /// Runs that a user or a signal ended.
     pub aborted: i64,
+    /// Runs without a final status.
+    pub open: i64,
 }
 
 /// The runs of a script in the period of the same length before.
@@ -189,6 +191,8 @@ pub struct SignatureRuns {
     pub reason: Option<SharedReason>,
     /// `open`, `known`, `resolved`, `ignored` or `regressed`; `null` for the rare signatures.
     pub state: Option<String>,
+    /// Address of the issue; `null` if there is none.
+    pub issue_url: Option<String>,
     /// Failed runs.
     pub count: i64,
     /// First UTC day of the period with such a run.
@@ -247,6 +251,7 @@ pub fn script(counts: ScriptCounts) -> ScriptView {
             failed: by.get("failed").copied().unwrap_or_default(),
             blocked: by.get("blocked").copied().unwrap_or_default(),
             aborted: by.get("aborted").copied().unwrap_or_default(),
+            open: by.get("open").copied().unwrap_or_default(),
         }),
         os: platforms("os"),
         pve_versions: platforms("pve"),
@@ -324,6 +329,7 @@ fn signature(row: ScriptSignature) -> SignatureRuns {
         id: hexadecimal(row.signature),
         reason: SharedReason::of(row.reason, row.subject, row.category, row.blame),
         state: (row.signature != RARE_SIGNATURE).then_some(state),
+        issue_url: row.issue_url,
         template: row.template,
         count: row.runs,
         first_seen_day: row.first_day,

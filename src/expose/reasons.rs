@@ -97,6 +97,8 @@ pub struct SubjectRuns {
     pub subject: Option<String>,
     /// `open`, `known`, `resolved`, `ignored` or `regressed`; `null` for the rare signatures.
     pub state: Option<String>,
+    /// Address of the issue; `null` if there is none.
+    pub issue_url: Option<String>,
     /// Failed runs.
     pub count: i64,
 }
@@ -142,6 +144,7 @@ pub fn one_reason(counts: OneReasonCounts) -> OneReason {
             id: hexadecimal(row.signature),
             subject: if is_rare { Some(RARE.to_owned()) } else { row.subject },
             state: (!is_rare).then_some(row.state),
+            issue_url: row.issue_url,
             count: row.runs,
         }
     });

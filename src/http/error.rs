@@ -47,6 +47,12 @@ pub enum ApiError {
     /// The token is missing or wrong.
     #[error("the request has no valid token as `Authorization: Bearer`")]
     Unauthorized,
+    /// A form was not sent from a page of this session.
+    #[error("the form does not belong to this session; load the page again")]
+    ForeignForm,
+    /// The session has no right to do this.
+    #[error("only administrators may do this")]
+    Forbidden,
     /// The body has a content encoding that the path does not accept.
     #[error("this path does not accept this content encoding")]
     UnsupportedEncoding,
@@ -118,6 +124,8 @@ impl ApiError {
             Self::RateLimited(_) => "rate_limited",
             Self::TooManyConnections => "too_many_connections",
             Self::Unauthorized => "unauthorized",
+            Self::ForeignForm => "foreign_form",
+            Self::Forbidden => "forbidden",
             Self::UnsupportedEncoding => "unsupported_encoding",
             Self::BadParameter { .. } | Self::UnreadableQuery => "bad_parameter",
             Self::UnknownRun | Self::NoSuchPath => "not_found",
@@ -182,6 +190,7 @@ impl ResponseError for ApiError {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::ForeignForm | Self::Forbidden => StatusCode::FORBIDDEN,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotWritten(_)

@@ -17,8 +17,9 @@ use crate::http::aggregates::{
 use crate::http::error::ApiError;
 use crate::http::events::{bulk, single};
 use crate::http::operate::{admin, docs, health, issues, metrics_endpoint, openapi, triage};
+use crate::http::pages::form::MAX_FORM_BYTES;
 use crate::http::pages::problem::as_page;
-use crate::http::pages::{assets, failure, moved, overview, prefers_html};
+use crate::http::pages::{assets, catalogue, failure, moved, overview, own_run, prefers_html, sign_in};
 use crate::http::reply::read_request::{PAGES_VARY, ReadRequest};
 use crate::http::runs::{list, one};
 use crate::http::{exit_codes, legacy, pages};
@@ -93,6 +94,18 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
         .service(page("/scripts", pages::scripts::show))
         .service(page("/scripts/{app}", pages::script::show))
         .service(page("/popular", pages::popular::show))
+        .service(form("/failures/{id}/state", pages::triage::set))
+        .service(page("/runs", pages::runs::list))
+        .service(page("/runs/{key}", pages::runs::show))
+        .service(page("/reasons", catalogue::list_reasons))
+        .service(page("/reasons/{id}", catalogue::show_reason))
+        .service(page("/exit-codes", catalogue::list_exit_codes))
+        .service(page("/exit-codes/{code}", catalogue::show_exit_code))
+        .service(page("/about", pages::about::show))
+        .service(page_with_form("/my-run", own_run::form, own_run::show))
+        .service(form("/my-run/erase", own_run::erase))
+        .service(page_with_form("/sign-in", sign_in::show, sign_in::start))
+        .service(form("/sign-out", sign_in::end))
         .service(page("/dashboard", moved::show))
         .service(page("/error-analysis", moved::show))
         .service(page("/script-analysis", moved::show))
@@ -108,6 +121,35 @@ where
     A: FromRequest + 'static,
 {
     get(path, handler).wrap(from_fn(as_page))
+}
+
+/// A path that accepts a form.
+fn form<F, A>(path: &'static str, send: F) -> impl HttpServiceFactory + 'static
+where
+    F: Handler<A, Output: Responder + 'static>,
+    A: FromRequest + 'static,
+{
+    web::resource(path)
+        .app_data(web::PayloadConfig::new(MAX_FORM_BYTES))
+        .route(web::post().to(send))
+        .default_service(method_not_allowed("POST"))
+        .wrap(from_fn(as_page))
+}
+
+/// A page with a form that is sent to its own path.
+fn page_with_form<F, A, G, B>(path: &'static str, show: F, send: G) -> impl HttpServiceFactory + 'static
+where
+    F: Handler<A, Output: Responder + 'static>,
+    A: FromRequest + 'static,
+    G: Handler<B, Output: Responder + 'static>,
+    B: FromRequest + 'static,
+{
+    web::resource(path)
+        .app_data(web::PayloadConfig::new(MAX_FORM_BYTES))
+        .route(web::get().to(show))
+        .route(web::post().to(send))
+        .default_service(method_not_allowed("GET, POST"))
+        .wrap(from_fn(as_page))
 }
 
 /// `/`: the overview for browsers, the index of all endpoints for everybody else.

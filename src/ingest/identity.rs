@@ -9,6 +9,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
 
+use crate::config::protection::Secret;
+
 /// The key of an execution or a session: the first 128 bits of the HMAC-SHA-256 of its id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunKey(pub Uuid);
@@ -50,6 +52,14 @@ impl IdKey {
         let mut bytes = [0_u8; 16];
         bytes.copy_from_slice(&digest[..16]);
         RunKey(Uuid::from_bytes(bytes))
+    }
+
+    /// A signature of a text, 64 hexadecimal digits. It needs this key and a second secret.
+    #[must_use]
+    pub fn sign(&self, secret: &Secret, text: &str) -> String {
+        let key = self.0.clone().chain_update(secret.reveal()).finalize().into_bytes();
+        let signature = Self::new(&key).0.chain_update(text).finalize().into_bytes();
+        signature.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

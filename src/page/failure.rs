@@ -19,6 +19,7 @@ use crate::page::context::Context;
 use crate::page::layout::{Page, document, section};
 use crate::page::number::{count, counted, day, moment};
 use crate::page::reason;
+use crate::page::triage::{self, Decided};
 
 /// What the page shows.
 #[derive(Debug)]
@@ -41,6 +42,7 @@ pub fn failure(context: &Context, data: &Failure) -> String {
     let content = html! {
         (what(signature, address))
         (issue(data))
+        (decide(context, signature))
         @if signature.count == 0 {
             p.empty { "No run failed for this reason in this period. Choose a longer one above." }
         } @else {
@@ -138,6 +140,17 @@ fn issue(data: &Failure) -> Markup {
         }
         @if let Some(note) = &signature.note { p.note { "Note of maintainers: " bdi { (note) } } }
     }
+}
+
+/// The form for administrators.
+fn decide(context: &Context, signature: &OneSignature) -> Markup {
+    let decided = Decided {
+        id: &signature.id,
+        state: &signature.state,
+        issue_url: signature.issue_url.as_deref(),
+        note: signature.note.as_deref(),
+    };
+    triage::form(context, &decided)
 }
 
 /// Runs by day, for a sparkline.

@@ -15,10 +15,15 @@ pub mod layout;
 pub mod problem;
 pub mod overview;
 pub mod failures;
+pub mod triage;
 pub mod failure;
 pub mod scripts;
 pub mod script;
 pub mod popular;
+pub mod runs;
+pub mod catalogue;
+pub mod about;
+pub mod sign_in;
 
 #[cfg(test)]
 mod tests;

@@ -109,7 +109,8 @@ fn reasons(data: &ScriptView, address: &Address) -> Markup {
         html! {
             tr {
                 th scope="row" {
-                    (reason::title(address, &row.id, row.template.as_deref())) " " (reason::state(row.state.as_deref(), None))
+                    (reason::title(address, &row.id, row.template.as_deref())) " "
+                    (reason::state(row.state.as_deref(), row.issue_url.as_deref()))
                 }
                 td.number { (count(row.count)) }
                 td { (reason::blame(blame)) }
@@ -129,10 +130,7 @@ fn days(data: &ScriptView, address: &Address, api: &Address) -> Markup {
     let shown = (first.date, last.date);
     let with_runs = || data.daily_stats.iter().filter(|day| day.total > 0);
     let outcomes: Counts = with_runs()
-        .map(|day| {
-            let ended = day.success + day.failed + day.blocked + day.aborted;
-            (day.date, vec![day.success, day.failed, day.blocked, day.aborted, day.total - ended])
-        })
+        .map(|day| (day.date, vec![day.success, day.failed, day.blocked, day.aborted, day.open]))
         .collect();
     let shares: Shares = with_runs().map(|day| (day.date, (day.failed, day.success + day.failed))).collect();
     html! {

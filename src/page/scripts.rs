@@ -45,7 +45,7 @@ pub fn scripts(context: &Context, data: &ScriptList) -> String {
         Column::number("Failed"),
         Column::number("Blocked").wide(),
         Column::number("Aborted").wide(),
-        Column::number("No end reported").wide(),
+        Column::number("Unfinished").wide(),
         Column::number("Runs per day").wide(),
     ];
     let largest = scripts.top_scripts.iter().map(|row| row.total).max().unwrap_or_default();
@@ -103,7 +103,7 @@ fn row(row: &TopScript, largest: i64, address: &Address) -> Markup {
             td.number { (rate(&row.failure)) }
             td.number.wide { (count(row.blocked)) }
             td.number.wide { (count(row.aborted)) }
-            td.number.wide { (count(row.unfinished + row.installing)) }
+            td.number.wide { (count(row.unfinished)) }
             td.number.wide { data value=(row.installs_per_day) { (format!("{:.1}", row.installs_per_day)) } }
         }
     }

@@ -79,6 +79,17 @@ fn each_alert_has_tests_for_firing_and_silence_and_a_dashboard() {
     assert_eq!(values(&[deploy("prometheus/alerts.yml")], "dashboard:").len(), alerts.len());
 }
 
+#[test]
+fn each_alert_links_to_its_runbook_and_each_runbook_has_an_alert() {
+    let file = [deploy("prometheus/alerts.yml")];
+    let alerts = values(&file, "alert:");
+    let runbooks = [deploy("../docs/RUNBOOKS.md")];
+    assert_eq!(values(&runbooks, "## "), alerts, "in the same order");
+    let links: Vec<_> =
+        alerts.iter().map(|alert| format!("docs/RUNBOOKS.md#{}", alert.to_lowercase())).collect();
+    assert_eq!(values(&file, "runbook_url:"), links);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_metrics_of_a_server_are_well_formed() {
     let app = spawn_app().await;

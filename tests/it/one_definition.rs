@@ -143,6 +143,7 @@ async fn compare(app: &TestApp, history: &History, filter: &Filter<'_>, sees_all
         ("failed", by["failed"]),
         ("blocked", by["blocked"]),
         ("aborted", by["aborted"]),
+        ("open", by["installing"] + by["unfinished"]),
     ] {
         assert_eq!(sum(&script["daily_stats"], field), expected, "{field} of {query}");
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -120,6 +121,38 @@ fn a_stop_waits_for_the_rest_of_a_request() {
 
     let server = Server::start(&data);
     assert_eq!(http::get(server.address, "/api/runs/slow-1").expect("an answer").status, 200);
+}
+
+#[test]
+fn the_service_manager_is_told_that_the_server_is_ready_alive_and_stopping() {
+    let (data, folder) = (DataDir::new(), tempfile::tempdir().expect("a folder"));
+    let path = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&path).expect("a new socket");
+    manager.set_read_timeout(Some(Duration::from_secs(30))).expect("a patience");
+    let next_message = || {
+        let mut message = [0; 64];
+        let length = manager.recv(&mut message).expect("a message");
+        String::from_utf8_lossy(&message[..length]).trim_end().to_owned()
+    };
+    let mut server = Server::start_with(&[
+        ("DATA_DIR", &data.path().to_string_lossy()),
+        ("NOTIFY_SOCKET", &path.to_string_lossy()),
+        ("WATCHDOG_USEC", "600000"),
+    ]);
+    let mut messages: Vec<_> = (0..4).map(|_| next_message()).collect();
+    assert_eq!(messages, ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"]);
+
+    let address = server.address.to_string();
+    let healthcheck = || run(&["healthcheck"], &[("LISTEN_ADDR", &address)]);
+    assert_eq!(healthcheck().code, Some(0), "{:?}", healthcheck());
+    server.signal(Signal::SIGTERM);
+    while messages.last().is_some_and(|last| last == "WATCHDOG=1") {
+        messages.push(next_message());
+    }
+    assert_eq!(messages.last().map(String::as_str), Some("STOPPING=1"));
+    assert_eq!(server.wait(STOP_SECONDS).and_then(|status| status.code()), Some(0));
+    let stopped = healthcheck();
+    assert!(stopped.code == Some(1) && stopped.stderr.contains("LISTEN_ADDR"), "{stopped:?}");
 }
 
 #[test]
@@ -451,7 +484,7 @@ fn sql(data: &DataDir, statement: &str) -> u64 {
     }
 }
 
-fn execute(options: &PgConnectOptions, statement: &str) -> u64 {
+pub(crate) fn execute(options: &PgConnectOptions, statement: &str) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let mut connection = PgConnection::connect_with(options).await.expect("it runs");
@@ -461,16 +494,20 @@ fn execute(options: &PgConnectOptions, statement: &str) -> u64 {
 }
 
 /// A database that is not the server's own, and its URL.
-fn external_database() -> (Arc<Cluster>, PgConnectOptions, String) {
+pub(crate) fn external_database() -> (Arc<Cluster>, PgConnectOptions, String) {
     let cluster = Cluster::shared();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let options = runtime.block_on(cluster.database());
-    let (socket, database) = (options.get_socket(), options.get_database());
-    let url = format!(
+    let url = url(&options);
+    (cluster, options, url)
+}
+
+/// The address of a database on the cluster of the tests.
+pub(crate) fn url(options: &PgConnectOptions) -> String {
+    format!(
         "postgres://{}@localhost/{}?host={}",
         options.get_username(),
-        database.expect("it has a name"),
-        socket.expect("a socket").display()
-    );
-    (cluster, options, url)
+        options.get_database().expect("it has a name"),
+        options.get_socket().expect("a socket").display()
+    )
 }

@@ -474,7 +474,7 @@ async fn caches_never_mix_the_views() {
             for token in [first, second, first] {
                 let response = get(&app, &path, token).await;
                 assert_eq!(response.status(), StatusCode::OK);
-                assert_eq!(response.headers()["vary"], "Authorization", "{path}");
+                assert_eq!(response.headers()["vary"], "Authorization, Cookie", "{path}");
                 let control = response.headers()["cache-control"].to_str().expect("a text").to_owned();
                 let scope = if token.is_some() { "private, max-age=" } else { "public, max-age=" };
                 assert!(control.starts_with(scope), "{path}: {control}");
@@ -489,7 +489,7 @@ async fn caches_never_mix_the_views() {
                         other.into_iter().fold(request, |request, token| request.bearer_auth(token));
                     let response = request.send().await.expect("an answer");
                     assert_eq!(response.status(), status, "{path}");
-                    assert_eq!(response.headers()["vary"], "Authorization", "{path}");
+                    assert_eq!(response.headers()["vary"], "Authorization, Cookie", "{path}");
                 }
             }
         }

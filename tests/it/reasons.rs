@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use telemetry_server::config::Variables;
 use telemetry_server::config::protection::ProtectionVariables;
-use telemetry_server::store::keep::{recount, renewal};
+use telemetry_server::store::keep::recount::{self, Rebuilt};
+use telemetry_server::store::keep::renewal;
 
 const ADMIN_TOKEN: &str = "correct-horse-battery";
 /// Failing lines with a rule and without one.
@@ -61,8 +62,9 @@ async fn metric(app: &TestApp, line: &str) -> String {
     found.unwrap_or_else(|| panic!("{line} in {text}")).trim().to_owned()
 }
 
-async fn sql(app: &TestApp, statement: &str) {
-    sqlx::query(AssertSqlSafe(statement)).execute(app.pool()).await.expect("it runs");
+async fn sql(app: &TestApp, statement: &str) -> u64 {
+    let done = sqlx::query(AssertSqlSafe(statement)).execute(app.pool()).await;
+    done.expect("it runs").rows_affected()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,10 +109,11 @@ async fn a_resolved_signature_that_fails_again_is_regressed_everywhere() {
     let rows = listed(&app, "state=regressed").await;
     assert_eq!((rows.len(), &rows[0]["id"], &rows[0]["count"]), (1, &json!(id), &json!(2)));
     let script = app.get_json("/api/scripts/jellyfin").await;
-    assert_eq!(script["signatures"][0]["state"], "regressed");
+    let state = |rows: &Value| (rows[0]["state"].clone(), rows[0]["issue_url"].clone());
+    assert_eq!(state(&script["signatures"]), (json!("regressed"), json!(issue)));
     let reason = regressed["reason"]["id"].as_str().expect("an id");
     let of_reason = app.get_json(&format!("/api/reasons/{reason}")).await;
-    assert_eq!(of_reason["signatures"][0]["state"], "regressed");
+    assert_eq!(state(&of_reason["signatures"]), (json!("regressed"), json!(issue)));
 
     decide(&app, &id, json!({"state": "ignored"})).await;
     assert_eq!(listed(&app, "").await.len(), 1);
@@ -312,23 +315,62 @@ async fn runs_that_older_rules_diagnosed_are_renewed() {
     for statement in [
         "update setting set value = 'other rules' where name = 'rules'",
         "insert into signature (id, template) values (42, 'an older template')",
+        "insert into signature (id, template, subject) values (43, 'Admin password: Tulpe77', 'Tulpe77')",
         "update execution set signature = 42, category = 'unknown' where app = 'jellyfin'",
         "update rollup_signature set signature = 42 where app = 'jellyfin'",
         "update rollup_exit_code set category = 'unknown' where app = 'jellyfin'",
         "update rollup_facet set detail = 'unknown' where facet = 'exit_code' and value = '100@3' and population in
              (select population from rollup_script where app = 'jellyfin')",
         "update signature set template = 'old words', blame = 'host' where template like '%grease%'",
+        "insert into triage (signature, state, issue_url, since)
+             values (42, 'known', 'https://github.com/example/app/issues/1', now())",
     ] {
         sql(&app, statement).await;
     }
     let mut connection = app.connection().await;
     let seen = recount::verify(&mut connection).await.expect("it runs");
     assert_eq!((seen.outdated, listed(&app, "").await.len()), (1, 2));
-    assert!(renewal::renew(&mut connection).await.expect("it runs").is_some());
+    assert!(renewal::renew(&mut connection, &mut Rebuilt::default()).await.expect("it runs"));
     let seen = recount::verify(&mut connection).await.expect("it runs");
     assert_eq!((seen.outdated, seen.mismatches.len()), (0, 0), "{:#?}", seen.mismatches);
+    let decided = format!("/api/signatures/{}", id_of(&app, UNKNOWN_PACKAGE).await);
+    assert_eq!(app.get_json(&decided).await["state"], "known", "the decision moves with the failures");
+    sql(&app, "delete from triage").await;
     assert_eq!(lasting(listed(&app, "sort=created").await), before);
-    assert!(renewal::renew(&mut connection).await.expect("it runs").is_none(), "nothing is left to do");
+    let again = renewal::renew(&mut connection, &mut Rebuilt::default()).await;
+    assert!(!again.expect("it runs"), "nothing is left to do");
+    // No run has it any more that would be diagnosed again.
+    let expired =
+        "update signature set template = '' where id = 43 and template = 'Admin password: <secret>'";
+    assert_eq!(sql(&app, expired).await, 1);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_goes_on_where_it_failed() {
+    let app = spawn().await;
+    for id in ["one", "two", "three"] {
+        app.report("/telemetry", &run(id, id, NOBODY_KNOWS)).await;
+    }
+    for statement in [
+        "update execution set first_seen = first_seen - interval '2 days' where app = 'one'",
+        "update execution set first_seen = first_seen - interval '1 day' where app = 'two'",
+        "update setting set value = 'other rules' where name = 'rules'",
+        "create function fail() returns trigger language plpgsql as
+             $$ begin raise exception using errcode = 'lock_not_available'; end $$",
+        "create trigger fail before insert on rollup_script for each row when (new.app = 'two')
+             execute function fail()",
+    ] {
+        sql(&app, statement).await;
+    }
+    let mut connection = app.connection().await;
+    let mut renewed = Rebuilt::default();
+    renewal::renew(&mut connection, &mut renewed).await.expect_err("the second day is locked");
+    assert_eq!(renewed.days, 1);
+    sql(&app, "drop trigger fail on rollup_script").await;
+    assert!(renewal::renew(&mut connection, &mut renewed).await.expect("it runs"));
+    assert_eq!(renewed.days, 3);
+    app.verify().await;
     app.stop().await;
 }
 

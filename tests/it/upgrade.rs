@@ -25,7 +25,7 @@ const EXAMPLE: &str = "alter table execution add column later text;
     create index later_at on later (at);
     drop index rollup_script_open";
 /// Rows in the table before a migration.
-const ROWS: i32 = 20_000;
+pub(crate) const ROWS: i32 = 20_000;
 /// The work of the writers, in every version of the schema: a run begins, another one ends, and both are counted.
 const WRITE: [&str; 3] = [
     "insert into execution (run_key, revision, generation, first_seen, last_seen, status, outcome, fact_status, app)
@@ -89,6 +89,15 @@ async fn database(cluster: &Cluster, before: i64) -> (PgConnectOptions, PgConnec
     );
     connection.execute(sqlx::AssertSqlSafe(fill)).await.expect("it runs");
     (options, connection)
+}
+
+/// A database of the first release with rows that are not counted yet.
+pub(crate) async fn first_release(cluster: &Cluster) -> PgConnectOptions {
+    let (options, mut connection) = database(cluster, FIRST_RELEASE + 1).await;
+    let outdated = "insert into setting (name, value) values ('rollup_definition', 'of an earlier version')";
+    connection.execute(outdated).await.expect("it runs");
+    connection.close().await.expect("it runs");
+    options
 }
 
 fn up_to(version: i64) -> Migrator {

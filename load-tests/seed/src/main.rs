@@ -76,7 +76,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let Cli { executions, days, seed, until, plant: plants, force, database_url, data_dir, pg_bin } = cli;
     let config = Variables { database_url, data_dir, pg_bin, ..Variables::default() }.check()?;
     let plan = Plan { executions, days, seed, until: until.unwrap_or_else(Utc::now), plants };
-    let database = OpenDatabase::of_command(&config.database)?;
+    let database = OpenDatabase::of_command(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let result = runtime.block_on(fill(&config, &database.options, &plan, force));
     drop(runtime);

@@ -74,12 +74,18 @@ pub(super) fn pick(failure: &Failure<'_>) -> Option<Diagnosis> {
         if is_silent {
             diagnosis.subject = subject_of_silent(&diagnosis.line, before, context.command);
         }
-        if !is_known && let Some(category) = plain_category(&diagnosis.line) {
+        // The handler's line repeats the meaning of the exit code.
+        let text = if is_handler(&diagnosis.line) {
+            handled_command(&diagnosis.line).unwrap_or_default()
+        } else {
+            &diagnosis.line
+        };
+        if !is_known && let Some(category) = plain_category(text) {
             diagnosis.category = category;
         } else if let Some(rule) = passed_on.filter(|_| !is_known) {
             (diagnosis.category, diagnosis.blame) = (rule.category, rule.blame);
         } else if !is_known {
-            diagnosis.category = vague_category(&diagnosis.line).unwrap_or(category);
+            diagnosis.category = vague_category(text).unwrap_or(category);
         }
         return Some(diagnosis);
     }

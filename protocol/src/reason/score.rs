@@ -84,7 +84,7 @@ const ECHO_WORDS: &[&str] = &[
     "returned an error code",
     "a complete log of this run",
     "errors were encountered",
-    "while executing command",
+    "executing command",
     "exit code",
     "exit status",
     "exited with",
@@ -177,6 +177,10 @@ const PLAIN_WORDS: &[(Category, &[&str])] = &[
             "connect to",
             "unreachable",
             "no route",
+            "internet connection",
+            "unable to reach",
+            "could not reach",
+            "cannot reach",
         ],
     ),
     (Category::Timeout, &["timed out", "timeout", "took too long"]),
@@ -200,7 +204,7 @@ const VAGUE_WORDS: &[(Category, &[&str])] = &[
             "dependency",
         ],
     ),
-    (Category::ProxmoxStorage, &["storage", "zfs", "lvm", "volume group"]),
+    (Category::ProxmoxStorage, &["storage", "zfs", "lvm", "volume group", "create lun", "iscsi"]),
     (Category::ProxmoxContainer, &["container", "lxc", "qemu", "virtual machine"]),
     (Category::Database, &["database", "sql", "migration"]),
     (Category::ContainerRuntime, &["docker", "podman", "containerd"]),
@@ -225,12 +229,14 @@ pub(super) fn vague_category(line: &str) -> Option<Category> {
     category(line, VAGUE_WORDS)
 }
 
-/// The category of the first words that the line has, not as the end of another word.
+/// The category of the first words that the line has, not as the end of another word or as a part of a number.
 fn category(line: &str, kinds: &[(Category, &[&str])]) -> Option<Category> {
     let line = line.to_lowercase();
     let has = |word: &&str| {
-        line.match_indices(word)
-            .any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '/'))
+        line.match_indices(word).any(|(at, _)| {
+            !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '/')
+                && !line[at + word.len()..].starts_with(|c: char| c.is_ascii_digit())
+        })
     };
     kinds.iter().find(|(_, words)| words.iter().any(&has)).map(|(category, _)| *category)
 }

@@ -19,7 +19,7 @@ use super::{host, pair, token};
 const REACH: usize = 1024;
 
 /// How often a pattern may fail within its reach, so that a line of keywords is not read once for each of them.
-const MAX_FAILURES: u32 = 6;
+const MAX_FAILURES: u32 = 3;
 
 static SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::builder()

@@ -217,7 +217,10 @@ pub(super) fn is_variable(value: &[u8]) -> bool {
             rest.ends_with(b"}") || rest[1..].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
         }
         Some(first) => {
-            rest.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_')
+            // `$NAME|g` of sed
+            let end = run_end(rest, 0, |byte| byte.is_ascii_uppercase() || byte == b'_');
+            let is_end = |byte: u8| matches!(byte, b'|' | b'/' | b'#' | b',' | b'g');
+            end > 0 && rest.len() <= end + 3 && run_end(rest, end, is_end) == rest.len()
                 || matches!(first, b'1'..=b'9' | b'@') && rest.len() == 1
         }
         None => false,

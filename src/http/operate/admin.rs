@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::CACHE_CONTROL;
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -12,12 +12,13 @@ use sqlx::PgPool;
 use crate::expose::execution_view::rfc3339;
 use crate::http::error::ApiError;
 use crate::http::operate::health::busy_and_idle;
-use crate::http::request::authorise::check_token;
+use crate::http::request::authorise::{bearer, check_token};
+use crate::http::request::session::{Role, Session};
 use crate::limit::limits::Kind;
 use crate::state::AppState;
 
-/// Proof that a request carries the admin token (`Authorization: Bearer …`). Only requests with the token reach a handler
-/// that has this parameter.
+/// Proof that a request carries the admin token (`Authorization: Bearer …`) or the session of an administrator. Only such
+/// requests reach a handler that has this parameter.
 #[derive(Clone, Copy, Debug)]
 pub struct Operator(());
 
@@ -32,9 +33,15 @@ impl FromRequest for Operator {
 }
 
 fn authenticate(request: &HttpRequest, state: &AppState) -> Result<Operator, ApiError> {
-    let token = state.protection.admin_token.as_ref().ok_or(ApiError::NoSuchPath)?;
-    let checked = check_token(request, state, std::iter::once(token));
-    checked.map(|()| Operator(())).inspect_err(|error| {
+    if state.protection.admin_token.is_none() {
+        return Err(ApiError::NoSuchPath);
+    }
+    let is_signed_in = Session::of(request, state).is_some_and(|session| session.role == Role::Administrator);
+    if is_signed_in && !request.headers().contains_key(AUTHORIZATION) {
+        return Ok(Operator(()));
+    }
+    let checked = check_token(request, state, bearer(request), &[Role::Administrator]);
+    checked.map(|_| Operator(())).inspect_err(|error| {
         if *error == ApiError::Unauthorized {
             state.metrics.admin_denied.inc();
         }

@@ -24,6 +24,8 @@ const STATES: [&str; 4] = ["open", "known", "resolved", "ignored"];
 const MAX_URL_BYTES: usize = 500;
 /// Longest note in characters.
 const MAX_NOTE_CHARS: usize = 1_000;
+/// What a text must be.
+const TEXT: &str = "must be a text without null characters, or null";
 
 /// A decision about a signature.
 #[derive(ToSchema)]
@@ -58,7 +60,8 @@ struct StateAnswer {
 ///
 /// Requires `ADMIN_TOKEN`. `known` says that an issue exists, `ignored` hides the signature from the list of what
 /// should be fixed first. `resolved` remembers the moment: a failure that ends later makes the signature `regressed`
-/// until another state is set. Cached answers show the new state after a few seconds.
+/// until another state is set. Cached answers of other servers show the new state after
+/// a few seconds.
 #[utoipa::path(
     put,
     path = "/api/signatures/{id}/state",
@@ -88,29 +91,60 @@ pub async fn set(
     let id = signature_id("id", &id)?;
     let body = receive(&request, payload, state.max_body_bytes, &state).await?;
     let decision = read(&body)?;
-    let since = decide(&state.delete_pool, id, &decision).await?.ok_or(ApiError::UnknownSignature)?;
+    let since = store(&state, id, &decision).await?;
     let Decision { state, issue_url, note } = decision;
     let answer = StateAnswer { id: hexadecimal(id), state, issue_url, note, state_since: since };
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer))
 }
 
-/// Checks the fields of a decision.
+/// Stores a decision and returns since when it holds. The cached answers of this server show it at once.
+///
+/// # Errors
+/// [`ApiError::UnknownSignature`], or any error from the database.
+pub async fn store(state: &AppState, signature: i64, decision: &Decision) -> Result<DateTime<Utc>, ApiError> {
+    let since = decide(&state.delete_pool, signature, decision).await?.ok_or(ApiError::UnknownSignature)?;
+    state.answers.clear();
+    Ok(since)
+}
+
+const fn bad(name: &'static str, reason: &'static str) -> ApiError {
+    ApiError::BadParameter { name, reason }
+}
+
+/// Reads a decision from a JSON object.
 fn read(body: &[u8]) -> Result<Decision, ApiError> {
-    let bad = |name, reason| ApiError::BadParameter { name, reason };
     let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else {
         return Err(bad("body", "must be a JSON object with `state`"));
     };
     let state = fields.remove("state");
-    let state = STATES.into_iter().find(|word| state.as_ref().and_then(Value::as_str) == Some(*word));
-    let state = state.ok_or(bad("state", "must be open, known, resolved or ignored"))?;
     let mut text = |name| match fields.remove(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if !text.contains('\0') => {
-            Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
-        }
-        Some(_) => Err(bad(name, "must be a text without null characters, or null")),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(bad(name, TEXT)),
     };
     let (issue_url, note) = (text("issue_url")?, text("note")?);
+    if !fields.is_empty() {
+        return Err(bad("body", "must have no fields besides `state`, `issue_url` and `note`"));
+    }
+    check(state.as_ref().and_then(Value::as_str), issue_url, note)
+}
+
+/// Checks the fields of a decision. Empty texts count as absent.
+///
+/// # Errors
+/// [`ApiError::BadParameter`].
+pub fn check(
+    state: Option<&str>,
+    issue_url: Option<String>,
+    note: Option<String>,
+) -> Result<Decision, ApiError> {
+    let state = STATES.into_iter().find(|word| state == Some(*word));
+    let state = state.ok_or(bad("state", "must be open, known, resolved or ignored"))?;
+    let text = |name, text: Option<String>| match text {
+        Some(text) if text.contains('\0') => Err(bad(name, TEXT)),
+        text => Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())),
+    };
+    let (issue_url, note) = (text("issue_url", issue_url)?, text("note", note)?);
     if issue_url.as_deref().is_some_and(|url| !is_address(url)) {
         return Err(bad(
             "issue_url",
@@ -119,9 +153,6 @@ fn read(body: &[u8]) -> Result<Decision, ApiError> {
     }
     if note.as_ref().is_some_and(|note| note.chars().count() > MAX_NOTE_CHARS) {
         return Err(bad("note", "must have at most 1000 characters"));
-    }
-    if !fields.is_empty() {
-        return Err(bad("body", "must have no fields besides `state`, `issue_url` and `note`"));
     }
     Ok(Decision { state, issue_url, note: note.map(|note| scrub(&note).into_owned()) })
 }

@@ -9,6 +9,13 @@ pub mod failure;
 pub mod scripts;
 pub mod script;
 pub mod popular;
+pub mod runs;
+pub mod catalogue;
+pub mod form;
+pub mod about;
+pub mod own_run;
+pub mod sign_in;
+pub mod triage;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{Accept, Header};

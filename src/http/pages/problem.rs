@@ -4,14 +4,16 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, VARY};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpRequest, ResponseError};
+use actix_web::{Error, HttpRequest, ResponseError, web};
 
 use super::prefers_html;
 use crate::http::error::ApiError;
-use crate::http::reply::read_request::{HTML, PAGES_VARY};
+use crate::http::reply::read_request::{HTML, PAGES_VARY, visitor};
 use crate::page::address::Address;
 use crate::page::context::{Context, Visitor};
 use crate::page::problem::{Problem, problem};
+use crate::state::AppState;
+use crate::store::read::view::View;
 
 /// Replaces the body of an error response by a page if the client prefers HTML. Status and headers stay.
 ///
@@ -49,7 +51,9 @@ fn show(request: &HttpRequest, error: ApiError) -> String {
         message: body.message,
         advice,
     };
-    problem(&Context { address, visitor: Visitor::Public }, &shown)
+    let state = request.app_data::<web::Data<AppState>>();
+    let visitor = state.map_or(Visitor::Public, |state| visitor(request, state, View::Public));
+    problem(&Context { address, visitor }, &shown)
 }
 
 /// Title and advice of an error.
@@ -76,6 +80,10 @@ fn words(error: ApiError) -> (&'static str, &'static str) {
             ("Too many requests", "Wait a minute, then try again.")
         }
         ApiError::Unauthorized => ("You are not signed in", "Sign in, then try again."),
+        ApiError::Forbidden => ("You may not do this", "Sign in with the token of an administrator."),
+        ApiError::ForeignForm => {
+            ("The form is outdated", "Go back, load the page again, and send the form once more.")
+        }
         _ => ("The request was not successful", "Try again, or start from one of these pages."),
     }
 }

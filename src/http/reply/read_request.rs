@@ -14,6 +14,7 @@ use crate::http::error::ApiError;
 use crate::http::reply::answer::{attachment, json, lifetime, respond, today};
 use crate::http::request::authorise::view_of;
 use crate::http::request::parameters::{FilterParameters, ListParameters};
+use crate::http::request::session::{Role, Session};
 use crate::page::address::Address;
 use crate::page::context::{Context, Visitor};
 use crate::state::AppState;
@@ -156,10 +157,7 @@ impl ReadRequest {
     /// What a page is rendered for; `own` as in [`Self::page`].
     #[must_use]
     pub fn context(&self, own: &[&'static str]) -> Context {
-        let visitor = match self.view {
-            View::Public => Visitor::Public,
-            View::Maintainer => Visitor::Maintainer,
-        };
+        let visitor = visitor(&self.request, &self.state, self.view);
         Context { address: Address::read(self.request.path(), self.request.query_string(), own), visitor }
     }
 
@@ -184,6 +182,19 @@ impl ReadRequest {
         };
         let answer = self.state.answers.get_or_compute(&key, compute).await?;
         Ok(respond(&self.request, &answer))
+    }
+}
+
+/// What a reader of pages may do: as its session says, or with a bearer token as the view says.
+#[must_use]
+pub fn visitor(request: &HttpRequest, state: &AppState, view: View) -> Visitor {
+    match Session::of(request, state) {
+        Some(session) if session.role == Role::Administrator => {
+            Visitor::Administrator { form_token: session.form_token().to_owned() }
+        }
+        Some(_) => Visitor::Maintainer,
+        None if view == View::Maintainer => Visitor::Maintainer,
+        None => Visitor::Public,
     }
 }
 

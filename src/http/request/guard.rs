@@ -6,13 +6,14 @@ use std::sync::Once;
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_SECURITY_POLICY, FORWARDED, HeaderMap, HeaderName, HeaderValue,
-    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FORWARDED_FOR, X_FRAME_OPTIONS,
+    REFERRER_POLICY, SET_COOKIE, VARY, X_CONTENT_TYPE_OPTIONS, X_FORWARDED_FOR, X_FRAME_OPTIONS,
 };
 use actix_web::{HttpRequest, ResponseError};
 
 use crate::connections::{Connection, Rejections};
 use crate::http::error::ApiError;
 use crate::http::request::client_address::{ClientAddress, client_address};
+use crate::http::request::session::{self, COOKIE, Session};
 use crate::limit::limits::Kind;
 use crate::state::AppState;
 
@@ -97,17 +98,26 @@ pub fn rejections() -> Rejections {
     Rejections { too_many: response(ApiError::TooManyConnections), too_slow: response(ApiError::TooSlow) }
 }
 
-/// Adds the security headers, and lets pages of other origins read GET responses.
+/// Adds the security headers, and lets pages of other origins read GET responses, but none of a session. Removes a
+/// session cookie that is not valid.
 pub fn add_security_headers(headers: &mut HeaderMap, request: &HttpRequest, state: &AppState) {
     for (name, value) in HARDENING {
         headers.insert(name, value);
     }
+    let is_signed_in = Session::of(request, state).is_some();
     let is_private = state.protection.admin_token.is_some() && request.path().starts_with(PRIVATE);
     if request.method() == Method::GET && !is_private {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        if !is_signed_in {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        }
         // No cache may show the public what it stored for a maintainer.
         if !headers.contains_key(VARY) {
-            headers.insert(VARY, HeaderValue::from_static("Authorization"));
+            headers.insert(VARY, HeaderValue::from_static("Authorization, Cookie"));
+        }
+    }
+    if !is_signed_in && !headers.contains_key(SET_COOKIE) && request.cookie(COOKIE).is_some() {
+        if let Ok(removal) = HeaderValue::from_str(&session::end(request).to_string()) {
+            headers.insert(SET_COOKIE, removal);
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Steps before the handler: limits, authorisation, measurement, and the common parameters.
+//! Steps before the handler: limits, sessions, authorisation, measurement, and the common parameters.
 
 pub mod client_address;
+pub mod session;
 pub mod guard;
 pub mod authorise;
 pub mod observe;

@@ -166,7 +166,10 @@ pub async fn page(snapshot: &mut Snapshot<'_>, choice: &Choice, paging: &Paging)
 }
 
 /// Restricts a choice to the applications that a search finds.
-async fn with_found_apps(
+///
+/// # Errors
+/// [`ApiError::BadParameter`] if it finds too many.
+pub async fn with_found_apps(
     snapshot: &mut Snapshot<'_>,
     choice: Choice,
     search: Option<&str>,

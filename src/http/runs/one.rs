@@ -48,15 +48,23 @@ struct Runs {
     )
 )]
 pub async fn show(id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
-    let as_of = Utc::now();
-    let executions = runs(&state.read_pool, state.ids.run_key(id.trim())).await?;
+    let (as_of, executions) = find(&state, &id).await?;
     if executions.is_empty() {
         return Err(ApiError::UnknownRun);
     }
-    let running_since = state.running_since(as_of);
-    let executions =
-        executions.into_iter().map(|run| ExecutionView::of(&Shown::all(run), running_since)).collect();
     Ok(HttpResponse::Ok().json(Runs { as_of, executions }))
+}
+
+/// Everything that is stored about an id, newest first, and the time of the answer.
+///
+/// # Errors
+/// Any error from the database.
+pub async fn find(state: &AppState, id: &str) -> Result<(DateTime<Utc>, Vec<ExecutionView>), ApiError> {
+    let as_of = Utc::now();
+    let executions = runs(&state.read_pool, state.ids.run_key(id.trim())).await?;
+    let running_since = state.running_since(as_of);
+    let show = |run| ExecutionView::of(&Shown::all(run), running_since);
+    Ok((as_of, executions.into_iter().map(show).collect()))
 }
 
 /// Erases everything stored about a run
@@ -82,8 +90,17 @@ pub async fn erase(
     id: web::Path<String>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
+    erase_all(&request, &state, &id).await?;
+    Ok(HttpResponse::NoContent().insert_header((ERASED_HEADER, "true")).finish())
+}
+
+/// Erases everything that is stored about an id, and returns the number of runs.
+///
+/// # Errors
+/// [`ApiError::RateLimited`], [`ApiError::DatabaseUnavailable`].
+pub async fn erase_all(request: &HttpRequest, state: &AppState, id: &str) -> Result<u64, ApiError> {
     // The ids of some tools can be guessed.
-    state.limits.check(Kind::Erasure, &address_of(&request, &state))?;
+    state.limits.check(Kind::Erasure, &address_of(request, state))?;
     // Erasing is not deferred: a note on this machine could be lost with its disk.
     if state.outage.is_on() {
         return Err(ApiError::DatabaseUnavailable);
@@ -100,5 +117,5 @@ pub async fn erase(
         // They may show the run.
         state.answers.clear();
     }
-    Ok(HttpResponse::NoContent().insert_header((ERASED_HEADER, "true")).finish())
+    Ok(erased)
 }

@@ -66,6 +66,7 @@ fn one(text: &str) -> ScriptView {
         failed: total / 4,
         blocked: 0,
         aborted: total / 8,
+        open: total / 8,
     });
     ScriptView {
         as_of: as_of(),
@@ -110,6 +111,7 @@ fn one(text: &str) -> ScriptView {
             template: Some(format!("A package does not exist: {text}")),
             reason: Some(shared(text)),
             state: Some("known".to_owned()),
+            issue_url: Some("https://github.com/owner/name/issues/1".to_owned()),
             count: 10,
             first_seen_day: day(8),
             last_seen_day: day(10),

@@ -11,6 +11,7 @@
 //! - `launch` holds the server parameters.
 //! - `initdb` creates the cluster atomically.
 //! - `leftovers` cleans up after a kill -9.
+//! - `upgrade` upgrades the cluster of an older version of PostgreSQL.
 //! - `supervisor` runs `postgres`, restarts it, and stops it with the server.
 //!
 //! All functions block; call them from a thread that may block.
@@ -23,6 +24,7 @@ mod launch;
 mod initdb;
 mod leftovers;
 mod supervisor;
+mod upgrade;
 
 use std::fs::File;
 use std::os::unix::net::UnixStream;
@@ -37,7 +39,7 @@ pub use embedded_error::EmbeddedError;
 
 use account::Account;
 use folders::{Folders, SOCKET};
-use launch::Launch;
+use launch::{Launch, PORT};
 use leftovers::PidFile;
 use programs::Programs;
 use supervisor::Supervisor;
@@ -98,8 +100,8 @@ pub enum Cluster {
 }
 
 impl Embedded {
-    /// Starts the cluster, creating it if necessary, and returns when the database accepts connections. Crash
-    /// recovery may take up to 10 minutes.
+    /// Starts the cluster, creating or upgrading it if necessary, and returns when the database accepts connections.
+    /// Crash recovery may take up to 10 minutes.
     ///
     /// # Errors
     /// [`EmbeddedError::Locked`] if another process runs the cluster; any other reason why PostgreSQL cannot
@@ -140,11 +142,22 @@ impl Embedded {
         account: Account,
         lock: Flock<File>,
     ) -> Result<Self, EmbeddedError> {
-        let programs = Programs::find(settings.pg_bin.as_deref(), &account, &folders.cluster)?;
-        let launch = Arc::new(Launch { folders, account, programs });
-        initdb::make_cluster(&launch)?;
+        upgrade::complete(&folders)?;
+        let (programs, older) = Programs::find(settings.pg_bin.as_deref(), &account, &folders.cluster)?;
+        let mut launch = Launch { folders, account, programs, port: PORT };
         launch.folders.make_socket_dir(&launch.account)?;
         leftovers::settle(&launch.folders, || false)?;
+        match older {
+            Some(older) => {
+                if let Err(error) = upgrade::upgrade(&launch, older.clone()) {
+                    tracing::error!("cannot upgrade PostgreSQL, {} keeps running: {error}", older.major);
+                    launch.programs = older;
+                }
+                launch.folders.make_socket_dir(&launch.account)?;
+            }
+            None => initdb::make_cluster(&launch)?,
+        }
+        let launch = Arc::new(launch);
         let supervisor = Supervisor::start(Arc::clone(&launch))?;
         Ok(Self { endpoint: Endpoint::of(&launch.folders), supervisor, _lock: lock })
     }

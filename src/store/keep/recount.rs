@@ -7,5 +7,6 @@ mod pages;
 mod rebuild;
 mod verify;
 
-pub use rebuild::{Rebuilt, rebuild};
+pub(crate) use rebuild::derive;
+pub use rebuild::{Rebuilt, rebuild, resume};
 pub use verify::{Mismatch, Verification, verify};

@@ -229,6 +229,19 @@ impl Snapshot<'_> {
         self.show(rows.into_iter().map(|row| row.execution).collect()).await
     }
 
+    /// The execution with this key, unless it has no application; `None` for an unknown key. Ignores the filter.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn record(&mut self, key: Uuid) -> sqlx::Result<Option<Shown>> {
+        let row = sqlx::query_scalar!(
+            "select execution as \"row!: Stored\" from execution where run_key = $1 and app is not null",
+            key
+        );
+        let row: Option<Stored> = row.fetch_optional(&mut *self.transaction).await?;
+        Ok(self.show(row.into_iter().map(|row| row.execution).collect()).await?.pop())
+    }
+
     /// The newest executions of one day, so that a search for something rare does not read the whole history.
     /// Ignores the dates of the filter.
     ///

@@ -102,6 +102,8 @@ pub struct ScriptSignature {
     pub blame: Option<String>,
     /// `None` if nobody decided anything.
     pub state: Option<String>,
+    /// Address of the issue.
+    pub issue_url: Option<String>,
 }
 
 impl Snapshot<'_> {

@@ -31,6 +31,19 @@ pub(crate) fn pg_bin() -> PathBuf {
     PathBuf::from(found.trim())
 }
 
+/// The programs of a version of PostgreSQL that `scripts/setup test` installs; `None` where there are no builds.
+pub(crate) fn postgres_version(major: u32) -> Option<PathBuf> {
+    if !cfg!(target_arch = "x86_64") {
+        return None;
+    }
+    let mut script = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/postgres-versions"));
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder");
+    let found = succeed(script.arg(major.to_string()).env("CARGO_TARGET_DIR", target));
+    let folder = PathBuf::from(found.trim());
+    assert!(folder.join("postgres").exists(), "{} is missing: run `scripts/setup test`", folder.display());
+    Some(folder)
+}
+
 /// A command that runs as the account of PostgreSQL, since that refuses to run as root. It gets SIGKILL
 /// when the thread that starts it ends.
 fn as_postgres(program: impl AsRef<std::ffi::OsStr>) -> Command {

@@ -1,5 +1,5 @@
 //! What the end-to-end tests share: a server in this process with a database of its own
-//! ([`app`]), the program as a process of its own ([`server`]), plain HTTP ([`http`]) and many
+//! ([`app`]), a visitor of its pages ([`visitor`]), the program as a process of its own ([`server`]), plain HTTP ([`http`]) and many
 //! clients at once ([`load`]) against it, recorded traffic ([`corpus`]) and what it must end up
 //! as ([`truth`]).
 
@@ -16,6 +16,7 @@ pub(crate) mod load;
 pub(crate) mod prometheus;
 pub(crate) mod server;
 pub(crate) mod truth;
+pub(crate) mod visitor;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -3,25 +3,19 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
-use nix::errno::Errno;
-use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::unistd::{self, Gid, Uid, User};
+use nix::unistd::{Gid, Uid, User};
 
 use super::embedded_error::EmbeddedError;
+use crate::store::database::pg_programs;
 
 /// The user that the distribution's package creates.
 const SYSTEM_USER: &str = "postgres";
-
-/// The environment variables that PostgreSQL inherits. Others such as `PGPORT` and `PGOPTIONS` would change its
-/// behaviour, or contain secrets of the server.
-const KEPT_VARIABLES: [&str; 2] = ["PATH", "LD_LIBRARY_PATH"];
 
 /// The account that runs PostgreSQL.
 #[derive(Clone, Debug)]
@@ -79,31 +73,14 @@ impl Account {
         command.args(arguments).output().map_err(EmbeddedError::io("run", program))
     }
 
-    /// A command that runs as the account. It receives `on_our_death` when the thread that started it ends, which
-    /// includes a kill -9 of this process, and does not receive Ctrl-C from the terminal.
+    /// A command that runs as the account and receives `on_our_death` when the thread that started it ends.
     pub(super) fn command(&self, program: &Path, on_our_death: Signal) -> Command {
-        let mut command = Command::new(program);
-        command.current_dir("/").stdin(Stdio::null()).process_group(0).env_clear().env("LC_ALL", "C");
-        for key in KEPT_VARIABLES {
-            if let Some(value) = std::env::var_os(key) {
-                command.env(key, value);
-            }
-        }
+        let mut command = pg_programs::command(program, on_our_death);
+        command.current_dir("/");
         if self.switch {
             // Drops all supplementary groups as well.
             command.uid(self.uid).gid(self.gid);
         }
-        let parent = unistd::getpid();
-        let die_with_parent = move || {
-            prctl::set_pdeathsig(on_our_death)?;
-            // If the parent died before the line above, no signal will come.
-            if unistd::getppid() == parent { Ok(()) } else { Err(io::Error::from(Errno::ESRCH)) }
-        };
-        // The standard library calls the closure after setgroups, setgid and setuid. It must: the kernel clears
-        // the parent-death signal when the user changes.
-        // SAFETY: between fork and exec only async-signal-safe calls are allowed. The closure makes two system
-        // calls (prctl, getppid) and neither allocates nor locks.
-        unsafe { command.pre_exec(die_with_parent) };
         command
     }
 }

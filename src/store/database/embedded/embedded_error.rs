@@ -4,6 +4,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::store::database::archive::ArchiveError;
+
 /// Why the embedded cluster could not be started, reached or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
@@ -55,6 +57,14 @@ pub enum EmbeddedError {
         /// The cluster's folder.
         folder: PathBuf,
     },
+
+    /// An older cluster could not be copied into a new one.
+    #[error("cannot copy the database: {0}")]
+    Copy(#[from] ArchiveError),
+
+    /// A query of an upgrade failed.
+    #[error("cannot compare the upgraded database: {0}")]
+    Compare(#[from] sqlx::Error),
 
     /// An operation on a file or process failed.
     #[error("cannot {action} {}: {source}", path.display())]

@@ -66,6 +66,11 @@ impl Folders {
         Ok((Self { home, cluster, socket_dir, tag }, account))
     }
 
+    /// The same folders for a second cluster, which runs beside the first one for a while.
+    pub(super) fn beside(&self, cluster: PathBuf) -> Self {
+        Self { cluster, tag: self.tag.replacen('-', "-new-", 1), ..self.clone() }
+    }
+
     /// Takes the lock that allows only one process to run the cluster, for as long as the value lives. Child
     /// processes do not inherit it.
     pub(super) fn lock(&self) -> Result<Flock<File>, EmbeddedError> {

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use nix::sys::signal::Signal;
@@ -39,11 +39,8 @@ pub(super) fn make_cluster(launch: &Launch) -> Result<(), EmbeddedError> {
         )));
     }
     tracing::info!("creating a database cluster in {}", cluster.display());
-    // The process id distinguishes it from one into which a killed initdb still writes.
-    let unfinished = folders.home.join(format!("{UNFINISHED}.{}", std::process::id()));
-    // C libraries without C.UTF-8 have C; the encoding is UTF-8 either way.
-    initdb(&unfinished, "C.UTF-8", launch)
-        .or_else(|_| initdb(&unfinished, "C", launch))
+    let unfinished = unfinished(&folders.home);
+    make_empty(&unfinished, launch)
         .and_then(|()| create_database(&unfinished, launch))
         .inspect_err(|_| remove_unfinished(&folders.home))?;
     // The programs have synced the content.
@@ -51,6 +48,18 @@ pub(super) fn make_cluster(launch: &Launch) -> Result<(), EmbeddedError> {
     moved
         .and_then(|()| File::open(&folders.home)?.sync_all())
         .map_err(EmbeddedError::io("move the new cluster to", cluster))
+}
+
+/// The temporary folder of a cluster that is being created. The process id distinguishes it from one into which a
+/// killed initdb still writes.
+pub(super) fn unfinished(home: &Path) -> PathBuf {
+    home.join(format!("{UNFINISHED}.{}", std::process::id()))
+}
+
+/// Creates a cluster without our database.
+pub(super) fn make_empty(folder: &Path, launch: &Launch) -> Result<(), EmbeddedError> {
+    // C libraries without C.UTF-8 have C; the encoding is UTF-8 either way.
+    initdb(folder, "C.UTF-8", launch).or_else(|_| initdb(folder, "C", launch))
 }
 
 fn initdb(folder: &Path, locale: &str, launch: &Launch) -> Result<(), EmbeddedError> {
@@ -69,7 +78,7 @@ fn initdb(folder: &Path, locale: &str, launch: &Launch) -> Result<(), EmbeddedEr
 }
 
 /// Creates the database in a cluster that does not run: single-user mode reads statements from standard input.
-fn create_database(folder: &Path, launch: &Launch) -> Result<(), EmbeddedError> {
+pub(super) fn create_database(folder: &Path, launch: &Launch) -> Result<(), EmbeddedError> {
     let program = launch.programs.path("postgres");
     let mut command = launch.account.command(&program, Signal::SIGTERM);
     command.args(["--single", "-c", "exit_on_error=on", "-D"]).arg(folder).arg("postgres");
@@ -83,7 +92,7 @@ fn create_database(folder: &Path, launch: &Launch) -> Result<(), EmbeddedError> 
 
 /// Removes incomplete clusters if possible. If a killed initdb still writes into one, it stays until the next
 /// start, which is harmless.
-fn remove_unfinished(home: &Path) {
+pub(super) fn remove_unfinished(home: &Path) {
     for entry in fs::read_dir(home).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
             let removed = fs::remove_dir_all(entry.path());
@@ -95,7 +104,8 @@ fn remove_unfinished(home: &Path) {
     }
 }
 
-fn succeeded(program: &Path, output: &Output) -> Result<(), EmbeddedError> {
+/// Turns the failure of a program into an error with what it said.
+pub(super) fn succeeded(program: &Path, output: &Output) -> Result<(), EmbeddedError> {
     if output.status.success() {
         return Ok(());
     }

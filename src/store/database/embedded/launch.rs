@@ -13,7 +13,6 @@ use super::programs::Programs;
 /// Server parameters. Arguments take precedence over `postgresql.conf` and `ALTER SYSTEM`.
 const PARAMETERS: &[&str] = &[
     "listen_addresses=",
-    "port=5432",
     "unix_socket_permissions=0700",
     // 2xx means that the event is on the disk.
     "fsync=on",
@@ -23,6 +22,8 @@ const PARAMETERS: &[&str] = &[
     "max_wal_size=2GB",
     "checkpoint_timeout=15min",
     "wal_compression=on",
+    // Compiled statements need memory that is both writable and executable, which the systemd unit forbids.
+    "jit=off",
     "timezone=UTC",
     "log_timezone=UTC",
     // Its log goes into ours, which must not contain parts of bodies. An ERROR quotes values and statements
@@ -40,11 +41,17 @@ const PARAMETERS: &[&str] = &[
     "log_parameter_max_length_on_error=0",
 ];
 
+/// The port of the cluster, which is only a part of the name of the socket.
+pub(super) const PORT: u16 = 5432;
+
 /// The cluster, its account and its programs.
+#[derive(Clone)]
 pub(super) struct Launch {
     pub(super) folders: Folders,
     pub(super) account: Account,
     pub(super) programs: Programs,
+    /// [`PORT`], or another one for a second cluster in the same folder.
+    pub(super) port: u16,
 }
 
 impl Launch {
@@ -56,6 +63,7 @@ impl Launch {
             command.arg("-c").arg(parameter);
         }
         command.arg("-c").arg(format!("shared_buffers={}MB", shared_buffers_mb()));
+        command.arg("-c").arg(format!("port={}", self.port));
         command.arg("-c").arg(format!("cluster_name={}", self.folders.tag));
         command.arg("-c").arg(socket_parameter(&self.folders));
         command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()

@@ -6,19 +6,17 @@ use std::path::{Path, PathBuf};
 
 use super::account::Account;
 use super::embedded_error::EmbeddedError;
+use crate::store::database::pg_programs::{DEBIAN, major, usual_folders};
 
 /// The oldest supported major version.
 const OLDEST: u32 = 13;
 
-/// The folder in which Debian's packages install each major version.
-const DEBIAN: &str = "/usr/lib/postgresql";
-
 /// The programs of one installation.
 #[derive(Clone, Debug)]
 pub(super) struct Programs {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     /// The major version, such as 15.
-    major: u32,
+    pub(super) major: u32,
 }
 
 impl Programs {
@@ -27,45 +25,58 @@ impl Programs {
         self.folder.join(name)
     }
 
-    /// Finds the installation whose version created `cluster`, or the newest one if there is no cluster yet. If
-    /// `PG_BIN` is set, no other folder is considered.
+    /// Whether this program is part of the installation.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.path(name).is_file()
+    }
+
+    /// Finds the newest installation, or that of `PG_BIN`. If an older version created `cluster`, the second value is
+    /// the installation of that version.
     pub(super) fn find(
         pg_bin: Option<&Path>,
         account: &Account,
         cluster: &Path,
-    ) -> Result<Self, EmbeddedError> {
-        let needed = fs::read_to_string(cluster.join("PG_VERSION")).unwrap_or_default();
-        let needed = needed.trim();
-        let mut others = Vec::new();
-        for folder in pg_bin.map_or_else(usual_folders, |folder| vec![folder.to_owned()]) {
-            match Self::at(&folder, account) {
-                Ok(found) if needed.is_empty() || found.major.to_string() == needed => return Ok(found),
-                Ok(found) => others.push(format!("{} in {}", found.major, found.folder.display())),
-                Err(problem) if pg_bin.is_some() => {
-                    return Err(EmbeddedError::Setup(format!(
-                        "PG_BIN={}: {problem}; set PG_BIN to the folder of the `postgres` and `initdb` programs of \
-                         PostgreSQL {OLDEST} or newer, or leave it unset",
-                        folder.display()
-                    )));
-                }
-                // It was not configured explicitly.
-                Err(_) => {}
-            }
+    ) -> Result<(Self, Option<Self>), EmbeddedError> {
+        let mut installed: Vec<_> = usual_folders("postgres")
+            .into_iter()
+            .filter_map(|folder| Self::at(&folder, account).ok())
+            .collect();
+        if let Some(folder) = pg_bin {
+            let chosen = Self::at(folder, account).map_err(|problem| {
+                EmbeddedError::Setup(format!(
+                    "PG_BIN={}: {problem}; set PG_BIN to the folder of the `postgres` and `initdb` programs of \
+                     PostgreSQL {OLDEST} or newer, or leave it unset",
+                    folder.display()
+                ))
+            })?;
+            installed.insert(0, chosen);
         }
-        Err(EmbeddedError::Setup(if others.is_empty() {
-            format!(
+        let Some(newest) = installed.first() else {
+            return Err(EmbeddedError::Setup(format!(
                 "no PostgreSQL {OLDEST} or newer found (searched {DEBIAN}/*/bin and PATH); install it (Debian, Ubuntu: \
                  `apt install postgresql`), set PG_BIN to the folder of its programs, or set DATABASE_URL to use \
                  another server"
-            )
-        } else {
-            format!(
-                "{} was created by PostgreSQL {needed}, but only {} is installed; install that version (Debian, \
-                 Ubuntu: `apt install postgresql-{needed}`) or upgrade the folder with pg_upgrade",
+            )));
+        };
+        let needed = fs::read_to_string(cluster.join("PG_VERSION")).unwrap_or_default();
+        let needed = needed.trim();
+        if needed.is_empty() || newest.major.to_string() == needed {
+            return Ok((newest.clone(), None));
+        }
+        let its_own = installed.iter().find(|found| found.major.to_string() == needed).cloned();
+        match its_own {
+            Some(older) if older.major < newest.major => Ok((newest.clone(), Some(older))),
+            // PATH may contain a version that is older than the cluster.
+            Some(newer) if pg_bin.is_none() => Ok((newer, None)),
+            _ => Err(EmbeddedError::Setup(format!(
+                "{} was created by PostgreSQL {needed}, but only {} in {} is usable; install that version (Debian, \
+                 Ubuntu: `apt install postgresql-{needed}`). If an older version created the cluster, the next start \
+                 upgrades it as soon as both are installed",
                 cluster.display(),
-                others.join(", ")
-            )
-        }))
+                newest.major,
+                newest.folder.display()
+            ))),
+        }
     }
 
     fn at(folder: &Path, account: &Account) -> Result<Self, String> {
@@ -83,28 +94,4 @@ impl Programs {
             None => Err("`postgres --version` prints no version".to_owned()),
         }
     }
-}
-
-/// The folders to search, the newest version first. They may not exist.
-fn usual_folders() -> Vec<PathBuf> {
-    let mut versions: Vec<(u32, PathBuf)> = fs::read_dir(DEBIAN)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
-        .collect();
-    versions.sort_by(|left, right| right.cmp(left));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    // Most distributions link the programs into PATH.
-    let linked =
-        std::env::split_paths(&path).filter_map(|folder| folder.join("postgres").canonicalize().ok());
-    let linked = linked.filter_map(|program| program.parent().map(Path::to_owned));
-    versions.into_iter().map(|(_, folder)| folder).chain(linked).collect()
-}
-
-/// Parses the major version out of `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`. Also accepts
-/// `17beta1` and `18devel`.
-fn major(version: &str) -> Option<u32> {
-    let number = version.split_whitespace().nth(2)?;
-    number.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
 }

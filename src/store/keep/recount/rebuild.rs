@@ -25,6 +25,8 @@ pub struct Rebuilt {
     pub days: usize,
     /// Days before the horizon, in order. Their rollups are final.
     pub days_left_out: Vec<NaiveDate>,
+    /// The last day that was rebuilt or left out.
+    last: Option<NaiveDate>,
 }
 
 /// Rebuilds the rollups from the executions, a day per transaction. Writers wait only for the day that is being
@@ -34,19 +36,32 @@ pub struct Rebuilt {
 /// Any error from the database; the days before it are rebuilt.
 pub async fn rebuild(connection: &mut PgConnection) -> sqlx::Result<Rebuilt> {
     let mut rebuilt = Rebuilt::default();
+    resume(connection, &mut rebuilt).await?;
+    Ok(rebuilt)
+}
+
+/// Like [`rebuild`], without the days that `rebuilt` has, which it adds to.
+///
+/// # Errors
+/// Any error from the database; `rebuilt` has the days before it.
+pub async fn resume(connection: &mut PgConnection, rebuilt: &mut Rebuilt) -> sqlx::Result<()> {
     for day in days(connection).await? {
+        if rebuilt.last.is_some_and(|last| day <= last) {
+            continue;
+        }
         if rebuild_day(connection, day).await? {
             rebuilt.days += 1;
         } else {
             rebuilt.days_left_out.push(day);
         }
+        rebuilt.last = Some(day);
     }
     sessions::mark_all(connection).await?;
     while !sessions::refresh(connection).await? {
         // A running server is counting.
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    Ok(rebuilt)
+    Ok(())
 }
 
 /// Returns false, and changes nothing, for a day before the horizon.
@@ -107,7 +122,7 @@ async fn rebuild_page(
 
 /// The row as this version would store it: an earlier one may have scrubbed its texts by other rules, or
 /// derived another signature.
-fn derive(row: &Stored) -> Execution {
+pub(crate) fn derive(row: &Stored) -> Execution {
     let execution = row.execution.clone();
     Execution { facts: scrub_facts(execution.facts), ..execution }.diagnosed()
 }

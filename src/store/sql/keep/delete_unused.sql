@@ -1,9 +1,13 @@
--- Deletes those of some populations ($1) and signatures ($2) under which nothing is counted.
+-- Deletes those of some populations ($1) and signatures ($2) under which nothing is counted, with the decisions about
+-- these signatures.
 -- Looks up each population on each day, by key, the latest first; `limit` keeps the planner from reading all rollups.
 with template as (
     delete from signature where id = any($2) and not exists (
         select from rollup_signature where rollup_signature.signature = signature.id and runs <> 0
     )
+    returning id
+), decision as (
+    delete from triage using template where triage.signature = template.id
 )
 delete from population where id = any($1) and not exists (
     select from generate_series(

@@ -17,7 +17,7 @@ with counted as (
 )
 select counted.signature as "signature!", case when counted.signature = 0 then '(rare)' else template end as "template?",
     runs as "runs!", first_day as "first_day!", last_day as "last_day!", reason as "reason?", subject as "subject?",
-    category as "category?", blame as "blame?", state as "state?"
+    category as "category?", blame as "blame?", state as "state?", issue_url as "issue_url?"
 from counted
     left join signature on signature.id = counted.signature
     left join signature_state as triaged on triaged.signature = counted.signature
