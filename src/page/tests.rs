@@ -1,5 +1,7 @@
 //! Pages from fixed answers: snapshots, and texts that a hostile client can fill.
 
+mod scripts;
+
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::address::Address;
