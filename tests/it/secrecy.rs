@@ -120,6 +120,7 @@ fn paths(server: &Server) -> Vec<String> {
         };
         paths.extend(asked);
     }
+    paths.extend(["/failures", "/runs", "/reasons"].map(|page| format!("{page}?{EVERYTHING}")));
     paths
 }
 
