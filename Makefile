@@ -12,15 +12,17 @@ target_dir := $(or $(CARGO_TARGET_DIR),target)
 static_target := $(shell uname -m)-unknown-linux-musl
 packages := $(target_dir)/packages
 version := $(shell sed -nE '/^\[workspace.package\]/,/^\[/s/^version = "(.*)"/\1/p' Cargo.toml)
-shell_scripts := .ci/run scripts/demo scripts/dotenv scripts/fuzz scripts/pg-bin scripts/setup scripts/sqlx-data \
-	client/api.func client/measure deploy/deb/build deploy/deb/wrapper deploy/deb/debian/telemetry-client.postrm \
-	deploy/containers/test deploy/deb/debian/telemetry-server.postinst deploy/deb/debian/telemetry-server.postrm deploy/image/build \
+shell_scripts := .ci/run client/api.func client/measure deploy/containers/test deploy/deb/build \
+	deploy/deb/debian/telemetry-client.postrm deploy/deb/debian/telemetry-server.postinst \
+	deploy/deb/debian/telemetry-server.postrm deploy/deb/wrapper deploy/haproxy/is-primary deploy/image/build \
 	deploy/image/test deploy/proxmox/ct/telemetry-server.sh deploy/proxmox/install/telemetry-server-install.sh \
-	deploy/try/machine deploy/try/packages deploy/try/proxmox deploy/try/services deploy/haproxy/is-primary deploy/replica/setup deploy/replica/promote load-tests/cost
+	deploy/replica/promote deploy/replica/setup deploy/try/machine deploy/try/packages deploy/try/proxmox \
+	deploy/try/services load-tests/cost scripts/demo scripts/dotenv scripts/fuzz scripts/pg-bin \
+	scripts/postgres-versions scripts/setup scripts/sqlx-data
 load_tests := --release --locked -p telemetry-server -p telemetry-seed -p telemetry-load-tests
 
-.PHONY: help run demo test check audit bench bench-hostile bench-client bench-read load faults fuzz client catalogue \
-	sqlx-data deb image sbom try try-containers
+.PHONY: help run demo test check audit bench bench-hostile bench-client bench-read load faults failover fuzz client \
+	catalogue sqlx-data screenshots deb image sbom try try-containers
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -87,6 +89,10 @@ faults: ## kill, stop, fill up and disconnect the server and PostgreSQL under lo
 		FAULTS=full cargo test --quiet --locked --test faults -- --test-threads=1 || exit 1; \
 	done
 
+failover: ## kill the leader of three PostgreSQL under Patroni three times under load
+	@scripts/setup failover
+	@cargo test --locked --test faults -- --ignored --test-threads=1 patroni
+
 fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
 	@scripts/setup fuzz
 	@scripts/fuzz
@@ -136,3 +142,7 @@ catalogue: ## regenerate client/api.func, docs/EXIT_CODES.md and docs/REASONS.md
 sqlx-data: ## regenerate .sqlx, against which queries are checked at compile time
 	@scripts/setup sqlx-data
 	@scripts/sqlx-data
+
+screenshots: ## draw the pictures of the pages in docs/images
+	@scripts/setup screenshots
+	@cargo test --quiet --locked -p telemetry-server --test it -- --ignored browser::screenshots

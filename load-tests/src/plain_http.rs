@@ -12,6 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// An open connection.
 pub struct Connection {
     address: String,
+    accept: &'static str,
     stream: BufReader<TcpStream>,
 }
 
@@ -24,7 +25,8 @@ impl Connection {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { address: address.to_owned(), stream: BufReader::with_capacity(64 << 10, stream) })
+        let stream = BufReader::with_capacity(64 << 10, stream);
+        Ok(Self { address: address.to_owned(), accept: "*/*", stream })
     }
 
     /// Requests a path. Returns the body and the time until it arrived.
@@ -33,6 +35,17 @@ impl Connection {
     /// On any status but 200.
     pub fn get(&mut self, path: &str) -> anyhow::Result<(Vec<u8>, Duration)> {
         self.exchange("GET", path, "")
+    }
+
+    /// Requests a page as browsers do. Otherwise like [`Connection::get`].
+    ///
+    /// # Errors
+    /// On any status but 200.
+    pub fn page(&mut self, path: &str) -> anyhow::Result<(Vec<u8>, Duration)> {
+        self.accept = "text/html";
+        let page = self.get(path);
+        self.accept = "*/*";
+        page
     }
 
     /// Posts a body. Otherwise like [`Connection::get`].
@@ -53,10 +66,10 @@ impl Connection {
     }
 
     fn send(&mut self, method: &str, path: &str, body: &str) -> anyhow::Result<()> {
-        let Self { address, stream } = self;
+        let Self { address, accept, stream } = self;
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n\
-             {body}",
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nAccept: {accept}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
         Ok(stream.get_mut().write_all(request.as_bytes())?)

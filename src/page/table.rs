@@ -12,7 +12,7 @@ pub struct Column {
 }
 
 impl Column {
-    /// A column of texts.
+    /// A column of texts, or of drawings if the name is empty.
     #[must_use]
     pub const fn text(name: &'static str) -> Self {
         Self { name, class: "" }
@@ -43,11 +43,19 @@ pub fn table(caption: &str, columns: &[Column], rows: &[Markup], if_empty: &str)
             table {
                 caption.sr { (caption) }
                 thead {
-                    tr { @for column in columns { th scope="col" class=[Some(column.class).filter(|class| !class.is_empty())] { (column.name) } } }
+                    tr { @for column in columns { (head(column)) } }
                 }
                 tbody { @for row in rows { (row) } }
             }
         }
+    }
+}
+
+/// The head of a column. One without a name, such as of bars, is not a header to screen readers.
+fn head(column: &Column) -> Markup {
+    let class = Some(column.class).filter(|class| !class.is_empty());
+    html! {
+        @if column.name.is_empty() { td class=[class] {} } @else { th scope="col" class=[class] { (column.name) } }
     }
 }
 

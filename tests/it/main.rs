@@ -8,6 +8,7 @@ mod answers;
 mod api;
 mod backup;
 mod batch;
+mod browser;
 mod dashboard_types;
 mod dashboards;
 mod database_url;

@@ -34,6 +34,11 @@ pub const WRITERS: u32 = 2;
 /// Share of a day's traffic, Monday first: people install at weekends.
 const WEEKDAYS: [f64; 7] = [0.92, 0.88, 0.88, 0.90, 0.97, 1.24, 1.21];
 
+/// Dates signatures from their first execution. The server dates them from the time it first stores one.
+const CREATED: &str = "update signature set created = first from (
+    select signature, min(first_seen) as first from execution where signature is not null group by signature
+) as seen where id = signature and first < created";
+
 /// The executions to invent.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -71,6 +76,7 @@ pub async fn seed(pool: &PgPool, plan: &Plan, progress: impl FnMut(&[Execution])
         Ok::<_, sqlx::Error>(())
     });
     futures_util::future::try_join_all(writers).await?;
+    sqlx::query(CREATED).execute(pool).await?;
     Ok(written.into_inner())
 }
 

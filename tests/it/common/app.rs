@@ -15,6 +15,7 @@ use telemetry_server::config::protection::ProtectionVariables;
 use telemetry_server::store::database::connect::embedded_options;
 use telemetry_server::store::database::embedded::Embedded;
 use telemetry_server::store::keep::{known_names, recount, sessions};
+use tokio::sync::OnceCell;
 
 use super::DataDir;
 
@@ -25,6 +26,7 @@ pub(crate) const READ_TOKEN: &str = "a-token-that-reads";
 /// with the program, however that ends.
 pub(crate) struct Cluster {
     embedded: Embedded,
+    filled: OnceCell<PgConnectOptions>,
     _folder: DataDir,
 }
 
@@ -38,18 +40,33 @@ impl Cluster {
         }
         let folder = DataDir::new();
         let embedded = Embedded::start(&folder.settings()).expect("PostgreSQL starts");
-        let cluster = Arc::new(Self { embedded, _folder: folder });
+        let cluster = Arc::new(Self { embedded, filled: OnceCell::new(), _folder: folder });
         *shared = Arc::downgrade(&cluster);
         cluster
     }
 
     /// A new, empty database.
     pub(crate) async fn database(&self) -> PgConnectOptions {
+        self.copy("template1").await
+    }
+
+    /// A new database with what `fill` writes. It is called once, because that takes time.
+    async fn filled_database(&self, fill: impl AsyncFnOnce(&PgConnectOptions)) -> PgConnectOptions {
+        let filled = async || {
+            let options = self.database().await;
+            fill(&options).await;
+            options
+        };
+        let filled = self.filled.get_or_init(filled).await;
+        self.copy(filled.get_database().expect("it has a name")).await
+    }
+
+    async fn copy(&self, template: &str) -> PgConnectOptions {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let options = embedded_options(self.embedded.endpoint());
         let mut connection = PgConnection::connect_with(&options).await.expect("it runs");
-        let create = AssertSqlSafe(format!("create database {name}"));
+        let create = AssertSqlSafe(format!("create database {name} template {template}"));
         sqlx::query(create).execute(&mut connection).await.expect("the name is free");
         connection.close().await.expect("it runs");
         options.database(&name)
@@ -83,6 +100,19 @@ pub(crate) async fn spawn_app_with(protection: ProtectionVariables) -> TestApp {
 pub(crate) async fn spawn_app_set(variables: Variables) -> TestApp {
     let cluster = tokio::task::block_in_place(Cluster::shared);
     let options = cluster.database().await;
+    let mut app = spawn(options, variables).await;
+    app._cluster = Some(cluster);
+    app
+}
+
+/// Starts a server with some variables set on a database that `fill` has written to. All tests that use this get
+/// the same rows.
+pub(crate) async fn spawn_app_filled(
+    variables: Variables,
+    fill: impl AsyncFnOnce(&PgConnectOptions),
+) -> TestApp {
+    let cluster = tokio::task::block_in_place(Cluster::shared);
+    let options = cluster.filled_database(fill).await;
     let mut app = spawn(options, variables).await;
     app._cluster = Some(cluster);
     app

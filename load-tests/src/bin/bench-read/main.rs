@@ -1,5 +1,5 @@
 //! The cost of reading on a database of more than a year: every aggregate without a cache, beside one statement
-//! over the executions; pages of records; cached responses; reports while others read; an export.
+//! over the executions; pages of records; the web page; cached responses; reports while others read; an export.
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
@@ -8,9 +8,10 @@
 //! | `BENCH_READ_DATA` | data folder to keep; it is seeded only if it is empty | a temporary one |
 //! | `BENCH_READ_ROUNDS` | requests per figure | 40 |
 //! | `BENCH_READ_RAW` | `no` skips the statements over the executions, which take minutes | |
-//! | `BENCH_READ_PARTS` | of `aggregates,pages,storm,export,cached` | all |
+//! | `BENCH_READ_PARTS` | of `aggregates,pages,web,storm,export,cached` | all |
 
 mod raw;
+mod web;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -78,6 +79,9 @@ fn main() -> anyhow::Result<()> {
     if is_wanted("pages") {
         missed += pages(&uncached.address, rounds)?;
     }
+    if is_wanted("web") {
+        missed += web::measure(&uncached.address, rounds, &web::UNCACHED)?;
+    }
     if is_wanted("storm") {
         missed += storm(&uncached.address)?;
     }
@@ -87,6 +91,9 @@ fn main() -> anyhow::Result<()> {
     drop(uncached);
     if is_wanted("cached") {
         missed += cached(&serve(&program, &url, "5")?.address)?;
+    }
+    if is_wanted("web") {
+        missed += web::measure(&serve(&program, &url, "600")?.address, rounds, &web::CACHED)?;
     }
     say(&if missed == 0 { "all targets are met".to_owned() } else { format!("{missed} targets are missed") })
 }
@@ -185,9 +192,17 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 
 /// Durations of `rounds` requests in milliseconds, sorted.
 fn times(connection: &mut Connection, path: &str, rounds: usize) -> anyhow::Result<Vec<f64>> {
+    durations(rounds, || Ok(connection.get(path)?.1))
+}
+
+/// What `request` takes in milliseconds, `rounds` times and sorted.
+fn durations(
+    rounds: usize,
+    mut request: impl FnMut() -> anyhow::Result<Duration>,
+) -> anyhow::Result<Vec<f64>> {
     let mut times = Vec::with_capacity(rounds);
     for round in 0..WARM_UP + rounds {
-        let (_, took) = connection.get(path)?;
+        let took = request()?;
         if round >= WARM_UP {
             times.push(took.as_secs_f64() * 1000.0);
         }

@@ -1,0 +1,25 @@
+// The tables of the open page with the address of their data: [{ json, list, isChart, rows: [{ text, numbers }] }].
+// The numbers of a row are those that its cells declare, and numerators and denominators of rates.
+const found = [];
+let waiting = [];
+for (const part of document.querySelectorAll("main table, main p.exports")) {
+  if (part.tagName === "TABLE") {
+    waiting.push(part);
+    continue;
+  }
+  const [json, csv] = [...part.querySelectorAll("a")].map((link) => new URL(link.href));
+  for (const table of waiting) {
+    const rows = [...table.tBodies[0].rows].map((row) => {
+      const declared = [...row.querySelectorAll("data")].map((data) => Number(data.value));
+      const rates = [...row.textContent.matchAll(/\(?([\d,]+) of ([\d,]+)\)?/g)].flatMap((rate) => rate.slice(1));
+      return { text: row.textContent.trim(), numbers: declared.concat(rates.map((part) => Number(part.replaceAll(",", "")))) };
+    });
+    const isChart = table.closest("figure.chart") !== null;
+    const isDaily = rows.every((row) => !row.text.includes(" to "));
+    found.push({ json: json.pathname + json.search, list: csv?.searchParams.get("list"), isChart, isDaily, rows });
+  }
+  waiting = [];
+}
+const lead = [...document.querySelectorAll("main .lead, main .outcomes li")];
+const words = lead.flatMap((part) => [...part.textContent.matchAll(/[\d,]*\d(\.\d+)?/g)].map((match) => match[0].replaceAll(",", "")));
+return { tables: found, unassigned: waiting.length, lead: words };
