@@ -1,5 +1,7 @@
 //! Pages from fixed answers: snapshots, and texts that a hostile client can fill.
 
+mod scripts;
+
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::address::Address;
@@ -17,7 +19,8 @@ use crate::expose::signatures::{
 use crate::issue::Issue;
 
 /// Texts that break out of an element, an attribute, a script or an address if they are not escaped.
-const HOSTILE: &str = "\"'><svg onload=alert(1)></script><a href=javascript:alert(1)>');alert(1)//\u{202e}";
+pub(super) const HOSTILE: &str =
+    "\"'><svg onload=alert(1)></script><a href=javascript:alert(1)>');alert(1)//\u{202e}";
 
 fn context(path: &str, query: &str, own: &[&'static str]) -> Context {
     Context { address: Address::read(path, query, own), visitor: Visitor::Public }
@@ -141,7 +144,7 @@ fn a_problem() {
 }
 
 /// The names of the elements of a page with the names of their attributes, in order.
-fn structure(html: &str) -> Vec<String> {
+pub(super) fn structure(html: &str) -> Vec<String> {
     html.split('<')
         .skip(1)
         .map(|part| {

@@ -30,7 +30,7 @@ fn failure(session: &str) -> Value {
 /// The addresses of links on a page that start with `start`.
 fn links(page: &str, start: &str) -> Vec<String> {
     let links = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
-    links.filter(|link| link.starts_with(start)).map(|link| link.replace("&amp;", "&")).collect()
+    links.map(|link| link.replace("&amp;", "&")).filter(|link| link.starts_with(start)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

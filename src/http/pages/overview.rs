@@ -77,7 +77,7 @@ fn success(outcomes: &[OutcomeCount]) -> Rate {
 fn by_day(days: &[DayCount]) -> Counts {
     let mut counts = Counts::new();
     for row in days {
-        if let Some(position) = OUTCOMES.iter().position(|(name, _)| *name == row.outcome) {
+        if let Some(position) = OUTCOMES.iter().position(|(_, outcome)| *outcome == row.outcome) {
             counts.entry(row.day).or_insert_with(|| vec![0; OUTCOMES.len()])[position] += row.runs;
         }
     }

@@ -17,7 +17,7 @@ use crate::state::AppState;
 use crate::store::read::snapshot::Snapshot;
 
 /// Runs on a page.
-const LENGTH: i64 = 50;
+const LENGTH: i64 = 40;
 
 /// The list.
 ///
@@ -25,7 +25,7 @@ const LENGTH: i64 = 50;
 /// [`ApiError::BadParameter`], or any error from the database.
 pub async fn list(request: ReadRequest) -> Result<HttpResponse, ApiError> {
     let filter = request.filter()?;
-    let parameters: RecordParameters = request.parameters()?;
+    let parameters = RecordParameters { limit: None, ..request.parameters()? };
     let paging = parameters.paging(LENGTH, LENGTH)?;
     let choice = parameters.choice(&request.state)?;
     let search = text("search", parameters.search)?;
@@ -40,6 +40,7 @@ pub async fn list(request: ReadRequest) -> Result<HttpResponse, ApiError> {
             runs: records.iter().map(|run| (run.execution.key.0, show(run))).collect(),
             total: total.runs,
             total_is_exact: total.is_exact(),
+            is_first: paging.page == Some(1),
             next,
         })
     };

@@ -16,7 +16,7 @@ use crate::page::table::{Column, exports, table};
 /// The parameters of the page besides the common ones.
 pub const PARAMETERS: [&str; 2] = ["tool", "search"];
 /// Rows of a list.
-const LENGTH: usize = 200;
+const LENGTH: usize = 100;
 
 /// What the page shows.
 #[derive(Debug)]

@@ -13,8 +13,9 @@ use crate::page::number::{count, duration, moment};
 use crate::page::runs::facts::outcome;
 use crate::page::table::{Column, exports, table};
 
-/// The parameters of the page besides the common ones: those of `/api/records`.
-pub const PARAMETERS: [&str; 16] = [
+/// The parameters of the page besides the common ones: those of `/api/records`, except the position of the page, which no
+/// link keeps.
+pub const PARAMETERS: [&str; 14] = [
     "status",
     "app",
     "search",
@@ -29,8 +30,6 @@ pub const PARAMETERS: [&str; 16] = [
     "category",
     "blame",
     "sort",
-    "page",
-    "cursor",
 ];
 
 /// What the page shows.
@@ -44,6 +43,8 @@ pub struct Runs {
     pub total: i64,
     /// Whether it is exact; else there are more.
     pub total_is_exact: bool,
+    /// Whether this is the first page.
+    pub is_first: bool,
     /// Cursor of the next page; `None` on the last page.
     pub next: Option<String>,
 }
@@ -91,19 +92,12 @@ pub fn runs(context: &Context, data: &Runs) -> String {
         }
         (table("Runs", &columns, &rows, "No run matches in this period. Choose a longer one, or remove a filter."))
         nav.pages aria-label="Pages of the list" {
-            @if address.get("cursor").or(address.get("page")).is_some() {
-                a href=(first(address).href()) { "Newest runs" }
-            }
-            @if let Some(next) = &data.next { a href=(first(address).with(&[("cursor", next)]).href()) rel="next" { "Older runs" } }
+            @if !data.is_first { a href=(address.href()) { "Newest runs" } }
+            @if let Some(next) = &data.next { a href=(address.with(&[("cursor", next)]).href()) rel="next" { "Older runs" } }
         }
         (exports(&api(address), "records"))
     };
     document(context, &Page { title: "Runs", as_of: Some(data.as_of), filter: Some(fields), content })
-}
-
-/// The first page of this list.
-fn first(address: &Address) -> Address {
-    address.with(&[("cursor", ""), ("page", "")])
 }
 
 /// The endpoint with the same runs, which covers all time unless it is told otherwise.
@@ -117,7 +111,7 @@ fn row(address: &Address, key: Uuid, run: &ExecutionView) -> Markup {
     // A cell that narrows the list down.
     let only = |name: &'static str, value: Option<&str>| {
         let value = value.filter(|value| *value != "(rare)");
-        value.map(|value| first(address).with(&[(name, value)]).href())
+        value.map(|value| address.with(&[(name, value)]).href())
     };
     let cell = |name: &'static str, value: Option<&str>| {
         html! {

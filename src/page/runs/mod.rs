@@ -4,3 +4,6 @@ pub mod facts;
 pub mod list;
 pub mod one;
 pub mod own;
+
+#[cfg(test)]
+mod tests;
