@@ -22,7 +22,7 @@ shell_scripts := .ci/run client/api.func client/measure deploy/containers/test d
 load_tests := --release --locked -p telemetry-server -p telemetry-seed -p telemetry-load-tests
 
 .PHONY: help run demo test check audit bench bench-hostile bench-client bench-read load faults failover fuzz client \
-	catalogue sqlx-data screenshots deb image try try-containers
+	catalogue sqlx-data screenshots deb image sbom try try-containers
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -114,6 +114,13 @@ image: deb ## build the container image from the package, as root, in target/pac
 	@scripts/setup image
 	@deploy/image/build $(packages)/telemetry-server_*.deb $(packages)/telemetry-server_$(version)_$(shell dpkg --print-architecture).tar
 	@ls -l $(packages)/*.tar
+
+sbom: ## list the components of the programs (CycloneDX), in target/packages
+	@scripts/setup sbom
+	@cargo cyclonedx --quiet --format json
+	@mkdir -p $(packages)
+	@mv telemetry-server.cdx.json client/telemetry-client.cdx.json $(packages)
+	@rm -f protocol/*.cdx.json load-tests/*.cdx.json load-tests/seed/*.cdx.json
 
 try: deb ## install, use, upgrade and remove the packages in an empty Debian with systemd, as root
 	@scripts/setup try
