@@ -12,15 +12,17 @@ target_dir := $(or $(CARGO_TARGET_DIR),target)
 static_target := $(shell uname -m)-unknown-linux-musl
 packages := $(target_dir)/packages
 version := $(shell sed -nE '/^\[workspace.package\]/,/^\[/s/^version = "(.*)"/\1/p' Cargo.toml)
-shell_scripts := .ci/run scripts/demo scripts/dotenv scripts/fuzz scripts/pg-bin scripts/setup scripts/sqlx-data \
-	client/api.func client/measure deploy/deb/build deploy/deb/wrapper deploy/deb/debian/telemetry-client.postrm \
-	deploy/deb/debian/telemetry-server.postinst deploy/deb/debian/telemetry-server.postrm deploy/image/build \
+shell_scripts := .ci/run client/api.func client/measure deploy/containers/test deploy/deb/build \
+	deploy/deb/debian/telemetry-client.postrm deploy/deb/debian/telemetry-server.postinst \
+	deploy/deb/debian/telemetry-server.postrm deploy/deb/wrapper deploy/haproxy/is-primary deploy/image/build \
 	deploy/image/test deploy/proxmox/ct/telemetry-server.sh deploy/proxmox/install/telemetry-server-install.sh \
-	deploy/try/machine deploy/try/packages deploy/try/proxmox deploy/haproxy/is-primary deploy/replica/setup deploy/replica/promote load-tests/cost
+	deploy/replica/promote deploy/replica/setup deploy/try/machine deploy/try/packages deploy/try/proxmox \
+	deploy/try/services load-tests/cost scripts/demo scripts/dotenv scripts/fuzz scripts/pg-bin \
+	scripts/postgres-versions scripts/setup scripts/sqlx-data
 load_tests := --release --locked -p telemetry-server -p telemetry-seed -p telemetry-load-tests
 
-.PHONY: help run demo test check audit bench bench-hostile bench-client bench-read load faults fuzz client catalogue \
-	sqlx-data screenshots deb image try try-image
+.PHONY: help run demo test check audit bench bench-hostile bench-client bench-read load faults failover fuzz client \
+	catalogue sqlx-data screenshots deb image sbom try try-containers
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -87,6 +89,10 @@ faults: ## kill, stop, fill up and disconnect the server and PostgreSQL under lo
 		FAULTS=full cargo test --quiet --locked --test faults -- --test-threads=1 || exit 1; \
 	done
 
+failover: ## kill the leader of three PostgreSQL under Patroni three times under load
+	@scripts/setup failover
+	@cargo test --locked --test faults -- --ignored --test-threads=1 patroni
+
 fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
 	@scripts/setup fuzz
 	@scripts/fuzz
@@ -109,14 +115,24 @@ image: deb ## build the container image from the package, as root, in target/pac
 	@deploy/image/build $(packages)/telemetry-server_*.deb $(packages)/telemetry-server_$(version)_$(shell dpkg --print-architecture).tar
 	@ls -l $(packages)/*.tar
 
-try: deb ## install, use, upgrade and remove the packages in a booted empty Debian, as root
+sbom: ## list the components of the programs (CycloneDX), in target/packages
+	@scripts/setup sbom
+	@cargo cyclonedx --quiet --format json
+	@mkdir -p $(packages)
+	@mv telemetry-server.cdx.json client/telemetry-client.cdx.json $(packages)
+	@rm -f protocol/*.cdx.json load-tests/*.cdx.json load-tests/seed/*.cdx.json
+
+try: deb ## install, use, upgrade and remove the packages in an empty Debian with systemd, as root
 	@scripts/setup try
 	@deploy/deb/build $(target_dir)/release/telemetry-server $(target_dir)/$(static_target)/client/telemetry $(packages)/older 0.0.9
 	@deploy/try/machine deploy/try/packages older=$(packages)/older newer=$(packages)
 	@deploy/try/machine deploy/try/proxmox older=$(packages)/older newer=$(packages) scripts=deploy/proxmox
+	@INCLUDE=postgresql,prometheus,prometheus-alertmanager,caddy \
+		deploy/try/machine deploy/try/services newer=$(packages) deploy=deploy
 
-try-image: image ## run the container image with runc, as root
-	@scripts/setup try-image
+try-containers: image ## run the container image with runc, and check the Compose and Quadlet files, as root
+	@scripts/setup try-containers
+	@deploy/containers/test
 	@deploy/image/test $(packages)/telemetry-server_*.tar $(target_dir)/$(static_target)/client/telemetry
 
 catalogue: ## regenerate client/api.func, docs/EXIT_CODES.md and docs/REASONS.md from their data

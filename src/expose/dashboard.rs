@@ -7,11 +7,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::expose::execution_view::{Record, rfc3339};
-use crate::expose::numbers::{Rate, RunCounts, hexadecimal, most_frequent, percent, quantile, ratio, total};
+use crate::expose::numbers::{
+    Rate, RunCounts, hexadecimal, most_frequent, percent, quantile, ratio, size_order, total,
+};
 use crate::expose::reason_view::SharedReason;
 use crate::expose::table::lists;
 use crate::store::model::facet::Facet;
-use crate::store::read::counts::{DurationCount, FacetCount, ScriptCount, SlugCount};
+use crate::store::read::counts::{DurationCount, FacetCount, OutcomeCount, ScriptCount, SlugCount};
 use crate::store::read::signatures::{SignatureCount, SignatureScripts};
 
 /// Most entries in a list.
@@ -34,6 +36,8 @@ pub struct DashboardCounts {
     pub durations: Vec<DurationCount>,
     /// The newest runs.
     pub recent: Vec<Record>,
+    /// First and last day of the period before, and its runs by outcome; `None` for all time.
+    pub previous: Option<((NaiveDate, NaiveDate), Vec<OutcomeCount>)>,
     /// Runs under the same filter without its dates.
     pub total_all_time: i64,
 }
@@ -71,6 +75,14 @@ counted! {
     MethodCount { method }
     /// Runs on a version of Proxmox VE.
     VersionCount { version }
+    /// Runs with so many cores.
+    CoreCount { cores }
+    /// Runs with so much memory in MB.
+    RamCount { ram }
+    /// Runs with a disk of so many GB.
+    DiskCount { disk }
+    /// Runs in privileged or unprivileged containers.
+    PrivilegeCount { privilege }
     /// Runs of a type of script.
     TypeCount { kind as "type" }
     /// Runs with a GPU vendor and a kind of passthrough.
@@ -129,6 +141,27 @@ pub struct DailyStat {
     pub failed: i64,
 }
 
+/// The runs of the period of the same length before, under the same filter.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Previous {
+    /// First UTC day.
+    pub from: NaiveDate,
+    /// Last UTC day.
+    pub to: NaiveDate,
+    /// All runs.
+    pub total_installs: i64,
+    /// Successful runs.
+    pub success_count: i64,
+    /// Failed runs.
+    pub failed_count: i64,
+    /// Runs that the state of the host prevented.
+    pub blocked_count: i64,
+    /// Runs that a user or a signal ended.
+    pub aborted_count: i64,
+    /// Successful runs among successful and failed runs.
+    pub success: Rate,
+}
+
 /// The overview. Only runs with a known application count, on the UTC day of their first event.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[allow(missing_docs, reason = "the names say it")]
@@ -155,6 +188,8 @@ pub struct Dashboard {
     pub success_rate: f64,
     /// The same share with its numerator and denominator.
     pub success: Rate,
+    /// The period before; `null` for all time.
+    pub previous: Option<Previous>,
     pub top_apps: Vec<AppCount>,
     pub os_distribution: Vec<OsCount>,
     pub method_stats: Vec<MethodCount>,
@@ -178,10 +213,19 @@ pub struct Dashboard {
     pub total_tools: i64,
     pub total_addons: i64,
     pub repo_slugs: Vec<RepoSlugCount>,
+    /// By number of cores, smallest first. Only runs that reported it.
+    pub core_stats: Vec<CoreCount>,
+    /// By memory in MB, smallest first. Only runs that reported it.
+    pub ram_stats: Vec<RamCount>,
+    /// By disk size in GB, smallest first. Only runs that reported it.
+    pub disk_stats: Vec<DiskCount>,
+    /// `unprivileged` and `privileged`. Only runs in containers.
+    pub privilege_stats: Vec<PrivilegeCount>,
 }
 
 lists!(Dashboard: top_apps, daily_stats, os_distribution, method_stats, pve_versions, type_stats,
-    error_analysis, failed_apps, recent_records, gpu_stats, error_categories, top_tools, top_addons, repo_slugs);
+    error_analysis, failed_apps, recent_records, gpu_stats, error_categories, top_tools, top_addons, repo_slugs,
+    core_stats, ram_stats, disk_stats, privilege_stats);
 
 /// Builds the dashboard.
 #[must_use]
@@ -207,6 +251,7 @@ pub fn dashboard(counts: DashboardCounts) -> Dashboard {
         unattributed_count: total.unattributed,
         success_rate: percent(total.success, total.success + total.failed),
         success: Rate::of(total.success, total.success + total.failed),
+        previous: counts.previous.map(|(days, outcomes)| previous(days, &outcomes)),
         top_apps: top_apps(&runs.scripts),
         os_distribution: by_facet(&counts.facets, Facet::Os, OsCount::new),
         method_stats: by_facet(&counts.facets, Facet::Method, MethodCount::new),
@@ -235,6 +280,10 @@ pub fn dashboard(counts: DashboardCounts) -> Dashboard {
         total_tools: of_kind("pve"),
         total_addons: of_kind("addon"),
         repo_slugs: counts.slugs.into_iter().map(|row| RepoSlugCount::new(row.slug, row.runs)).collect(),
+        core_stats: by_size(&counts.facets, Facet::Cores, CoreCount::new),
+        ram_stats: by_size(&counts.facets, Facet::Ram, RamCount::new),
+        disk_stats: by_size(&counts.facets, Facet::Disk, DiskCount::new),
+        privilege_stats: by_facet(&counts.facets, Facet::Privilege, PrivilegeCount::new),
     }
 }
 
@@ -247,6 +296,29 @@ fn by_facet<T>(facets: &[FacetCount], facet: Facet, new: fn(String, i64) -> T) -
         facets.iter().filter(|row| row.facet == facet.as_str()).map(|row| (row.value.as_str(), row.runs)),
         new,
     )
+}
+
+/// As [`by_facet`], smallest first.
+fn by_size<T>(facets: &[FacetCount], facet: Facet, new: fn(String, i64) -> T) -> Vec<T> {
+    let mut rows: Vec<_> = facets.iter().filter(|row| row.facet == facet.as_str()).collect();
+    rows.sort_by_key(|row| size_order(&row.value));
+    rows.into_iter().map(|row| new(row.value.clone(), row.runs)).collect()
+}
+
+fn previous((from, to): (NaiveDate, NaiveDate), outcomes: &[OutcomeCount]) -> Previous {
+    let runs =
+        |outcome: &str| outcomes.iter().filter(|row| row.outcome == outcome).map(|row| row.runs).sum::<i64>();
+    let (success, failed) = (runs("success"), runs("failed"));
+    Previous {
+        from,
+        to,
+        total_installs: outcomes.iter().map(|row| row.runs).sum(),
+        success_count: success,
+        failed_count: failed,
+        blocked_count: runs("blocked"),
+        aborted_count: runs("aborted"),
+        success: Rate::of(success, success + failed),
+    }
 }
 
 fn top_apps(scripts: &[ScriptCount]) -> Vec<AppCount> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -58,6 +58,20 @@ pub fn quantile(counts: &[DurationCount], share: f64) -> Option<f64> {
         seen >= rank
     })?;
     Some((bucket_seconds(bucket.bucket) * 10.0).round() / 10.0)
+}
+
+/// The period of the same length before another, with its first and last day.
+#[must_use]
+pub fn period_before((first, last): (NaiveDate, NaiveDate)) -> (NaiveDate, NaiveDate) {
+    let length = Days::new((last - first).num_days().max(0).unsigned_abs() + 1);
+    (first.checked_sub_days(length).unwrap_or(first), first.pred_opt().unwrap_or(first))
+}
+
+/// Order of the label of a class of sizes, such as `3-4` or `17+`: its smallest size.
+#[must_use]
+pub fn size_order(label: &str) -> i64 {
+    let digits = label.find(|c: char| !c.is_ascii_digit()).map_or(label, |end| &label[..end]);
+    digits.parse().unwrap_or(i64::MAX)
 }
 
 /// Runs of one day by outcome.
@@ -174,6 +188,22 @@ mod tests {
         assert_eq!(percent(1, 3), 33.33);
         assert_eq!(Rate::of(3, 9), Rate { rate: None, numerator: 3, denominator: 9 });
         assert_eq!(Rate::of(3, 10).rate, Some(0.3));
+    }
+
+    #[test]
+    fn the_period_before_is_as_long_and_ends_a_day_earlier() {
+        let day = |text: &str| text.parse::<NaiveDate>().expect("a day");
+        let before = period_before((day("2026-03-01"), day("2026-03-07")));
+        assert_eq!(before, (day("2026-02-22"), day("2026-02-28")));
+        let today = (day("2026-03-01"), day("2026-03-01"));
+        assert_eq!(period_before(today), (day("2026-02-28"), day("2026-02-28")));
+    }
+
+    #[test]
+    fn classes_of_sizes_are_sorted_by_size() {
+        let mut labels = ["17+", "0", "3-4", "16385-32768", "513-1024"];
+        labels.sort_by_key(|label| size_order(label));
+        assert_eq!(labels, ["0", "3-4", "17+", "513-1024", "16385-32768"]);
     }
 
     #[test]

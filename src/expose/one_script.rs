@@ -6,13 +6,15 @@ use utoipa::ToSchema;
 
 use crate::expose::execution_view::{ExecutionView, rfc3339};
 use crate::expose::exit_codes;
-use crate::expose::numbers::{Rate, each_day, hexadecimal, quantile};
+use crate::expose::numbers::{Rate, each_day, hexadecimal, quantile, size_order};
 use crate::expose::reason_view::SharedReason;
 use crate::expose::sessions::SessionTotals;
 use crate::expose::table::lists;
 use crate::store::model::names::RARE_SIGNATURE;
 use crate::store::read::counts::DurationCount;
-use crate::store::read::script::{PlatformCount, ScriptDay, ScriptExitCode, ScriptSignature};
+use crate::store::read::script::{
+    DistributionCount, Distributions, PlatformCount, ScriptDay, ScriptExitCode, ScriptSignature,
+};
 
 /// The counts behind the answer: all of one moment, script and filter.
 #[derive(Debug)]
@@ -25,8 +27,12 @@ pub struct ScriptCounts {
     pub days_shown: (NaiveDate, NaiveDate),
     /// Runs by day and outcome.
     pub days: Vec<ScriptDay>,
+    /// First and last day of the period before, and its runs by day and outcome; `None` for all time.
+    pub previous: Option<((NaiveDate, NaiveDate), Vec<ScriptDay>)>,
     /// Ended runs by platform.
     pub platforms: Vec<PlatformCount>,
+    /// Stored runs by size, by privilege and by version of the application.
+    pub distributions: Distributions,
     /// Failed, blocked and aborted runs by exit code.
     pub exit_codes: Vec<ScriptExitCode>,
     /// Failed runs by reason.
@@ -63,12 +69,29 @@ pub struct ScriptView {
     pub unfinished: i64,
     /// Failed runs among successful and failed runs.
     pub failure_rate: Rate,
+    /// The period before; `null` for all time.
+    pub previous: Option<PreviousRuns>,
     /// One entry for each day, including days without runs.
     pub daily_stats: Vec<DayView>,
     /// Ended runs by operating system and version.
     pub os: Vec<PlatformView>,
     /// Ended runs by version of Proxmox VE.
     pub pve_versions: Vec<PlatformView>,
+    /// Runs by number of cores, smallest first.
+    pub cores: Vec<DistributionView>,
+    /// Runs by memory in MB, smallest first.
+    pub ram: Vec<DistributionView>,
+    /// Runs by disk size in GB, smallest first.
+    pub disk: Vec<DistributionView>,
+    /// Runs in `unprivileged` and `privileged` containers.
+    pub privilege: Vec<DistributionView>,
+    /// Runs by version of the application, most first; at most 50. Versions of few sessions are `(rare)` for the public.
+    pub app_versions: Vec<DistributionView>,
+    /// First UTC day of the runs in the lists from `cores` to `app_versions`: at most 30 days up to the last day of the
+    /// period with a run.
+    pub distribution_from: NaiveDate,
+    /// Last UTC day of these runs.
+    pub distribution_to: NaiveDate,
     /// Failed, blocked and aborted runs by exit code.
     pub exit_codes: Vec<ExitCodeRuns>,
     /// Failed runs by reason.
@@ -81,7 +104,8 @@ pub struct ScriptView {
     pub recent_records: Vec<ExecutionView>,
 }
 
-lists!(ScriptView: daily_stats, os, pve_versions, exit_codes, signatures, recent_records);
+lists!(ScriptView: daily_stats, os, pve_versions, exit_codes, signatures, recent_records, cores, ram, disk, privilege,
+    app_versions);
 
 /// Runs of one day.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -94,6 +118,25 @@ pub struct DayView {
     pub success: i64,
     /// Failed runs.
     pub failed: i64,
+    /// Runs that the state of the host prevented.
+    pub blocked: i64,
+    /// Runs that a user or a signal ended.
+    pub aborted: i64,
+    /// Runs without a final status.
+    pub open: i64,
+}
+
+/// The runs of a script in the period of the same length before.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct PreviousRuns {
+    /// First UTC day.
+    pub from: NaiveDate,
+    /// Last UTC day.
+    pub to: NaiveDate,
+    /// All runs.
+    pub total: i64,
+    /// Failed runs among successful and failed runs.
+    pub failure_rate: Rate,
 }
 
 /// Ended runs on one operating system or version of Proxmox VE.
@@ -104,6 +147,17 @@ pub struct PlatformView {
     /// Version of the operating system; empty if it was not reported.
     pub version: String,
     /// Ended runs.
+    pub count: i64,
+    /// Failed runs among successful and failed runs.
+    pub failure_rate: Rate,
+}
+
+/// Runs that reported one value of a property. Only of runs that are still stored.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct DistributionView {
+    /// The value.
+    pub value: String,
+    /// Runs.
     pub count: i64,
     /// Failed runs among successful and failed runs.
     pub failure_rate: Rate,
@@ -189,14 +243,25 @@ pub fn script(counts: ScriptCounts) -> ScriptView {
         installing,
         unfinished: of("open") - installing,
         failure_rate: Rate::of(failed, success + failed),
+        previous: counts.previous.map(|(days, rows)| previous(days, &rows)),
         daily_stats: each_day(counts.days_shown, days, |date, by| DayView {
             date,
             total: by.values().sum(),
             success: by.get("success").copied().unwrap_or_default(),
             failed: by.get("failed").copied().unwrap_or_default(),
+            blocked: by.get("blocked").copied().unwrap_or_default(),
+            aborted: by.get("aborted").copied().unwrap_or_default(),
+            open: by.get("open").copied().unwrap_or_default(),
         }),
         os: platforms("os"),
         pve_versions: platforms("pve"),
+        cores: by_size(&counts.distributions.values, "cores"),
+        ram: by_size(&counts.distributions.values, "ram"),
+        disk: by_size(&counts.distributions.values, "disk"),
+        privilege: distribution(&counts.distributions.values, "privilege"),
+        app_versions: distribution(&counts.distributions.values, "app_version"),
+        distribution_from: counts.distributions.days.0,
+        distribution_to: counts.distributions.days.1,
         exit_codes: by_exit_code(counts.exit_codes),
         signatures: counts.signatures.into_iter().map(signature).collect(),
         durations: durations(&counts.durations),
@@ -204,6 +269,35 @@ pub fn script(counts: ScriptCounts) -> ScriptView {
         recent_records: counts.recent,
         app: counts.app,
     }
+}
+
+fn previous((from, to): (NaiveDate, NaiveDate), rows: &[ScriptDay]) -> PreviousRuns {
+    let of =
+        |outcome: &str| rows.iter().filter(|row| row.outcome == outcome).map(|row| row.runs).sum::<i64>();
+    let (success, failed) = (of("success"), of("failed"));
+    let total = rows.iter().map(|row| row.runs).sum();
+    PreviousRuns { from, to, total, failure_rate: Rate::of(failed, success + failed) }
+}
+
+/// The values of a property, most frequent first.
+fn distribution(rows: &[DistributionCount], property: &str) -> Vec<DistributionView> {
+    let rows = rows.iter().filter(|row| row.property == property);
+    let mut views: Vec<_> = rows
+        .map(|row| DistributionView {
+            value: row.value.clone(),
+            count: row.runs,
+            failure_rate: Rate::of(row.failed, row.succeeded + row.failed),
+        })
+        .collect();
+    views.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
+    views
+}
+
+/// As [`distribution`], smallest first.
+fn by_size(rows: &[DistributionCount], property: &str) -> Vec<DistributionView> {
+    let mut views = distribution(rows, property);
+    views.sort_by_key(|view| size_order(&view.value));
+    views
 }
 
 /// Merges codes that have the same meaning in several generations of clients.

@@ -1,10 +1,11 @@
 //! The scripts that run most often, and their outcomes.
 
+use std::cmp::Ordering;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::expose::dashboard::LENGTH;
 use crate::expose::execution_view::{ExecutionView, rfc3339};
 use crate::expose::numbers::{Rate, percent, ratio, total};
 use crate::expose::table::lists;
@@ -19,10 +20,25 @@ pub struct ScriptsCounts {
     pub period: (Option<NaiveDate>, NaiveDate),
     /// Runs by script, and by type.
     pub scripts: Vec<ScriptCount>,
+    /// Order of the list, and most scripts in it.
+    pub listed: (ScriptOrder, usize),
     /// Day of the first run of each script.
     pub first_days: Vec<FirstDay>,
     /// The newest runs.
     pub recent: Vec<RecentScript>,
+}
+
+/// The order of a list of scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScriptOrder {
+    /// Most runs first.
+    Runs,
+    /// Most failed runs first.
+    Failed,
+    /// Highest failure rate first. Scripts with too few runs for a rate are last.
+    FailureRate,
+    /// By name.
+    App,
 }
 
 /// The runs of one script.
@@ -104,13 +120,22 @@ pub struct Scripts {
 
 lists!(Scripts: top_scripts, recent_scripts);
 
-/// The scripts with the most runs, with their counts.
+/// The first scripts in this order, with their counts; `length` at most.
 #[must_use]
-pub fn busiest(scripts: &[ScriptCount]) -> Vec<(&str, &ScriptCount)> {
-    let mut busiest: Vec<_> = scripts.iter().filter_map(|row| Some((row.app.as_deref()?, row))).collect();
-    busiest.sort_by_key(|(app, row)| (-row.runs, *app, row.kind.as_str()));
-    busiest.truncate(LENGTH);
-    busiest
+pub fn sorted(scripts: &[ScriptCount], (order, length): (ScriptOrder, usize)) -> Vec<(&str, &ScriptCount)> {
+    let mut sorted: Vec<_> = scripts.iter().filter_map(|row| Some((row.app.as_deref()?, row))).collect();
+    let rate = |row: &ScriptCount| Rate::of(row.failed, row.success + row.failed).rate.unwrap_or(-1.0);
+    sorted.sort_by(|(app, a), (other, b)| {
+        let first = match order {
+            ScriptOrder::Runs => b.runs.cmp(&a.runs),
+            ScriptOrder::Failed => b.failed.cmp(&a.failed),
+            ScriptOrder::FailureRate => rate(b).total_cmp(&rate(a)).then_with(|| b.runs.cmp(&a.runs)),
+            ScriptOrder::App => Ordering::Equal,
+        };
+        first.then_with(|| (app, &a.kind).cmp(&(other, &b.kind)))
+    });
+    sorted.truncate(length);
+    sorted
 }
 
 /// Builds the answer.
@@ -122,7 +147,7 @@ pub fn scripts(counts: ScriptsCounts) -> Scripts {
         counts.first_days.iter().find(|first| first.app == app && first.kind == kind).map(|first| first.day)
     };
     let days_since = |day: NaiveDate| (to - day).num_days().max(0) + 1;
-    let top_scripts = busiest(&counts.scripts).into_iter().map(|(app, row)| {
+    let top_scripts = sorted(&counts.scripts, counts.listed).into_iter().map(|(app, row)| {
         let first = first_day(app, &row.kind).unwrap_or(to);
         TopScript {
             app: app.to_owned(),

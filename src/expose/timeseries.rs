@@ -44,7 +44,7 @@ pub const METRICS: [(&str, Metric); 6] = [
 ];
 
 /// All groups by name, with the source of their counts.
-pub const GROUPS: [(&str, Source); 13] = [
+pub const GROUPS: [(&str, Source); 17] = [
     ("none", Source::Days),
     ("outcome", Source::Days),
     ("app", Source::Scripts),
@@ -56,6 +56,10 @@ pub const GROUPS: [(&str, Source); 13] = [
     (Facet::Method.as_str(), Source::Facets),
     (Facet::Arch.as_str(), Source::Facets),
     (Facet::CpuVendor.as_str(), Source::Facets),
+    (Facet::Cores.as_str(), Source::Facets),
+    (Facet::Ram.as_str(), Source::Facets),
+    (Facet::Disk.as_str(), Source::Facets),
+    (Facet::Privilege.as_str(), Source::Facets),
     (Facet::Generation.as_str(), Source::Facets),
     (Facet::Template.as_str(), Source::Facets),
 ];
@@ -158,7 +162,8 @@ impl Lists for Timeseries {
 pub struct GroupSeries {
     /// Name of the group; `all` without grouping, empty for runs that did not report the property. A group of
     /// `template` is `tarball` or `oci`, followed by `+entrypoint` for a custom entry point and `+network` for
-    /// a network that the host manages. Only runs of newer clients are in a group of `template`.
+    /// a network that the host manages. Only runs of newer clients are in a group of `template`, and
+    /// only those in containers in a group of `privilege`. Groups of `ram` are in MB, those of `disk` in GB.
     pub group: String,
     /// Points without gaps.
     pub points: Vec<Point>,

@@ -25,6 +25,15 @@ pub async fn list() -> HttpResponse {
     HttpResponse::Ok().json(exit_codes::all())
 }
 
+/// An exit code in a path.
+///
+/// # Errors
+/// [`ApiError::BadParameter`] for `code`.
+pub fn parse(code: &str) -> Result<u8, ApiError> {
+    let reason = "must be a whole number from 0 to 255";
+    code.parse().map_err(|_| ApiError::BadParameter { name: "code", reason })
+}
+
 /// The parameters of [`show`].
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -52,10 +61,7 @@ pub async fn show(
     code: web::Path<String>,
     query: web::Query<GenerationParameters>,
 ) -> Result<HttpResponse, ApiError> {
-    let code = code.parse::<u8>().map_err(|_| ApiError::BadParameter {
-        name: "code",
-        reason: "must be a whole number from 0 to 255",
-    })?;
+    let code = parse(&code)?;
     let generation = match set(query.into_inner().generation) {
         None => Generation::NEWEST,
         Some(text) => text

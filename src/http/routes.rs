@@ -11,8 +11,8 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Respo
 use serde_json::json;
 
 use crate::http::aggregates::{
-    dashboard, failures, reasons, regressions, repositories, runtimes, script, scripts, sessions, signatures,
-    timeseries,
+    dashboard, exit_code, failures, popular, reasons, regressions, repositories, runtimes, script, scripts,
+    sessions, signatures, timeseries,
 };
 use crate::http::error::ApiError;
 use crate::http::events::{bulk, single};
@@ -66,6 +66,7 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
         .service(get("/data/errors", legacy::errors))
         .service(get("/api/exit-codes", exit_codes::list))
         .service(get("/api/exit-codes/{code}", exit_codes::show))
+        .service(get("/api/exit-codes/{code}/runs", exit_code::show))
         .service(get("/api/regressions", regressions::list))
         .service(get("/api/signatures", signatures::list))
         .service(get("/api/signatures/{id}", signatures::show))
@@ -77,6 +78,7 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
         .service(get("/api/reasons", reasons::list))
         .service(get("/api/reasons/{id}", reasons::show))
         .service(get("/api/scripts/{app}", script::show))
+        .service(get("/api/popular", popular::list))
         .service(get("/api/timeseries", timeseries::show))
         .service(get("/api/sessions", sessions::list))
         .service(get("/api/runtime", runtimes::list))
@@ -89,6 +91,9 @@ pub fn routes(service: &mut web::ServiceConfig, has_admin: bool) {
         .service(page("/", home))
         .service(page("/failures", pages::failures::show))
         .service(page("/failures/{id}", failure::show))
+        .service(page("/scripts", pages::scripts::show))
+        .service(page("/scripts/{app}", pages::script::show))
+        .service(page("/popular", pages::popular::show))
         .service(form("/failures/{id}/state", pages::triage::set))
         .service(page("/runs", pages::runs::list))
         .service(page("/runs/{key}", pages::runs::show))
@@ -219,8 +224,9 @@ async fn index() -> impl Responder {
             "GET /api/dashboard": "overview: counts, rates and lists; days, from, to, repo, slug, type, platform",
             "GET /api/records": "executions; page, limit, status, app, search, os, os_version, pve_version, arch, method, exit_code, signature, reason, category, blame, sort, cursor, format",
             "GET /api/errors": "failures by exit code, category, script and day",
-            "GET /api/scripts": "the most frequent scripts, by outcome",
-            "GET /api/scripts/{app}": "one script: totals, days, platforms, exit codes, signatures and durations",
+            "GET /api/scripts": "the most frequent scripts, by outcome; search, sort, limit",
+            "GET /api/scripts/{app}": "one script: totals, days, platforms, sizes, versions, exit codes, signatures and durations",
+            "GET /api/popular": "the most and the least used scripts, rising ones and new ones",
             "GET /api/repo-slugs": "runs by repository",
             "GET /api/regressions": "scripts whose failure rate rose beyond chance; window",
             "GET /api/signatures": "failures by reason, what should be fixed first; outcome, reason, category, blame, state, new_since, sort, limit",
@@ -233,6 +239,7 @@ async fn index() -> impl Responder {
             "GET /api/runtime": "runs by the source and revision of the script",
             "GET /api/exit-codes": "the meaning of every exit code",
             "GET /api/exit-codes/{code}": "the meaning of one exit code; generation",
+            "GET /api/exit-codes/{code}/runs": "the failed, blocked and aborted runs with it, by script and day",
             "GET /data/...": "the endpoints of 2025: summary, paginated, json, nsapp, status, os, date, errors",
             "GET /openapi.json": "the description of this API; as a page: /docs",
             "GET /healthz": "whether the process runs",

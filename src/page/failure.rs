@@ -2,8 +2,6 @@
 
 mod evidence;
 
-use std::collections::BTreeMap;
-
 use chrono::NaiveDate;
 use maud::{Markup, html};
 use telemetry_protocol::Generation;
@@ -20,6 +18,9 @@ use crate::page::layout::{Page, document, section};
 use crate::page::number::{count, counted, day, moment};
 use crate::page::reason;
 use crate::page::triage::{self, Decided};
+
+/// Scripts that the answer names at most.
+const MOST_SCRIPTS: usize = 100;
 
 /// What the page shows.
 #[derive(Debug)]
@@ -73,6 +74,7 @@ fn what(signature: &OneSignature, address: &Address) -> Markup {
     html! {
         p.lead {
             (counted(signature.count, "run", "runs")) " of "
+            @if signature.apps.len() >= MOST_SCRIPTS { "at least " }
             (counted(signature.apps.len() as i64, "script", "scripts"))
             " failed for this reason in this period. "
             (reason::state(Some(&signature.state), None))
@@ -116,10 +118,13 @@ fn exit_code(code: Option<i32>, runs: i64, address: &Address) -> Markup {
 fn since(signature: &OneSignature) -> Markup {
     let (first, last) = (signature.days.first(), signature.days.last());
     html! {
-        "First seen " (moment(signature.created)) "."
-        @if let (Some(first), Some(last)) = (first, last) {
-            " In this period from " (day(first.date)) " to " (day(last.date)) "."
+        @match first.filter(|first| first.date < signature.created.date_naive()) {
+            // Runs that are imported were seen first long after their day.
+            Some(first) => { "First in this period on " (day(first.date)) },
+            None => { "First seen " (moment(signature.created)) },
         }
+        @if let Some(last) = last { ", last on " (day(last.date)) }
+        "."
         @if signature.sessions > 0 {
             " " (count(signature.sessions)) " installations were affected, retries counted once."
         }
@@ -135,7 +140,7 @@ fn issue(data: &Failure) -> Markup {
                 a.button href=(known) rel="noreferrer" { "Open the known issue" }
             } @else if let Some(issue) = &data.issue {
                 a.button href=(issue.link) rel="noreferrer" { "Open an issue on GitHub" }
-                " " span.note { "The form is filled in with the numbers of this page; nothing is sent before you submit it." }
+                " " span.note { "The form is filled in with the last 30 days of all repositories; nothing is sent before you submit it." }
             }
         }
         @if let Some(note) = &signature.note { p.note { "Note of maintainers: " bdi { (note) } } }
@@ -151,12 +156,6 @@ fn decide(context: &Context, signature: &OneSignature) -> Markup {
         note: signature.note.as_deref(),
     };
     triage::form(context, &decided)
-}
-
-/// Runs by day, for a sparkline.
-#[must_use]
-pub fn by_day(signature: &OneSignature) -> BTreeMap<NaiveDate, i64> {
-    signature.days.iter().map(|day| (day.date, day.failed)).collect()
 }
 
 /// The line of the script on GitHub at which a run failed; `None` if the run did not tell its revision.

@@ -16,6 +16,9 @@ use crate::page::table::{Column, exports, table};
 /// The parameters of the page besides the common ones.
 pub const PARAMETERS: [&str; 4] = ["tab", "blame", "category", "reason"];
 
+/// Most rows of the list.
+pub const LENGTH: i64 = 50;
+
 /// Which reasons are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tab {
@@ -73,7 +76,7 @@ pub fn failures(context: &Context, data: &Failures) -> String {
         Column::number("Share").wide(),
         Column::text("Scripts"),
         Column::text("Exit code").wide(),
-        Column::text("To be fixed by"),
+        Column::text("To be fixed by").wide(),
         Column::text("First seen").wide(),
         Column::text("Last seen").wide(),
     ];
@@ -98,6 +101,9 @@ pub fn failures(context: &Context, data: &Failures) -> String {
             }
         }
         (table("Reasons", &columns, &rows, "Nothing here in this period."))
+        @if signatures.signatures.len() >= LENGTH as usize && *tab != Tab::Rising {
+            p.note { "These are the first " (LENGTH) ". A filter shows others." }
+        }
         (exports(&api(address, *tab, as_of.date_naive()), "signatures"))
     };
     let blames = words("Any side", Blame::ALL.iter().map(|blame| blame.as_str()));
@@ -148,7 +154,7 @@ fn row(row: &SignatureView, data: &Failures, address: &Address) -> Markup {
                     }
                 }
             }
-            td { (reason::blame(row.blame.as_deref())) }
+            td.wide { (reason::blame(row.blame.as_deref())) }
             td.wide { (day(row.first_seen_day)) }
             td.wide { (day(row.last_seen_day)) }
         }
@@ -162,7 +168,7 @@ fn scripts(row: &SignatureView, address: &Address) -> Markup {
     html! {
         @for (position, app) in named.enumerate() {
             @if position > 0 { ", " }
-            a href=(address.to(&["scripts", &app.app]).href()) { bdi { (app.app) } }
+            (reason::script(address, &app.app))
         }
         @if others > 0 { " and " (counted(others, "other", "others")) }
     }

@@ -56,7 +56,7 @@ pub fn document(context: &Context, page: &Page<'_>) -> String {
                 a.skip href="#main" { "Skip to content" }
                 (header(context))
                 main #main {
-                    h1 { (page.title) }
+                    h1 { bdi { (page.title) } }
                     @if let Some(fields) = &page.filter { (filter::form(&context.address, fields)) }
                     (page.content)
                 }
@@ -109,7 +109,7 @@ fn footer(page: &Page<'_>) -> Markup {
         footer {
             p {
                 @if let Some(as_of) = page.as_of { span.as-of { "As of " (moment(as_of)) ". " } }
-                "Days are UTC days. Counts are runs of hosts that opted in, not people."
+                "Days are UTC days. Runs of hosts that opted in are counted, not people."
             }
             p {
                 a href="/about" { "What is counted, and what is not" } " · "

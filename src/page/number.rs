@@ -52,10 +52,12 @@ pub fn rate(rate: &Rate) -> Markup {
     }
 }
 
-/// How a rate changed, in percentage points; empty if one of the two has too few runs.
+/// How a rate changed, in percentage points; `None` if one of the two has too few runs.
 #[must_use]
 pub fn change(now: &Rate, before: &Rate) -> Option<String> {
-    let points = (now.rate? - before.rate?) * 100.0;
+    // The difference of the numbers that the reader sees.
+    let shown = |rate: f64| (rate * 1000.0).round() / 10.0;
+    let points = shown(now.rate?) - shown(before.rate?);
     let size = format!("{:.1} points", points.abs());
     Some(match points {
         points if points >= 0.05 => format!("▲ up {size}"),

@@ -13,9 +13,10 @@ use crate::page::chart::spark::sparkline;
 use crate::page::chart::stacked::{Counts, OUTCOMES, stacked};
 use crate::page::context::Context;
 use crate::page::layout::{Page, document, section};
-use crate::page::number::{change, count, counted, day, grouped, percent, rate};
+use crate::page::number::{self, change, count, counted, day, grouped, percent, rate};
 use crate::page::reason;
 use crate::page::table::{Column, exports, table};
+use crate::store::model::names::RARE;
 
 /// Rows of "Most used".
 const MOST_USED: usize = 10;
@@ -25,8 +26,6 @@ const MOST_USED: usize = 10;
 pub struct Overview {
     /// Counts of the period.
     pub dashboard: Dashboard,
-    /// The success rate of the period before; `None` for all time.
-    pub before: Option<Rate>,
     /// Scripts whose failure rate rose.
     pub regressions: Regressions,
     /// Reasons that failed again after they were resolved.
@@ -75,6 +74,7 @@ pub fn overview(context: &Context, data: &Overview) -> String {
 fn summary(data: &Overview, address: &Address) -> Markup {
     let dashboard = &data.dashboard;
     let Rate { numerator, denominator, rate } = dashboard.success;
+    let before = dashboard.previous.as_ref().map(|previous| previous.success);
     let runs = |status: &str| {
         address
             .to(&["runs"])
@@ -104,13 +104,15 @@ fn summary(data: &Overview, address: &Address) -> Markup {
                 None => "Too few runs for a rate: ",
             }
             (count(numerator)) " of " (count(denominator))
-            @if let Some(before) = &data.before {
-                @if let Some(change) = change(&dashboard.success, before) {
-                    ", " span.change { (change) } " against the period before ("
-                    (percent(before.rate.unwrap_or_default())) ")"
+            @if let Some(before) = before {
+                @if let Some(change) = change(&dashboard.success, &before) {
+                    ", " span.change { (change) } " against the period before"
                 }
             }
             "."
+        }
+        @if let Some(before) = before.filter(|before| before.denominator > 0) {
+            p.note { "The period before: " (number::rate(&before)) "." }
         }
         ul.outcomes {
             @for (number, text, status) in others {
@@ -123,10 +125,9 @@ fn summary(data: &Overview, address: &Address) -> Markup {
 fn broke(data: &Overview, address: &Address) -> Markup {
     let columns = [
         Column::text("Script"),
-        Column::text("For"),
-        Column::text("Since"),
-        Column::number("Failed before"),
-        Column::number("Failed after"),
+        Column::text("Where").wide(),
+        Column::text("Since").wide(),
+        Column::text("Failed before → after"),
         Column::text("Reason"),
     ];
     let rows: Vec<_> = data.regressions.regressions.iter().map(|row| regression(row, address)).collect();
@@ -159,19 +160,22 @@ fn broke(data: &Overview, address: &Address) -> Markup {
 
 fn regression(row: &RegressionView, address: &Address) -> Markup {
     let evidence = &row.clearest;
+    let place = html! {
+        @match (evidence.scope, &evidence.value) {
+            ("os", Some(value)) => { "on " bdi { (value) } },
+            ("pve", Some(value)) => { "on Proxmox VE " bdi { (value) } },
+            _ => "everywhere",
+        }
+    };
     html! {
         tr {
-            th scope="row" { a href=(address.to(&["scripts", &row.app]).href()) { bdi { (row.app) } } }
-            td {
-                @match (evidence.scope, &evidence.value) {
-                    ("os", Some(value)) => { "hosts with " bdi { (value) } " as system" },
-                    ("pve", Some(value)) => { "Proxmox VE " bdi { (value) } },
-                    _ => "everybody",
-                }
+            th scope="row" {
+                (reason::script(address, &row.app))
+                div.narrow { (place) ", since " (day(evidence.first_bad_day)) }
             }
-            td { (day(evidence.first_bad_day)) }
-            td.number { (rate(&evidence.before)) }
-            td.number { (rate(&evidence.after)) }
+            td.wide { (place) }
+            td.wide { (day(evidence.first_bad_day)) }
+            td { (rate(&evidence.before)) " → " (rate(&evidence.after)) }
             td {
                 @if let Some(top) = &row.top_signature {
                     (reason::title(address, &top.id, top.template.as_deref()))
@@ -203,7 +207,7 @@ fn hits(data: &Overview, address: &Address) -> Markup {
         Column::text("Runs by day").wide(),
         Column::number("Failed runs"),
         Column::number("Scripts"),
-        Column::text("To be fixed by"),
+        Column::text("To be fixed by").wide(),
     ];
     let as_of = data.signatures.as_of;
     let row = |row: &SignatureView| {
@@ -216,7 +220,7 @@ fn hits(data: &Overview, address: &Address) -> Markup {
                 td.wide { (sparkline(&daily, data.days)) }
                 td.number { (count(row.count)) }
                 td.number { (count(row.unique_apps)) }
-                td { (reason::blame(row.blame.as_deref())) }
+                td.wide { (reason::blame(row.blame.as_deref())) }
             }
         }
     };
@@ -229,17 +233,16 @@ fn hits(data: &Overview, address: &Address) -> Markup {
 }
 
 fn most_used(dashboard: &Dashboard, address: &Address) -> Markup {
-    let columns = [Column::text("Script"), Column::text("").wide(), Column::number("Runs")];
-    let top = &dashboard.top_apps[..dashboard.top_apps.len().min(MOST_USED)];
-    let largest = top.first().map_or(0, |row| row.count);
+    let columns = [Column::text("Script"), Column::number("Runs"), Column::text("").wide()];
+    let top = dashboard.top_apps.iter().filter(|row| row.app != RARE).take(MOST_USED);
+    let largest = top.clone().map(|row| row.count).max().unwrap_or_default();
     let rows: Vec<_> = top
-        .iter()
         .map(|row| {
             html! {
                 tr {
-                    th scope="row" { a href=(address.to(&["scripts", &row.app]).href()) { bdi { (row.app) } } }
-                    td.wide { (bar(row.count, largest)) }
+                    th scope="row" { (reason::script(address, &row.app)) }
                     td.number { (count(row.count)) }
+                    td.wide.drawing { (bar(row.count, largest)) }
                 }
             }
         })

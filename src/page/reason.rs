@@ -1,10 +1,11 @@
-//! Reasons of failures in tables: the title with its link, blame, state, and whether it is new or rising.
+//! Names in tables: scripts, and reasons of failures with blame, state, and whether they are new or rising.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use maud::{Markup, html};
 
 use crate::expose::signatures::{SignatureView, Trend};
 use crate::page::address::Address;
+use crate::store::model::names::RARE;
 
 /// Days for which a signature is new.
 const NEW_DAYS: u64 = 7;
@@ -21,7 +22,7 @@ pub fn link(address: &Address, id: &str) -> Option<String> {
 #[must_use]
 pub fn title(address: &Address, id: &str, template: Option<&str>) -> Markup {
     let text = match template {
-        Some("(rare)") => "Failures that few runs have",
+        Some(RARE) => "Failures that few runs have",
         Some(template) if !template.is_empty() => template,
         _ => "The log does not say why",
     };
@@ -30,6 +31,15 @@ pub fn title(address: &Address, id: &str, template: Option<&str>) -> Markup {
             Some(link) => a.reason href=(link) { bdi { (text) } },
             None => bdi.reason { (text) },
         }
+    }
+}
+
+/// The name of a script as a link. Scripts that few use have none: their name is not public.
+#[must_use]
+pub fn script(address: &Address, app: &str) -> Markup {
+    html! {
+        @if app == RARE { span.few { "rarely used scripts" } }
+        @else { a href=(address.to(&["scripts", app]).href()) { bdi { (app) } } }
     }
 }
 
@@ -58,10 +68,12 @@ pub fn state(state: Option<&str>, issue: Option<&str>) -> Markup {
 }
 
 /// `new` within a week of the first failure, `rising` if the failures of a week have doubled.
-#[must_use]
-pub fn tendency(created: Option<DateTime<Utc>>, trend: Trend, as_of: DateTime<Utc>) -> Option<&'static str> {
-    let is_new = created.is_some_and(|created| created.date_naive() >= new_since(as_of.date_naive()));
-    if is_new { Some("new") } else { is_rising(trend).then_some("rising") }
+fn tendency(row: &SignatureView, as_of: DateTime<Utc>) -> Option<&'static str> {
+    let week = new_since(as_of.date_naive());
+    // Runs that are imported were seen first long after their day.
+    let is_new =
+        row.first_seen_day >= week && row.created.is_some_and(|created| created.date_naive() >= week);
+    if is_new { Some("new") } else { is_rising(row.trend).then_some("rising") }
 }
 
 /// The day since which a signature was first seen if it is new.
@@ -80,7 +92,7 @@ pub fn is_rising(trend: Trend) -> bool {
 #[must_use]
 pub fn tags(row: &SignatureView, as_of: DateTime<Utc>) -> Markup {
     html! {
-        @if let Some(tendency) = tendency(row.created, row.trend, as_of) {
+        @if let Some(tendency) = tendency(row, as_of) {
             span class={ "tag " (tendency) } { (tendency) } " "
         }
         (state(row.state.as_deref(), row.issue_url.as_deref()))

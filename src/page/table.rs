@@ -12,7 +12,7 @@ pub struct Column {
 }
 
 impl Column {
-    /// A column of texts.
+    /// A column of texts, or of drawings if the name is empty.
     #[must_use]
     pub const fn text(name: &'static str) -> Self {
         Self { name, class: "" }

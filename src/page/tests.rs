@@ -1,5 +1,8 @@
 //! Pages from fixed answers: snapshots, and texts that a hostile client can fill.
 
+mod overview;
+mod scripts;
+
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::address::Address;

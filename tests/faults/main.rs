@@ -13,6 +13,7 @@ mod disks;
 mod erasing;
 mod instances;
 mod machines;
+mod patroni;
 mod postgres;
 mod proxy;
 mod refusals;

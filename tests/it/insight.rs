@@ -138,6 +138,13 @@ async fn the_answers_about_a_period() {
     assert_json_snapshot!("sessions", sessions);
     assert_json_snapshot!("runtime", get("runtime").await);
     assert_json_snapshot!("regressions", get("regressions").await);
+    let mut popular = get("popular").await;
+    for list in ["most_used", "least_used", "rising", "new"] {
+        popular = first(popular, list, 2);
+    }
+    assert_json_snapshot!("popular", popular);
+    let exit_code = first(first(get("exit-codes/100/runs").await, "scripts", 2), "daily_stats", 2);
+    assert_json_snapshot!("exit_code", exit_code);
     app.stop().await;
 }
 

@@ -128,6 +128,56 @@ async fn compare(app: &TestApp, history: &History, filter: &Filter<'_>, sees_all
     let known: BTreeSet<_> = runs.iter().map(|run| (run.facts.app.get(), run.facts.kind.get())).collect();
     assert_eq!(scripts["total_scripts"], known.len(), "{query}");
 
+    let listed = get_with("/api/scripts", "search=docker&limit=1000").await;
+    let found = runs.iter().filter(|run| run.facts.app.get().is_some_and(|app| app == "docker")).count();
+    assert_eq!(sum(&listed["top_scripts"], "total"), found as i64, "{query}");
+    assert_eq!(listed["total_installs"], total, "{query}");
+
+    let script = get("/api/scripts/docker").await;
+    let docker: Vec<_> =
+        runs.iter().filter(|run| run.facts.app.get().is_some_and(|app| app == "docker")).copied().collect();
+    let by = counts(&docker);
+    for (field, expected) in [
+        ("total", docker.len() as i64),
+        ("success", by["success"]),
+        ("failed", by["failed"]),
+        ("blocked", by["blocked"]),
+        ("aborted", by["aborted"]),
+        ("open", by["installing"] + by["unfinished"]),
+    ] {
+        assert_eq!(sum(&script["daily_stats"], field), expected, "{field} of {query}");
+    }
+    let rates = get_with("/api/scripts", "sort=failure_rate&limit=1000").await;
+    let rates: Vec<_> = rates["top_scripts"].as_array().expect("a list").iter().collect();
+    assert_eq!(rates.len(), scripts["top_scripts"].as_array().expect("a list").len(), "{query}");
+    assert!(
+        rates.iter().map(|row| row["failure"]["rate"].as_f64().unwrap_or(-1.0)).is_sorted_by(|a, b| a >= b),
+        "{query}"
+    );
+
+    compare_sizes(&dashboard, &script, &runs, &query);
+    compare_with_before(&dashboard, &get("/api/popular").await, history, filter, sees_all);
+    for code in [1, 130] {
+        let is_bad = |run: &&&Execution| matches!(outcome(run), "failed" | "blocked" | "aborted");
+        let with: Vec<_> =
+            runs.iter().filter(is_bad).filter(|run| run.exit_code() == Some(code)).copied().collect();
+        let answer = get(&format!("/api/exit-codes/{code}/runs")).await;
+        let (count, by) = (with.len() as i64, counts(&with));
+        assert_eq!(
+            (&answer["count"], &answer["share"]["denominator"]),
+            (&json!(count), &json!(bad)),
+            "{query}"
+        );
+        assert_eq!(sum(&answer["scripts"], "count"), count, "{code} of {query}");
+        assert_eq!(sum(&answer["meanings"], "count"), count, "{code} of {query}");
+        let known: BTreeSet<_> = with.iter().map(|run| (run.facts.app.get(), run.facts.kind.get())).collect();
+        assert_eq!(answer["unique_scripts"], known.len(), "{code} of {query}");
+        for outcome in ["failed", "blocked", "aborted"] {
+            assert_eq!(answer[outcome], by[outcome], "{code} of {query}");
+            assert_eq!(sum(&answer["daily_stats"], outcome), by[outcome], "{code} of {query}");
+        }
+    }
+
     let errors = get("/api/errors").await;
     assert_eq!(errors["total_installs"], total, "{query}");
     assert_eq!(errors["total_errors"], by_outcome["failed"], "{query}");
@@ -185,6 +235,148 @@ async fn compare(app: &TestApp, history: &History, filter: &Filter<'_>, sees_all
     let signatures = signatures.count() as i64;
     assert_eq!(sum(&get("/data/errors").await["error_counts"], "count"), signatures, "{query}");
     assert_eq!(sum(&dashboard["error_analysis"], "count"), signatures, "{query}");
+}
+
+/// Compares the distributions of sizes with a count of the runs.
+fn compare_sizes(dashboard: &Value, docker: &Value, runs: &[&Execution], query: &str) {
+    let of_docker: Vec<_> =
+        runs.iter().filter(|run| run.facts.app.get().is_some_and(|app| app == "docker")).copied().collect();
+    let classes: [(_, _, fn(&Execution) -> Option<i32>, &[(&str, i32, i32)]); 4] = [
+        (
+            "core_stats",
+            "cores",
+            |run| run.facts.core_count.get().copied(),
+            &[("1", 1, 1), ("3-4", 3, 4), ("17+", 17, i32::MAX)],
+        ),
+        (
+            "ram_stats",
+            "ram",
+            |run| run.facts.ram_size.get().copied(),
+            &[("0-512", 0, 512), ("1025-2048", 1025, 2048), ("32769+", 32769, i32::MAX)],
+        ),
+        (
+            "disk_stats",
+            "disk",
+            |run| run.facts.disk_size.get().copied(),
+            &[("0", 0, 0), ("5-8", 5, 8), ("65+", 65, i32::MAX)],
+        ),
+        (
+            "privilege_stats",
+            "privilege",
+            |run| run.facts.ct_type.get().copied().filter(|number| *number < 2),
+            &[("privileged", 0, 0), ("unprivileged", 1, 1)],
+        ),
+    ];
+    let row = |list: &Value, name: &str, value: &str| {
+        let rows = list.as_array().expect("a list").iter();
+        rows.filter(|row| row[name] == value).map(|row| row["count"].as_u64().expect("a number")).sum::<u64>()
+    };
+    for (stats, name, fact, values) in classes {
+        for (list, runs, name_of_value) in
+            [(&dashboard[stats], runs, name), (&docker[name], &of_docker, "value")]
+        {
+            let told = runs.iter().filter(|run| fact(run).is_some()).count();
+            assert_eq!(sum(list, "count"), told as i64, "{name} of {query}");
+            for (label, first, last) in values {
+                let meant =
+                    runs.iter().filter(|run| fact(run).is_some_and(|size| (*first..=*last).contains(&size)));
+                assert_eq!(
+                    row(list, name_of_value, label),
+                    meant.count() as u64,
+                    "{name} {label} of {query}"
+                );
+            }
+        }
+        let rates: Vec<_> =
+            docker[name].as_array().expect("a list").iter().map(|row| row["failure_rate"].clone()).collect();
+        let failed = of_docker.iter().filter(|run| fact(run).is_some() && outcome(run) == "failed").count();
+        assert_eq!(sum(&json!(rates), "numerator"), failed as i64, "{name} of {query}");
+    }
+    let versions = of_docker.iter().filter(|run| run.facts.app_version.get().is_some()).count();
+    assert_eq!(sum(&docker["app_versions"], "count"), versions as i64, "{query}");
+}
+
+/// Compares what is said about the period before with a count of its runs.
+fn compare_with_before(
+    dashboard: &Value,
+    popular: &Value,
+    history: &History,
+    filter: &Filter<'_>,
+    sees_all: bool,
+) {
+    let query = query(filter);
+    let runs = history.meant(filter, true);
+    assert_eq!(popular["total_installs"], runs.len(), "{query}");
+    let by_script = |runs: &[&Execution]| {
+        let mut scripts = BTreeMap::<_, i64>::new();
+        for run in runs {
+            let kind = run.facts.kind.get().map_or("", |kind| kind.as_str()).to_owned();
+            *scripts.entry((run.facts.app.get().expect("an app").as_str().to_owned(), kind)).or_default() +=
+                1;
+        }
+        scripts
+    };
+    let now = by_script(&runs);
+    assert_eq!(popular["total_scripts"], now.len(), "{query}");
+    let Some((from, to)) = filter.days else {
+        assert_eq!((&dashboard["previous"], &popular["previous_from"]), (&Value::Null, &Value::Null));
+        assert_eq!((&popular["new"], &popular["rising"]), (&json!([]), &json!([])));
+        return;
+    };
+    let length = chrono::Days::new((to - from).num_days() as u64 + 1);
+    let days = Some((from - length, from - chrono::Days::new(1)));
+    let before = history.meant(&Filter { days, ..*filter }, true);
+    let by_outcome = counts(&before);
+    assert_eq!(dashboard["previous"]["from"], json!(from - length), "{query}");
+    assert_eq!(dashboard["previous"]["total_installs"], before.len(), "{query}");
+    assert_eq!(dashboard["previous"]["success"]["numerator"], by_outcome["success"], "{query}");
+    for outcome in ["success", "failed", "blocked", "aborted"] {
+        assert_eq!(dashboard["previous"][format!("{outcome}_count")], by_outcome[outcome], "{query}");
+    }
+    assert_eq!(popular["total_installs_before"], before.len(), "{query}");
+    if !sees_all {
+        let apps = popular["most_used"].as_array().expect("a list").iter().map(|row| &row["app"]);
+        assert!(apps.into_iter().all(|app| app == "docker"), "{query}");
+        return;
+    }
+    let before = by_script(&before);
+    let was = |script: &(String, String)| before.get(script).copied().unwrap_or_default();
+    let ever = by_script(
+        &history
+            .meant(&Filter { days: None, ..*filter }, true)
+            .into_iter()
+            .filter(|run| run.first_seen.date_naive() < from)
+            .collect::<Vec<_>>(),
+    );
+    let names = |list: &str| -> Vec<_> {
+        let rows = popular[list].as_array().expect("a list").iter();
+        rows.map(|row| {
+            let text = |field: &str| row[field].as_str().expect("a text").to_owned();
+            let script = (text("app"), text("type"));
+            assert_eq!(
+                (&row["count"], &row["count_before"]),
+                (&json!(now[&script]), &json!(was(&script))),
+                "{query}"
+            );
+            script
+        })
+        .collect()
+    };
+    let sorted = |order: &dyn Fn(&(String, String)) -> f64, chosen: &dyn Fn(&(String, String)) -> bool| {
+        let mut scripts: Vec<_> = now.keys().filter(|script| chosen(script)).cloned().collect();
+        scripts.sort_by(|a, b| order(a).total_cmp(&order(b)).then_with(|| a.cmp(b)));
+        scripts
+    };
+    let runs = |script: &(String, String)| now[script] as f64;
+    assert_eq!(names("most_used"), sorted(&|script| -runs(script), &|_| true), "{query}");
+    assert_eq!(names("least_used"), sorted(&runs, &|_| true), "{query}");
+    let is_new = |script: &(String, String)| !ever.contains_key(script);
+    assert_eq!(names("new"), sorted(&|script| -runs(script), &is_new), "{query}");
+    let growth = |script: &(String, String)| {
+        -(runs(script) - was(script) as f64) / (runs(script) + was(script) as f64).sqrt()
+    };
+    let grew = |script: &(String, String)| !is_new(script) && now[script] >= 10 && now[script] > was(script);
+    assert_eq!(names("rising"), sorted(&growth, &grew), "{query}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -154,3 +154,63 @@ async fn old_paths_lead_to_their_successors_and_files_are_kept_for_ever() {
     assert_eq!(header(&response, "cache-control"), "public, max-age=31536000, immutable");
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_are_found_sorted_and_shown_one_by_one() {
+    let app = spawn_app().await;
+    assert!(page(&app, "/scripts").await.contains("No script ran in this period"));
+    assert!(page(&app, "/popular").await.contains("No script ran in this period"));
+    for number in 0..12 {
+        fail(&app, &format!("failed-{number}"), "E: Unable to locate package ffmpeg7").await;
+        let succeeded = json!({"random_id": format!("run-{number}"), "nsapp": "docker", "type": "lxc", "status": "success"});
+        app.report("/telemetry", &succeeded).await;
+        app.report(
+            "/telemetry",
+            &json!({"random_id": format!("second-{number}"), "nsapp": "docker", "status": "success"}),
+        )
+        .await;
+    }
+    let first = async |path: &str| {
+        let html = page(&app, path).await;
+        let rest = html.split_once("href=\"/scripts/").map(|(_, rest)| rest.to_owned()).unwrap_or_default();
+        rest.split(['"', '?']).next().unwrap_or_default().to_owned()
+    };
+    for (path, app) in [
+        ("/scripts", "docker"),
+        ("/scripts?tab=failures", "jellyfin"),
+        ("/scripts?tab=rate", "jellyfin"),
+        ("/scripts?tab=name", "docker"),
+        ("/scripts?search=ELLY", "jellyfin"),
+        ("/popular", "docker"),
+    ] {
+        assert_eq!(first(path).await, app, "{path}");
+    }
+    let found = page(&app, "/scripts?search=elly&days=7").await;
+    assert!(
+        found.contains("href=\"/scripts/jellyfin?days=7\"") && !found.contains("/scripts/docker"),
+        "{found}"
+    );
+    assert!(
+        found.contains("/api/scripts?days=7&amp;search=elly&amp;limit=100"),
+        "the data of this table: {found}"
+    );
+    let none = page(&app, "/scripts?search=nothing").await;
+    assert!(none.contains("No script with this text"), "{none}");
+
+    let script = page(&app, "/scripts/Jellyfin?days=7").await;
+    for text in [
+        "100.0 %",
+        ">12</data> of ",
+        "A package does not exist: ffmpeg7",
+        "/exit-codes/100?days=7",
+        "Newest runs",
+    ] {
+        assert!(script.contains(text), "{text}: {script}");
+    }
+    assert!(page(&app, "/scripts/jellyfin?type=vm").await.contains("did not run in this period"));
+    let response = get(&app, "/scripts/nothing", BROWSER).await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    assert!(response.text().await.expect("a text").contains("Nothing is stored here"));
+    assert_eq!(get(&app, "/scripts?tab=x", BROWSER).await.status(), StatusCode::BAD_REQUEST);
+    app.stop().await;
+}

@@ -246,6 +246,33 @@ async fn a_rare_name_is_public_nowhere_until_five_sessions_share_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_version_of_an_application_is_public_once_five_sessions_have_it() {
+    let app = spawn("5").await;
+    let mut event = json!({"nsapp": "jellyfin", "type": "lxc", "status": "success", "app_version": "10.9"});
+    for session in 0..6 {
+        event["random_id"] = json!(format!("session-{session}"));
+        event["app_version"] = json!(if session < 5 { "10.9" } else { "10.9-x7qz" });
+        app.report("/telemetry", &event).await;
+    }
+    app.learn_names().await;
+    let versions = |script: &Value| {
+        let rows = script["app_versions"].as_array().expect("a list").iter();
+        rows.map(|row| (row["value"].clone(), row["count"].clone())).collect::<Vec<_>>()
+    };
+    let public = versions(&app.get_json("/api/scripts/jellyfin").await);
+    assert_eq!(public, [(json!("10.9"), json!(5)), (json!("(rare)"), json!(1))]);
+    let whole = versions(&app.get_all("/api/scripts/jellyfin").await);
+    assert_eq!(whole, [(json!("10.9"), json!(5)), (json!("10.9-x7qz"), json!(1))]);
+    // Four sessions are too few.
+    app.request(Method::DELETE, "/api/runs/session-0").send().await.expect("an answer");
+    app.learn_names().await;
+    let public = versions(&app.get_json("/api/scripts/jellyfin").await);
+    assert_eq!(public, [(json!("(rare)"), json!(5))]);
+    app.verify().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_filter_by_a_rare_name_is_one_by_an_unknown_name() {
     let app = spawn("5").await;
     report_common(&app).await;

@@ -109,6 +109,7 @@ async fn every_aggregate_has_tables_and_an_entity_tag() {
     (event["status"], event["exit_code"], event["error"]) =
         (json!("failed"), json!(1), json!("No space left on device"));
     event["runtime_source"] = json!("local");
+    event["core_count"] = json!(2);
     app.report("/telemetry", &event).await;
     let signatures = app.get_json("/api/signatures").await;
     let one = format!("/api/signatures/{}", signatures["signatures"][0]["id"].as_str().expect("an id"));
@@ -120,6 +121,10 @@ async fn every_aggregate_has_tables_and_an_entity_tag() {
         (&one, "", "date,failed"),
         (&one, "&list=apps", "app,count"),
         ("/api/scripts/x", "", "date,total,success,failed"),
+        ("/api/scripts/x", "&list=cores", "value,count,failure_rate"),
+        ("/api/popular", "", "app,type,count,"),
+        ("/api/exit-codes/1/runs", "", "app,type,count"),
+        ("/api/exit-codes/1/runs", "&list=daily_stats", "date,failed,"),
         ("/api/scripts/x", "&list=exit_codes", "exit_code,outcome,description,"),
         ("/api/timeseries", "", "group,at,value,numerator,denominator"),
         ("/api/runtime", "", "source,ref,count,"),
@@ -184,6 +189,12 @@ async fn parameters_of_lists_that_are_not_valid_are_named() {
         ("/api/dashboard?format=csv&list=secrets", "list"),
         ("/api/errors?days=x", "days"),
         ("/api/scripts?from=2026-02-30", "from"),
+        ("/api/scripts?limit=0", "limit"),
+        ("/api/scripts?limit=1001", "limit"),
+        ("/api/scripts?search=%00", "search"),
+        ("/api/scripts?sort=size", "sort"),
+        ("/api/popular?days=x", "days"),
+        ("/api/exit-codes/256/runs", "code"),
         ("/api/repo-slugs?repo=mine", "repo"),
         ("/data/json?limit=1001", "limit"),
         ("/data/nsapp", "nsapp"),

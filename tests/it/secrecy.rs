@@ -95,6 +95,7 @@ fn paths(server: &Server) -> Vec<String> {
             // Without a token there is no such path.
             path if path.starts_with("/admin/") => vec![],
             "/api/exit-codes/{code}" => vec!["/api/exit-codes/100".to_owned()],
+            "/api/exit-codes/{code}/runs" => vec![format!("/api/exit-codes/100/runs?{EVERYTHING}")],
             "/api/scripts/{app}" => {
                 let apps = names("/api/scripts", "top_scripts", "app");
                 apps.iter().map(|app| format!("/api/scripts/{app}?{EVERYTHING}")).collect()

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 
-use super::{TOP, days_shown, newest};
+use super::{TOP, days_shown, newest, previous};
 use crate::expose::dashboard::{Dashboard, DashboardCounts, dashboard};
 use crate::expose::execution_view::Record;
 use crate::expose::numbers::RunCounts;
@@ -19,7 +19,16 @@ use crate::store::read::snapshot::Snapshot;
 /// Scripts named with an error.
 const SCRIPTS_OF_ERROR: i32 = 10;
 /// Facets with a list.
-const FACETS: [Facet; 4] = [Facet::Os, Facet::Method, Facet::PveVersion, Facet::Gpu];
+const FACETS: [Facet; 8] = [
+    Facet::Os,
+    Facet::Method,
+    Facet::PveVersion,
+    Facet::Gpu,
+    Facet::Cores,
+    Facet::Ram,
+    Facet::Disk,
+    Facet::Privilege,
+];
 
 /// Overview of all runs
 ///
@@ -47,6 +56,10 @@ pub async fn read(state: &AppState, snapshot: &mut Snapshot<'_>) -> Result<Dashb
     let signatures = snapshot.signatures(&SignatureChoice::of(FAILED_OR_BLOCKED), TOP).await?;
     let listed = Listed::of(&signatures);
     let history = snapshot.history().await?;
+    let previous = match previous(&snapshot.filter, as_of) {
+        Some(days) => Some((days, snapshot.outcomes_of(days).await?)),
+        None => None,
+    };
     let recent = newest(snapshot, &Choice::all(running_since)).await?;
     Ok(dashboard(DashboardCounts {
         runs: RunCounts {
@@ -58,6 +71,7 @@ pub async fn read(state: &AppState, snapshot: &mut Snapshot<'_>) -> Result<Dashb
         },
         signature_scripts: snapshot.signature_scripts(FAILED_OR_BLOCKED, &listed, SCRIPTS_OF_ERROR).await?,
         signatures,
+        previous,
         facets: snapshot.facets(&FACETS.map(Facet::as_str), TOP).await?,
         slugs: snapshot.slugs(TOP).await?,
         durations: snapshot.durations().await?,

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 
-use super::{RECENT, days_shown};
+use super::{RECENT, days_shown, previous};
 use crate::expose::execution_view::ExecutionView;
 use crate::expose::one_script::{ScriptCounts, ScriptView, script};
 use crate::expose::sessions::SessionTotals;
@@ -16,7 +16,7 @@ use crate::store::read::snapshot::Snapshot;
 /// Signatures named with a script.
 const SIGNATURES: i64 = 20;
 
-/// One script: totals, days, platforms, exit codes, signatures and durations
+/// One script: totals, days, platforms, sizes, versions, exit codes, signatures and durations
 #[utoipa::path(
     get,
     path = "/api/scripts/{app}",
@@ -31,14 +31,24 @@ const SIGNATURES: i64 = 20;
     )
 )]
 pub async fn show(app: web::Path<String>, request: ReadRequest) -> Result<HttpResponse, ApiError> {
-    let (app, filter) = (app.to_lowercase(), request.filter()?);
-    if app.is_empty() || app.contains('\0') {
-        return Err(ApiError::UnknownRun);
-    }
+    let (app, filter) = (name(&app)?, request.filter()?);
     request.answer(&filter, &app, async |state, snapshot| read(state, snapshot, &app).await).await
 }
 
-async fn read(state: &AppState, snapshot: &mut Snapshot<'_>, app: &str) -> Result<ScriptView, ApiError> {
+/// The name of a script in a path.
+///
+/// # Errors
+/// [`ApiError::UnknownRun`] for a text that cannot be a name.
+pub fn name(app: &str) -> Result<String, ApiError> {
+    let app = app.to_lowercase();
+    if app.is_empty() || app.contains('\0') { Err(ApiError::UnknownRun) } else { Ok(app) }
+}
+
+/// Reads one script.
+///
+/// # Errors
+/// [`ApiError::UnknownRun`], or any error from the database.
+pub async fn read(state: &AppState, snapshot: &mut Snapshot<'_>, app: &str) -> Result<ScriptView, ApiError> {
     let as_of = snapshot.as_of().await?;
     if !snapshot.script_exists(app).await? {
         return Err(ApiError::UnknownRun);
@@ -49,12 +59,20 @@ async fn read(state: &AppState, snapshot: &mut Snapshot<'_>, app: &str) -> Resul
         Some(last) => snapshot.recent_of_day(last.day, RECENT, Some(app), None).await?,
         None => Vec::new(),
     };
+    let previous = match previous(&snapshot.filter, as_of) {
+        Some(days) => Some((days, snapshot.script_days_of(days, app, running_since).await?)),
+        None => None,
+    };
+    let days_shown = days_shown(&snapshot.filter, as_of, days.first().map(|row| row.day));
+    let last = days.last().map_or(days_shown.1, |row| row.day);
     let view = |run| ExecutionView::of(run, running_since);
     Ok(script(ScriptCounts {
         as_of,
-        days_shown: days_shown(&snapshot.filter, as_of, days.first().map(|row| row.day)),
+        days_shown,
+        previous,
         days,
         platforms: snapshot.script_platforms(app).await?,
+        distributions: snapshot.script_distributions(app, last).await?,
         exit_codes: snapshot.script_exit_codes(app).await?,
         signatures: snapshot.script_signatures(app, SIGNATURES).await?,
         durations: snapshot.script_durations(app).await?,

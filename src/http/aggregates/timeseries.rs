@@ -27,8 +27,8 @@ pub struct SeriesParameters {
     /// `runs` (default), `success`, `failed`, `blocked`, `aborted` or `failure_rate`.
     metric: Option<String>,
     /// `none` (default), `outcome`, `app`, `type`, `repo`, `platform`, `os`, `pve_version`, `method`, `arch`,
-    /// `cpu_vendor`, `generation` or `template` (the source of the container, of runs that report it). With
-    /// `bucket=hour` one of the first six, without `app`.
+    /// `cpu_vendor`, `cores`, `ram`, `disk`, `privilege`, `generation` or `template` (the source of the container, of
+    /// runs that report it). With `bucket=hour` one of the first six, without `app`.
     group: Option<String>,
     /// `day` (default, up to 1100 days), `hour` (up to 31 days) or `week`.
     bucket: Option<String>,
@@ -60,7 +60,7 @@ impl SeriesParameters {
             bad(
                 "group",
                 "must be none, outcome, app, type, repo, platform, os, pve_version, method, arch, cpu_vendor, \
-                 generation or template",
+                 cores, ram, disk, privilege, generation or template",
             ),
         )?;
         let [hour, day, week] = Bucket::ALL;

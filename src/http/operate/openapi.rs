@@ -9,8 +9,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::aggregates::{
-    dashboard, failures, reasons, regressions, repositories, runtimes, script, scripts, sessions, signatures,
-    timeseries,
+    dashboard, exit_code, failures, popular, reasons, regressions, repositories, runtimes, script, scripts,
+    sessions, signatures, timeseries,
 };
 use crate::http::events::{bulk, single};
 use crate::http::operate::{health, metrics_endpoint, triage};
@@ -63,6 +63,8 @@ impl Modify for Tokens {
         failures::list,
         scripts::list,
         script::show,
+        popular::list,
+        exit_code::show,
         repositories::list,
         regressions::list,
         signatures::list,

@@ -8,14 +8,12 @@ use crate::http::error::ApiError;
 use crate::http::reply::read_request::ReadRequest;
 use crate::http::request::parameters::set;
 use crate::http::request::reasons::{blame, category, reason_id};
-use crate::page::failures::{Failures, PARAMETERS, Tab, failures};
+use crate::page::failures::{Failures, LENGTH, PARAMETERS, Tab, failures};
 use crate::page::reason::new_since;
 use crate::state::AppState;
 use crate::store::read::signatures::{BLOCKED, FAILED, SignatureChoice, SignatureOrder};
 use crate::store::read::snapshot::Snapshot;
 
-/// Rows of the list.
-const LENGTH: i64 = 50;
 /// Rows among which rising ones are searched.
 const MOST: i64 = 200;
 

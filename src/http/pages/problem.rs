@@ -48,7 +48,11 @@ fn show(request: &HttpRequest, error: ApiError) -> String {
         status: error.status_code().as_u16(),
         title,
         parameter: body.field,
-        message: body.message,
+        message: match error {
+            // The sentence of the API is for programs.
+            ApiError::NoSuchPath => "There is nothing at this address.".to_owned(),
+            _ => body.message,
+        },
         advice,
     };
     let state = request.app_data::<web::Data<AppState>>();

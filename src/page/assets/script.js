@@ -19,7 +19,7 @@ const button = (text, title, onClick) => {
 function themeSwitch() {
   const isDark = () => root.dataset.theme
     ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  const name = () => isDark() ? "Light theme" : "Dark theme";
+  const name = () => isDark() ? "Light" : "Dark";
   return button(name(), "Switch between the light and the dark theme", (self) => {
     root.dataset.theme = isDark() ? "light" : "dark";
     store("theme", root.dataset.theme);
@@ -51,17 +51,15 @@ async function refresh() {
 }
 
 function refreshSwitch() {
-  const name = () => timer ? "Refresh: on" : "Refresh: off";
   const set = (isOn) => {
     clearInterval(timer);
     timer = isOn ? setInterval(refresh, SECONDS * 1000) : null;
     store("refresh", isOn ? "on" : "off");
   };
   if (stored("refresh") === "on") set(true);
-  const self = button(name(), `Refresh this page every ${SECONDS} seconds`, () => {
+  const self = button("Refresh", `Refresh this page every ${SECONDS} seconds`, () => {
     set(!timer);
     if (timer) refresh();
-    self.textContent = name();
     self.setAttribute("aria-pressed", String(Boolean(timer)));
   });
   self.setAttribute("aria-pressed", String(Boolean(timer)));
@@ -115,6 +113,15 @@ document.addEventListener("keydown", (event) => {
     const next = now < 0 ? null : periods[now + (event.key === "ArrowRight" ? 1 : -1)];
     if (next) location.assign(next.href);
   }
+});
+
+// Fields that do not restrict stay out of the address. They work again when the reader comes back.
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches(".filter form, .search")) return;
+  const fields = [...event.target.elements].filter((field) =>
+    field.name && (field.value === "" || field.tagName === "SELECT" && field.selectedIndex === 0));
+  for (const field of fields) field.disabled = true;
+  addEventListener("pageshow", () => { for (const field of fields) field.disabled = false; }, { once: true });
 });
 
 document.addEventListener("DOMContentLoaded", () => {

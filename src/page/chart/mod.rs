@@ -87,11 +87,11 @@ impl Frame<'_> {
     }
 }
 
-/// The smallest of 1, 2 and 5 times a power of ten that is not below `value`.
+/// The smallest round number that is not below `value`.
 fn round_up(value: i64) -> i64 {
     let mut size = 1_i64;
     loop {
-        for factor in [1, 2, 5] {
+        for factor in [1, 2, 3, 4, 5, 6, 8] {
             if size.saturating_mul(factor) >= value {
                 return size.saturating_mul(factor);
             }

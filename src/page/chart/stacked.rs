@@ -10,13 +10,13 @@ use crate::page::address::Address;
 use crate::page::chart::period::Period;
 use crate::page::number::{count, grouped};
 
-/// The series of a chart of runs by outcome: name, and class of its colour.
+/// The series of a chart of runs by outcome: name, and the outcome, which is the class of its colour.
 pub const OUTCOMES: [(&str, &str); 5] = [
     ("success", "success"),
     ("failed", "failed"),
     ("blocked", "blocked"),
     ("aborted", "aborted"),
-    ("open", "open"),
+    ("running or without an end", "open"),
 ];
 
 /// Counts by UTC day, in the order of the series.

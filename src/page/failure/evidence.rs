@@ -3,32 +3,40 @@
 use maud::{Markup, html};
 
 use super::source_line;
+use crate::expose::execution_view::ExecutionView;
 use crate::expose::signatures::OneSignature;
 use crate::page::address::Address;
 use crate::page::chart::bar::{bar, compared};
 use crate::page::context::Context;
 use crate::page::number::{count, day, moment, rate};
+use crate::page::reason;
 use crate::page::table::{Column, exports, table};
 
-/// Rows of the lists, as far as a page shows them.
-const LENGTH: usize = 20;
+/// Scripts that are listed.
+const SCRIPTS: usize = 20;
+/// Most differences that are listed.
+const DIFFERENCES: usize = 12;
+/// Smallest difference of two shares that is listed, unless there are only smaller ones.
+const DIFFERENCE: f64 = 0.05;
+/// Differences that are listed in any case.
+const FIRST_DIFFERENCES: usize = 3;
 
 pub(super) fn scripts(signature: &OneSignature, address: &Address, api: &Address) -> Markup {
-    let columns = [Column::text("Script"), Column::text("").wide(), Column::number("Failed runs")];
+    let columns = [Column::text("Script"), Column::number("Failed runs"), Column::text("").wide()];
     let largest = signature.apps.first().map_or(0, |row| row.count);
-    let rows = signature.apps.iter().take(LENGTH).map(|row| {
+    let rows = signature.apps.iter().take(SCRIPTS).map(|row| {
         html! {
             tr {
-                th scope="row" { a href=(address.to(&["scripts", &row.app]).href()) { bdi { (row.app) } } }
-                td.wide { (bar(row.count, largest)) }
+                th scope="row" { (reason::script(address, &row.app)) }
                 td.number { (count(row.count)) }
+                td.wide.drawing { (bar(row.count, largest)) }
             }
         }
     });
     let rows: Vec<_> = rows.collect();
     html! {
         (table("Scripts that fail for this reason", &columns, &rows, "No script."))
-        @if signature.apps.len() > LENGTH { p.note { "The " (LENGTH) " most affected of " (signature.apps.len()) "." } }
+        @if signature.apps.len() > SCRIPTS { p.note { "The " (SCRIPTS) " most affected of " (signature.apps.len()) "." } }
         (exports(api, "apps"))
     }
 }
@@ -38,24 +46,30 @@ pub(super) fn differs(signature: &OneSignature, api: &Address) -> Markup {
         Column::text("Property"),
         Column::text("Value"),
         Column::number("Of these failures"),
-        Column::number("Of all runs of these scripts"),
+        Column::number("Of all runs"),
         Column::text("").wide(),
     ];
-    let rows = signature.differs.iter().take(LENGTH).map(|row| {
+    let rows = signature.differs.iter().take(DIFFERENCES).enumerate().filter(|(position, row)| {
+        let size = row.share.rate.zip(row.baseline.rate).map(|(here, all)| (here - all).abs());
+        *position < FIRST_DIFFERENCES || size.is_some_and(|size| size >= DIFFERENCE)
+    });
+    let rows = rows.map(|(_, row)| {
         html! {
             tr {
                 td { (facet(&row.facet)) }
                 th scope="row" { bdi { (row.value) } }
                 td.number { (rate(&row.share)) }
                 td.number { (rate(&row.baseline)) }
-                td.wide { (compared(row.share.rate.unwrap_or_default(), row.baseline.rate.unwrap_or_default())) }
+                td.wide.drawing { (compared(row.share.rate.unwrap_or_default(), row.baseline.rate.unwrap_or_default())) }
             }
         }
     });
     let rows: Vec<_> = rows.collect();
     html! {
         p.note {
-            "A property that is more frequent here than usual may be the cause"
+            "A property that is more frequent "
+            span.key { "in these failures" } " than " span.key.open { "in all runs of these scripts" }
+            " may be the cause"
             @if let (Some(from), Some(to)) = (signature.differs_from, signature.differs_to) {
                 "; runs from " (day(from)) " to " (day(to)) " are compared"
             }
@@ -83,21 +97,21 @@ fn facet(name: &str) -> &str {
 
 pub(super) fn runs(signature: &OneSignature, context: &Context, api: &Address) -> Markup {
     let columns = [
-        Column::text("Begin"),
+        Column::text("Begin").wide(),
         Column::text("Script"),
         Column::text("System"),
         Column::text("Proxmox VE").wide(),
         Column::text("Exit code"),
         Column::text("Failing line"),
     ];
-    let row = |run: &crate::expose::execution_view::ExecutionView| {
+    let row = |run: &ExecutionView| {
         let line = run.reason.as_ref().and_then(|reason| reason.line.as_deref());
         html! {
             tr {
-                td { (moment(run.first_seen)) }
+                td.wide { (moment(run.first_seen)) }
                 th scope="row" {
                     @if let Some(app) = &run.app {
-                        a href=(context.address.to(&["scripts", app]).href()) { bdi { (app) } }
+                        (reason::script(&context.address, app))
                     }
                 }
                 td { bdi { (run.os_type.as_deref().unwrap_or_default()) " " (run.os_version.as_deref().unwrap_or_default()) } }

@@ -30,6 +30,7 @@ pub async fn read(connection: &mut PgConnection) -> Result<Contents, DatabaseErr
             exists (
                 select from pg_class
                 where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p', 'v', 'm')
+                    and not exists (select from pg_depend where objid = pg_class.oid and deptype = 'e')
             ) as \"any!\",
             to_regclass('_sqlx_migrations') is not null as \"migrated!\",
             to_regclass('rollup_script') is not null as \"ours!\""

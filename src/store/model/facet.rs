@@ -24,6 +24,8 @@ pub enum Facet {
     Ram,
     /// Disk size, in classes.
     Disk,
+    /// Whether the container is privileged.
+    Privilege,
     /// Generation of the client.
     Generation,
     /// What the container was made from, refined by unusual settings of it.
@@ -50,6 +52,7 @@ impl Facet {
             Self::Cores => "cores",
             Self::Ram => "ram",
             Self::Disk => "disk",
+            Self::Privilege => "privilege",
             Self::Generation => "generation",
             Self::Template => "template",
             Self::Runtime => "runtime",
@@ -58,8 +61,8 @@ impl Facet {
         }
     }
 
-    /// Whether only newer clients or certain ends report it. An execution without a value is not counted then.
+    /// Whether only newer clients, certain types or certain ends report it. An execution without a value is not counted then.
     pub(crate) const fn is_optional(self) -> bool {
-        matches!(self, Self::Template | Self::Runtime | Self::Duration | Self::ExitCode)
+        matches!(self, Self::Privilege | Self::Template | Self::Runtime | Self::Duration | Self::ExitCode)
     }
 }

@@ -79,6 +79,7 @@ impl Facet {
             Self::Cores
             | Self::Ram
             | Self::Disk
+            | Self::Privilege
             | Self::Generation
             | Self::Template
             | Self::Duration

@@ -11,13 +11,13 @@ use crate::ingest::execution::Execution;
 use crate::ingest::reported::Reported;
 use crate::store::model::facet::Facet;
 
-mod size;
+pub(crate) mod size;
 
 use size::{CORE_CLASSES, DISK_CLASSES, RAM_CLASSES, class};
 
 /// Increase it whenever [`contributions`] or [`PopulationKey::of`] counts differently. A server that finds
 /// rollups of another definition rebuilds them when it starts.
-const DEFINITION: u32 = 4;
+const DEFINITION: u32 = 5;
 
 /// Identifies the counting rules of this program: `DEFINITION` and the classification of exit codes.
 #[must_use]
@@ -265,7 +265,7 @@ fn bucket_name(bucket: i16) -> &'static str {
 }
 
 /// Each facet that is known from the first event on, with its value and detail.
-pub(super) fn facets(execution: &Execution) -> [(Facet, &str, &str); 12] {
+pub(super) fn facets(execution: &Execution) -> [(Facet, &str, &str); 13] {
     let facts = &execution.facts;
     let text = or_empty;
     [
@@ -278,10 +278,20 @@ pub(super) fn facets(execution: &Execution) -> [(Facet, &str, &str); 12] {
         (Facet::Cores, class(&CORE_CLASSES, facts.core_count.get()), ""),
         (Facet::Ram, class(&RAM_CLASSES, facts.ram_size.get()), ""),
         (Facet::Disk, class(&DISK_CLASSES, facts.disk_size.get()), ""),
+        (Facet::Privilege, privilege(facts.ct_type.get()), ""),
         (Facet::Generation, ["0", "1", "2", "3"][usize::from(execution.generation.number())], ""),
         (Facet::Template, text(facts.template_kind.get()), template_detail(execution)),
         (Facet::Runtime, text(facts.runtime_source.get()), text(facts.runtime_ref.get())),
     ]
+}
+
+/// Whether a container is privileged; empty for a virtual machine, and if it was not reported.
+fn privilege(ct_type: Option<&i32>) -> &'static str {
+    match ct_type {
+        Some(0) => "privileged",
+        Some(1) => "unprivileged",
+        _ => "",
+    }
 }
 
 /// Unusual settings of a container made from an image.

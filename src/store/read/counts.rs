@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::store::keep::sessions;
 use crate::store::model::names::RARE;
-use crate::store::read::snapshot::Snapshot;
+use crate::store::read::snapshot::{Snapshot, ViewSelection};
 
 /// Executions of a script, which is an application and its type, or of all scripts of a type.
 #[derive(Clone, Debug, Default)]
@@ -159,13 +159,27 @@ impl Snapshot<'_> {
         running_since: DateTime<Utc>,
         length: i64,
     ) -> sqlx::Result<Vec<ScriptCount>> {
+        self.scripts_named(running_since, length, None).await
+    }
+
+    /// As [`Snapshot::scripts`]; with `search` the lists have only the scripts whose name contains it.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn scripts_named(
+        &mut self,
+        running_since: DateTime<Utc>,
+        length: i64,
+        search: Option<&str>,
+    ) -> sqlx::Result<Vec<ScriptCount>> {
         let selection = self.selection().await?;
         sqlx::query_file_as!(
             ScriptCount,
             "src/store/sql/read/counts/count_scripts.sql",
             selection as _,
             running_since,
-            length
+            length,
+            search
         )
         .fetch_all(&mut *self.transaction)
         .await
@@ -243,6 +257,10 @@ impl Snapshot<'_> {
     /// Any error from the database.
     pub async fn outcomes(&mut self) -> sqlx::Result<Vec<OutcomeCount>> {
         let selection = self.selection().await?;
+        self.outcomes_in(selection).await
+    }
+
+    pub(super) async fn outcomes_in(&mut self, selection: ViewSelection) -> sqlx::Result<Vec<OutcomeCount>> {
         sqlx::query_as!(
             OutcomeCount,
             "select outcome as \"outcome!\", sum(runs) as \"runs!\"

@@ -1,9 +1,14 @@
 //! The counts of one script.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 
+use crate::store::model::rollup::size::{CORE_CLASSES, DISK_CLASSES, RAM_CLASSES, labels_and_bounds};
 use crate::store::read::counts::DurationCount;
+use crate::store::read::records::{Choice, end_of, start_of};
 use crate::store::read::snapshot::Snapshot;
+
+/// Longest period whose executions are counted by size, in days. They are read one by one.
+const DISTRIBUTION_DAYS: u64 = 30;
 
 /// Executions by day and outcome.
 #[derive(Debug)]
@@ -33,6 +38,30 @@ pub struct PlatformCount {
     pub succeeded: i64,
     /// Failed ones.
     pub failed: i64,
+}
+
+/// Executions by a size, by privilege or by version of the application.
+#[derive(Debug)]
+pub struct DistributionCount {
+    /// `cores`, `ram`, `disk`, `privilege`, `app_version`.
+    pub property: String,
+    /// Label of the class of sizes, `privileged` or `unprivileged`, or version.
+    pub value: String,
+    /// Executions.
+    pub runs: i64,
+    /// Successful ones.
+    pub succeeded: i64,
+    /// Failed ones.
+    pub failed: i64,
+}
+
+/// The distributions of a script.
+#[derive(Debug)]
+pub struct Distributions {
+    /// First and last day of the executions.
+    pub days: (NaiveDate, NaiveDate),
+    /// By property and value, in no order.
+    pub values: Vec<DistributionCount>,
 }
 
 /// Bad ends by exit code.
@@ -104,7 +133,20 @@ impl Snapshot<'_> {
         app: &str,
         running_since: DateTime<Utc>,
     ) -> sqlx::Result<Vec<ScriptDay>> {
-        let selection = self.selection().await?;
+        self.script_days_of(self.filter.days(), app, running_since).await
+    }
+
+    /// As [`Snapshot::script_days`], from the first to the last of these days instead of those of the filter.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn script_days_of(
+        &mut self,
+        days: (NaiveDate, NaiveDate),
+        app: &str,
+        running_since: DateTime<Utc>,
+    ) -> sqlx::Result<Vec<ScriptDay>> {
+        let selection = self.selection_of(days).await?;
         sqlx::query_as!(
             ScriptDay,
             "select day, outcome, sum(runs::integer) as \"runs!\",
@@ -134,6 +176,41 @@ impl Snapshot<'_> {
         )
         .fetch_all(&mut *self.transaction)
         .await
+    }
+
+    /// Executions of a script by size, by privilege and by version of the application, in the 30 days up to `last`. Only
+    /// those that are still stored.
+    ///
+    /// # Errors
+    /// Any error from the database.
+    pub async fn script_distributions(&mut self, app: &str, last: NaiveDate) -> sqlx::Result<Distributions> {
+        let first = last.checked_sub_days(Days::new(DISTRIBUTION_DAYS - 1)).unwrap_or(last);
+        let days = (first.max(self.kept().await?.0), last);
+        let Some(visible) = self.visible(&Choice::all(DateTime::UNIX_EPOCH)).await? else {
+            return Ok(Distributions { days, values: Vec::new() });
+        };
+        let hides_rare = self.hides_rare().await?;
+        let (cores, ram, disk) = (
+            labels_and_bounds(&CORE_CLASSES),
+            labels_and_bounds(&RAM_CLASSES),
+            labels_and_bounds(&DISK_CLASSES),
+        );
+        let values = sqlx::query_file_as!(
+            DistributionCount,
+            "src/store/sql/read/script/script_distributions.sql",
+            app,
+            start_of(days.0),
+            end_of(days.1),
+            visible.filter(&self.filter) as _,
+            &cores.0 as _,
+            &cores.1,
+            &ram.0 as _,
+            &ram.1,
+            &disk.0 as _,
+            &disk.1,
+            hides_rare
+        );
+        Ok(Distributions { days, values: values.fetch_all(&mut *self.transaction).await? })
     }
 
     /// Bad ends of a script by exit code, most frequent first.

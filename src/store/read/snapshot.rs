@@ -65,6 +65,14 @@ pub struct Snapshot<'a> {
     scope: Option<Scope>,
 }
 
+impl ViewSelection {
+    /// The same without any day.
+    pub(crate) fn without_days(&self) -> Self {
+        let populations = self.chosen.populations.clone();
+        Self { chosen: Selection { populations, ..Selection::default() }, ..*self }
+    }
+}
+
 impl<'a> Snapshot<'a> {
     /// Opens a snapshot of the executions that `filter` selects, for a reader with this view. Waits while all connections are in use.
     ///
@@ -121,7 +129,8 @@ impl<'a> Snapshot<'a> {
         Ok(self.scope().await?.populations.is_some_and(|populations| populations.is_empty()))
     }
 
-    async fn selection_of(
+    /// What the filter selects, from the first to the last of these days instead of its own.
+    pub(crate) async fn selection_of(
         &mut self,
         (first_day, last_day): (NaiveDate, NaiveDate),
     ) -> sqlx::Result<ViewSelection> {

@@ -133,6 +133,16 @@ fn events_of(run: usize, dice: &mut Dice, ids: &IdKey, now: DateTime<Utc>) -> Ve
         "method": dice.pick(&["default", "advanced", ""]), "gpu_vendor": dice.pick(&["intel", "nvidia", ""]),
     });
     for (field, values) in [
+        ("core_count", [1, 2, 4, 20]),
+        ("ram_size", [512, 2048, 2049, 65_536]),
+        ("disk_size", [0, 4, 8, 100]),
+        ("ct_type", [0, 1, 1, 1]),
+    ] {
+        // No roll of the dice: the other facts stay as they are.
+        start[field] = json!(values[run % 4]);
+    }
+    start["app_version"] = json!(["1.0", "1.1", ""][run % 3]);
+    for (field, values) in [
         ("repo_source", &["ProxmoxVE", "ProxmoxVED", "external", ""][..]),
         ("repo_slug", &["community-scripts/ProxmoxVE", "me/fork", "", ""][..]),
         ("platform", &["pve", "pve", "incus", ""][..]),

@@ -15,7 +15,7 @@ const fn aggregate(path: &'static str, raw: &'static str) -> Aggregate {
 }
 
 /// All endpoints that aggregate a period.
-pub(crate) const AGGREGATES: [Aggregate; 17] = [
+pub(crate) const AGGREGATES: [Aggregate; 19] = [
     aggregate(
         "/api/dashboard?",
         "select app, kind, outcome, os_type, method, pve_version, gpu_vendor, gpu_passthrough, repo_slug, exit_code,
@@ -33,6 +33,15 @@ pub(crate) const AGGREGATES: [Aggregate; 17] = [
     ),
     aggregate("/api/scripts?", BY_SCRIPT),
     aggregate("/api/scripts/docker?", ONE_SCRIPT),
+    aggregate(
+        "/api/popular?",
+        "select app, kind, count(*), count(*) filter (where outcome = 'failed') from {runs} group by app, kind",
+    ),
+    aggregate(
+        "/api/exit-codes/1/runs?",
+        "select app, kind, date(first_seen), outcome, count(*) from {runs} and exit_code = 1
+         group by grouping sets ((app, kind), (date(first_seen), outcome))",
+    ),
     aggregate("/api/repo-slugs?", "select repo_slug, count(*) from {runs} group by repo_slug"),
     aggregate("/api/signatures?", BY_SIGNATURE),
     Aggregate {

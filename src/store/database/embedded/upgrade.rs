@@ -68,11 +68,13 @@ fn build(old: &Arc<Launch>, new: &Arc<Launch>) -> Result<(), EmbeddedError> {
     // Declared after the old server, so that it is stopped first.
     let mut new_server;
     if new.programs.has("pg_upgrade") && old.programs.has("pg_controldata") {
+        tracing::info!("running pg_upgrade");
         old_server.stop()?;
         new.folders.make_socket_dir(&new.account)?;
         pg_upgrade(old, new)?;
         new_server = Supervisor::start(Arc::clone(new))?;
     } else {
+        tracing::info!("copying the database");
         initdb::create_database(&new.folders.cluster, new)?;
         new_server = Supervisor::start(Arc::clone(new))?;
         Archiver::at(&new.programs.folder).copy(&connection(old), &connection(new))?;

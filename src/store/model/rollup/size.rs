@@ -1,10 +1,10 @@
 //! Classes of sizes: cores, memory and disk are counted in these.
 
 /// Cores: inclusive upper bounds and their labels.
-pub(super) const CORE_CLASSES: [(i32, &str); 7] =
+pub(crate) const CORE_CLASSES: [(i32, &str); 7] =
     [(0, "0"), (1, "1"), (2, "2"), (4, "3-4"), (8, "5-8"), (16, "9-16"), (i32::MAX, "17+")];
 /// Memory in MB, likewise.
-pub(super) const RAM_CLASSES: [(i32, &str); 8] = [
+pub(crate) const RAM_CLASSES: [(i32, &str); 8] = [
     (512, "0-512"),
     (1024, "513-1024"),
     (2048, "1025-2048"),
@@ -15,7 +15,7 @@ pub(super) const RAM_CLASSES: [(i32, &str); 8] = [
     (i32::MAX, "32769+"),
 ];
 /// Disk in GB, likewise.
-pub(super) const DISK_CLASSES: [(i32, &str); 8] = [
+pub(crate) const DISK_CLASSES: [(i32, &str); 8] = [
     (0, "0"),
     (2, "1-2"),
     (4, "3-4"),
@@ -25,6 +25,16 @@ pub(super) const DISK_CLASSES: [(i32, &str); 8] = [
     (64, "33-64"),
     (i32::MAX, "65+"),
 ];
+
+/// The labels of some classes, and the smallest size of each class after the first: how SQL is told about them.
+pub(crate) fn labels_and_bounds<const N: usize>(
+    classes: &[(i32, &'static str); N],
+) -> (Vec<&'static str>, Vec<i32>) {
+    (
+        classes.iter().map(|(_, label)| *label).collect(),
+        classes[..N - 1].iter().map(|(bound, _)| bound + 1).collect(),
+    )
+}
 
 /// The label of the class of a size; empty without a size.
 pub(super) fn class(classes: &[(i32, &'static str)], size: Option<&i32>) -> &'static str {

@@ -1,7 +1,8 @@
 -- Executions by script, which is an application and its type: a row for each script in one of the lists, and a
 -- row without an application for each type, which counts all executions of the type.
 -- $1 selection. $2: open executions whose last event came in this full hour or later are running. $3: length of the
--- lists. Scripts are counted by their names before rare names are replaced.
+-- lists. $4: only scripts whose name contains this text are in the lists; null: all. Scripts are counted by their names
+-- before rare names are replaced.
 with script as materialized (
     select app, kind,
         coalesce(sum(runs) filter (where outcome <> 'running'), 0) as runs,
@@ -35,6 +36,7 @@ with script as materialized (
         row_number() over (order by failed desc, app, kind) as failed_rank,
         row_number() over (partition by kind order by runs desc, app) as kind_rank
     from (select *, sum(runs) over (partition by app)::bigint as app_runs from named) as named
+    where $4::text is null or strpos(app, $4) > 0
 )
 select app as "app?", kind as "kind!", scripts as "scripts!", 0::bigint as "unattributed!", runs as "runs!",
     running as "running!", success as "success!", failed as "failed!", blocked as "blocked!",
