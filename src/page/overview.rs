@@ -26,8 +26,6 @@ const MOST_USED: usize = 10;
 pub struct Overview {
     /// Counts of the period.
     pub dashboard: Dashboard,
-    /// The success rate of the period before; `None` for all time.
-    pub before: Option<Rate>,
     /// Scripts whose failure rate rose.
     pub regressions: Regressions,
     /// Reasons that failed again after they were resolved.
@@ -76,6 +74,7 @@ pub fn overview(context: &Context, data: &Overview) -> String {
 fn summary(data: &Overview, address: &Address) -> Markup {
     let dashboard = &data.dashboard;
     let Rate { numerator, denominator, rate } = dashboard.success;
+    let before = dashboard.previous.as_ref().map(|previous| previous.success);
     let runs = |status: &str| {
         address
             .to(&["runs"])
@@ -105,15 +104,15 @@ fn summary(data: &Overview, address: &Address) -> Markup {
                 None => "Too few runs for a rate: ",
             }
             (count(numerator)) " of " (count(denominator))
-            @if let Some(before) = &data.before {
-                @if let Some(change) = change(&dashboard.success, before) {
+            @if let Some(before) = before {
+                @if let Some(change) = change(&dashboard.success, &before) {
                     ", " span.change { (change) } " against the period before"
                 }
             }
             "."
         }
-        @if let Some(before) = data.before.as_ref().filter(|before| before.denominator > 0) {
-            p.note { "The period before: " (number::rate(before)) "." }
+        @if let Some(before) = before.filter(|before| before.denominator > 0) {
+            p.note { "The period before: " (number::rate(&before)) "." }
         }
         ul.outcomes {
             @for (number, text, status) in others {

@@ -1,5 +1,6 @@
 //! Pages from fixed answers: snapshots, and texts that a hostile client can fill.
 
+mod overview;
 mod scripts;
 
 use chrono::{DateTime, NaiveDate, Utc};

@@ -1,9 +1,8 @@
 //! `/` for browsers.
 
 use actix_web::HttpResponse;
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 
-use crate::expose::numbers::Rate;
 use crate::http::aggregates::{dashboard, days_shown, regressions, signatures};
 use crate::http::error::ApiError;
 use crate::http::reply::read_request::ReadRequest;
@@ -11,8 +10,7 @@ use crate::page::chart::stacked::{Counts, OUTCOMES};
 use crate::page::overview::{Overview, overview};
 use crate::regression::Window;
 use crate::state::AppState;
-use crate::store::read::counts::{DayCount, OutcomeCount};
-use crate::store::read::filter::Filter;
+use crate::store::read::counts::DayCount;
 use crate::store::read::signatures::{FAILED, SignatureChoice, SignatureOrder};
 use crate::store::read::snapshot::Snapshot;
 
@@ -39,38 +37,10 @@ async fn read(state: &AppState, snapshot: &mut Snapshot<'_>, today: NaiveDate) -
     let signatures = signatures::read_list(snapshot, &important, REASONS).await?;
     let regressed = SignatureChoice { state: Some("regressed"), ..choice };
     let regressed = signatures::read_list(snapshot, &regressed, REASONS).await?;
-    let before = match before(&snapshot.filter) {
-        Some((from, to)) => {
-            snapshot.change_days(Some(from), Some(to));
-            Some(success(&snapshot.outcomes().await?))
-        }
-        None => None,
-    };
     let (from, to) = regressions::days_compared(today);
     snapshot.change_days(from, to);
     let regressions = regressions::read(snapshot, today, &Window::ALL).await?;
-    Ok(Overview {
-        dashboard,
-        before,
-        regressions,
-        regressed,
-        signatures,
-        outcomes: by_day(&days),
-        days: days_shown,
-    })
-}
-
-/// The period of the same length before that of the filter.
-fn before(filter: &Filter) -> Option<(NaiveDate, NaiveDate)> {
-    let (from, to) = (filter.from?, filter.to?);
-    let length = u64::try_from((to - from).num_days()).ok()? + 1;
-    Some((from.checked_sub_days(Days::new(length))?, from.checked_sub_days(Days::new(1))?))
-}
-
-fn success(outcomes: &[OutcomeCount]) -> Rate {
-    let runs =
-        |outcome| outcomes.iter().filter(|row| row.outcome == outcome).map(|row| row.runs).sum::<i64>();
-    Rate::of(runs("success"), runs("success") + runs("failed"))
+    Ok(Overview { dashboard, regressions, regressed, signatures, outcomes: by_day(&days), days: days_shown })
 }
 
 /// Runs by day, in the order of [`OUTCOMES`].

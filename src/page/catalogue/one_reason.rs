@@ -84,7 +84,7 @@ fn subjects(one: &OneReason, address: &Address, api: &Address) -> Markup {
         }
     });
     let rows: Vec<_> = rows.collect();
-    html! { (table("What it is about", &columns, &rows, "No run.")) (exports(api, "signatures")) }
+    html! { (table("Failed runs by what they are about", &columns, &rows, "No run.")) (exports(api, "signatures")) }
 }
 
 fn scripts(one: &OneReason, address: &Address, api: &Address) -> Markup {
@@ -100,7 +100,7 @@ fn scripts(one: &OneReason, address: &Address, api: &Address) -> Markup {
         }
     });
     let rows: Vec<_> = rows.collect();
-    html! { (table("Scripts", &columns, &rows, "No script.")) (exports(api, "apps")) }
+    html! { (table("Failed runs by script", &columns, &rows, "No script.")) (exports(api, "apps")) }
 }
 
 fn systems(one: &OneReason, api: &Address) -> Markup {
@@ -116,5 +116,5 @@ fn systems(one: &OneReason, api: &Address) -> Markup {
         }
     });
     let rows: Vec<_> = rows.collect();
-    html! { (table("Systems", &columns, &rows, "No system.")) (exports(api, "systems")) }
+    html! { (table("Failed runs by system", &columns, &rows, "No system.")) (exports(api, "systems")) }
 }

@@ -208,7 +208,9 @@ impl Chromium {
     /// What the console has said, and every address that was requested, since this was last asked.
     pub(super) async fn said_and_requested(&self) -> (Vec<String>, Vec<String>) {
         let messages = self.log("browser").await;
-        let said = messages.iter().map(|entry| entry["message"].to_string()).collect();
+        // Chromium gives advice about forms at the level DEBUG.
+        let messages = messages.iter().filter(|entry| entry["level"] != "DEBUG");
+        let said = messages.map(|entry| entry["message"].to_string()).collect();
         let mut requested = Vec::new();
         for entry in self.log("performance").await {
             let event: Value =

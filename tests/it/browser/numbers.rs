@@ -74,11 +74,11 @@ async fn compare(app: &TestApp, browser: &Chromium, page: &str) -> usize {
             assert!(is_found, "{page}: {} is not in {list} of {path}", row["text"]);
         }
     }
-    let api = match page.split(['?', '#']).next() {
-        Some("/") => page.replacen('/', "/api/dashboard", 1),
-        Some(path) if path.starts_with("/failures/") => page.replacen("/failures", "/api/signatures", 1),
-        Some("/failures") => page.replacen("/failures", "/api/signatures", 1),
-        _ => return tables.len(),
+    let path = page.split('?').next();
+    let api = match (path, shown["json"].as_str()) {
+        (Some("/"), _) => page.replacen('/', "/api/dashboard", 1),
+        (_, Some(json)) => json.to_owned(),
+        (_, None) => return tables.len(),
     };
     let mut known = Vec::new();
     numbers(&app.get_json(&api).await, &mut known);
@@ -88,7 +88,7 @@ async fn compare(app: &TestApp, browser: &Chromium, page: &str) -> usize {
         // A percentage is rounded, and the change against the period before is in points.
         let is_known =
             has(&known, value) || known.iter().any(|share| format!("{:.1}", share * 100.0) == text);
-        let is_change = page.split('?').next() == Some("/") && text.contains('.');
+        let is_change = path == Some("/") && text.contains('.');
         assert!(is_known || is_change, "{page}: {text} is not in {api}");
     }
     tables.len()
@@ -99,7 +99,7 @@ async fn every_number_on_a_page_is_in_its_json() {
     let app = open_site("1").await;
     let browser = Chromium::start(&app.url).await;
     let all = app.get_json("/api/signatures").await;
-    let mut pages = vec!["/".to_owned(), "/failures".to_owned()];
+    let mut pages = ["/", "/failures", "/runs"].map(str::to_owned).to_vec();
     for position in [0, 1] {
         pages.push(format!("/failures/{}", all["signatures"][position]["id"].as_str().expect("a text")));
     }

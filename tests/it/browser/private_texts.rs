@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::chromium::Chromium;
-use super::site::{ADMIN_TOKEN, addresses, html, open_site};
+use super::site::{ADMIN_TOKEN, addresses, open_site, response};
 use crate::common::app::{READ_TOKEN, TestApp};
 
 /// Occurs only in the texts of one run.
@@ -13,31 +13,23 @@ async fn report(app: &TestApp) {
     let event = json!({
         "random_id": "one-run", "execution_id": "one-run-1", "payload_version": 3, "type": "lxc", "nsapp": "jellyfin",
         "status": "failed", "exit_code": 100, "os_type": "debian", "os_version": "12", "pve_version": "9.0.3",
-        "error": format!("something about {MARK}\nE: Unable to locate package ffmpeg7"),
+        "error": format!("E: Unable to locate package {MARK}"),
         "failed_command": format!("apt-get install {MARK}"), "cpu_model": format!("{MARK} 9000"),
         "app_version": format!("1.0-{MARK}"), "repo_source": "ProxmoxVE",
     });
     app.report("/telemetry", &event).await;
 }
 
-/// Every kind of page, and the pages of the run.
-async fn pages(app: &TestApp, cookie: &str) -> Vec<String> {
-    let mut starts =
-        vec!["/".to_owned(), "/runs".to_owned(), "/runs?app=jellyfin&status=failed&days=1".to_owned()];
-    for signature in app.get_all("/api/signatures?days=1").await["signatures"].as_array().expect("a list") {
-        starts.push(format!("/failures/{}?days=1", signature["id"].as_str().expect("a text")));
-    }
-    let starts: Vec<_> = starts.iter().map(String::as_str).collect();
-    let mut found = addresses(app, &starts, cookie).await;
-    found.extend(starts.into_iter().map(str::to_owned));
-    found
-}
-
 /// The pages that show the text of the run.
 async fn shown(app: &TestApp, cookie: &str) -> Vec<String> {
+    let mut pages = addresses(app, &["/", "/runs?app=jellyfin&status=failed&days=1"], cookie).await;
+    for signature in app.get_all("/api/signatures?days=1").await["signatures"].as_array().expect("a list") {
+        pages.push(format!("/failures/{}?days=1", signature["id"].as_str().expect("a text")));
+    }
     let mut found = Vec::new();
-    for page in pages(app, cookie).await {
-        if html(app, &page, cookie).await.contains(MARK) {
+    for page in pages {
+        // The page of a rare failure does not exist for the public.
+        if response(app, &page, cookie).await.text().await.expect("a text").contains(MARK) {
             found.push(page);
         }
     }
@@ -68,18 +60,20 @@ async fn texts_of_single_runs_appear_only_to_those_who_signed_in() {
         let seen = shown(&app, &format!("{name}={value}")).await;
         assert!(seen.iter().any(|page| page.starts_with("/failures/")), "{seen:?}");
         assert!(seen.iter().any(|page| page.starts_with("/runs")), "{seen:?}");
-        // A forged cookie is worth nothing: another character at any place, or another role.
-        for at in 0..value.len() {
-            let mut forged = value.clone().into_bytes();
-            forged[at] = if forged[at] == b'a' { b'b' } else { b'a' };
-            let forged = String::from_utf8(forged).expect("it was ASCII");
-            let page = seen.first().expect("there is one");
-            assert!(!html(&app, page, &format!("{name}={forged}")).await.contains(MARK), "{at}");
+        // A cookie with another character at any place, or with another role, is worth nothing.
+        let mut forged: Vec<_> = (0..value.len())
+            .map(|at| {
+                let other = if value.as_bytes()[at] == b'a' { "b" } else { "a" };
+                format!("{}{other}{}", &value[..at], &value[at + 1..])
+            })
+            .collect();
+        forged.push(value.replace("reader", "administrator"));
+        forged.push(value.replace("administrator", "reader"));
+        for forged in forged.iter().filter(|forged| **forged != value) {
+            let page =
+                response(&app, &seen[0], &format!("{name}={forged}")).await.text().await.expect("a text");
+            assert!(!page.contains(MARK), "{forged}");
         }
-        assert_eq!(
-            shown(&app, &format!("{name}={}", value.replace("reader", "administrator"))).await.is_empty(),
-            value.starts_with("reader")
-        );
 
         browser.open("/").await;
         browser.click("form[action='/sign-out'] button").await;

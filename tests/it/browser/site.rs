@@ -1,6 +1,6 @@
 //! A server with invented runs, in which one planted failure is to be found, and its pages as a browser gets them.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use chrono::Utc;
 use reqwest::header::{ACCEPT, COOKIE};
@@ -75,28 +75,28 @@ pub(super) async fn html(app: &TestApp, path: &str, cookie: &str) -> String {
     response.text().await.expect("a text")
 }
 
-/// Follows the links from some addresses on, and returns one address of each kind of page that can be reached. Two
-/// addresses are of the same kind if they differ in a name or in the value of a filter.
+/// Some addresses, and one of each kind of page that links from there lead to. Pages are of the same kind if their
+/// paths differ only in a name.
 pub(super) async fn addresses(app: &TestApp, starts: &[&str], cookie: &str) -> Vec<String> {
-    let mut waiting: VecDeque<String> = starts.iter().map(|start| (*start).to_owned()).collect();
-    let (mut kinds, mut found) = (BTreeSet::new(), Vec::new());
-    while let Some(address) = waiting.pop_front() {
-        if !kinds.insert(kind(&address)) {
-            continue;
-        }
-        waiting.extend(links(&html(app, &address, cookie).await));
-        found.push(address);
+    let mut found: Vec<String> = starts.iter().map(|start| (*start).to_owned()).collect();
+    let mut kinds: BTreeSet<_> = found.iter().map(|address| kind(address)).collect();
+    let mut next = 0;
+    while let Some(address) = found.get(next) {
+        let links = links(&html(app, address, cookie).await);
+        found.extend(links.into_iter().filter(|link| kinds.insert(kind(link))));
+        next += 1;
     }
     found
 }
 
 /// The links of a page to other pages of the server.
-fn links(html: &str) -> Vec<String> {
+pub(super) fn links(html: &str) -> Vec<String> {
     let links = html.split("<a ").skip(1).filter_map(|rest| rest.split_once('>')?.0.split_once("href=\""));
     let links = links.filter_map(|(_, rest)| Some(rest.split_once('"')?.0.replace("&amp;", "&")));
     let links = links.map(|link| link.split('#').next().unwrap_or_default().to_owned());
     let is_page = |link: &String| {
-        link.starts_with('/') && !["/api/", "/docs", "/openapi"].iter().any(|other| link.starts_with(other))
+        link.starts_with('/')
+            && !["/api/", "/docs", "/scripts", "/popular"].iter().any(|other| link.starts_with(other))
     };
     links.filter(is_page).collect()
 }
@@ -104,10 +104,6 @@ fn links(html: &str) -> Vec<String> {
 fn kind(address: &str) -> String {
     let (path, query) = address.split_once('?').unwrap_or((address, ""));
     let mut parts = path.split('/').skip(1);
-    let mut names: Vec<_> = query
-        .split('&')
-        .map(|pair| if pair.starts_with("tab=") { pair } else { pair.split('=').next().unwrap_or_default() })
-        .collect();
-    names.sort_unstable();
-    format!("{}/{} {names:?}", parts.next().unwrap_or_default(), parts.count())
+    let tab = query.split('&').find(|pair| pair.starts_with("tab=")).unwrap_or_default();
+    format!("{}/{} {tab}", parts.next().unwrap_or_default(), parts.count())
 }

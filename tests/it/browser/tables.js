@@ -11,7 +11,7 @@ for (const part of document.querySelectorAll("main table, main p.exports")) {
   for (const table of waiting) {
     const rows = [...table.tBodies[0].rows].map((row) => {
       const declared = [...row.querySelectorAll("data")].map((data) => Number(data.value));
-      const rates = [...row.textContent.matchAll(/\(?([\d,]+) of ([\d,]+)\)?/g)].flatMap((rate) => rate.slice(1));
+      const rates = [...row.cells].map((cell) => cell.textContent.match(/([\d,]+) of ([\d,]+)/)?.slice(1) ?? []).flat();
       return { text: row.textContent.trim(), numbers: declared.concat(rates.map((part) => Number(part.replaceAll(",", "")))) };
     });
     const isChart = table.closest("figure.chart") !== null;
@@ -22,4 +22,5 @@ for (const part of document.querySelectorAll("main table, main p.exports")) {
 }
 const lead = [...document.querySelectorAll("main .lead, main .outcomes li")];
 const words = lead.flatMap((part) => [...part.textContent.matchAll(/[\d,]*\d(\.\d+)?/g)].map((match) => match[0].replaceAll(",", "")));
-return { tables: found, unassigned: waiting.length, lead: words };
+const json = document.querySelector("main p.exports a")?.getAttribute("href");
+return { tables: found, unassigned: waiting.length, lead: words, json };
