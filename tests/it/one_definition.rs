@@ -247,11 +247,15 @@ async fn compare(app: &TestApp, history: &History, filter: &Filter<'_>, sees_all
     assert_eq!(sum(&dashboard["error_analysis"], "count"), signatures, "{query}");
 }
 
+/// A list of the dashboard, its key, the size that it classifies, and some classes with their bounds.
+type Classes =
+    (&'static str, &'static str, fn(&Execution) -> Option<i32>, &'static [(&'static str, i32, i32)]);
+
 /// Compares the distributions of sizes with a count of the runs.
 fn compare_sizes(dashboard: &Value, docker: &Value, runs: &[&Execution], query: &str) {
     let of_docker: Vec<_> =
         runs.iter().filter(|run| run.facts.app.get().is_some_and(|app| app == "docker")).copied().collect();
-    let classes: [(_, _, fn(&Execution) -> Option<i32>, &[(&str, i32, i32)]); 4] = [
+    let classes: [Classes; 4] = [
         (
             "core_stats",
             "cores",
