@@ -61,7 +61,19 @@ async fn every_page_passes_axe_in_both_themes_and_fits_a_phone() {
     let app = open_site("1").await;
     let browser = Chromium::start(&app.url).await;
     let pages = addresses(&app, &["/"], "").await;
-    for expected in ["/", "/failures", "/runs", "/reasons", "/exit-codes", "/my-run", "/about", "/sign-in"] {
+    for expected in [
+        "/",
+        "/failures",
+        "/scripts",
+        "/scripts/jellyfin",
+        "/popular",
+        "/runs",
+        "/reasons",
+        "/exit-codes",
+        "/my-run",
+        "/about",
+        "/sign-in",
+    ] {
         assert!(pages.iter().any(|page| page == expected), "{expected} is not among {pages:?}");
     }
     let mut found = Vec::new();

@@ -95,8 +95,7 @@ pub(super) fn links(html: &str) -> Vec<String> {
     let links = links.filter_map(|(_, rest)| Some(rest.split_once('"')?.0.replace("&amp;", "&")));
     let links = links.map(|link| link.split('#').next().unwrap_or_default().to_owned());
     let is_page = |link: &String| {
-        link.starts_with('/')
-            && !["/api/", "/docs", "/scripts", "/popular"].iter().any(|other| link.starts_with(other))
+        link.starts_with('/') && !["/api/", "/docs"].iter().any(|other| link.starts_with(other))
     };
     links.filter(is_page).collect()
 }

@@ -1,7 +1,8 @@
-// The tables of the open page with the address of their data: [{ json, list, isChart, rows: [{ text, numbers }] }].
+// The tables of the open page with the address of their data: [{ json, list, isDaily, rows: [{ text, numbers }] }].
 // The numbers of a row are those that its cells declare, and numerators and denominators of rates.
 const found = [];
 let waiting = [];
+const sectionOf = (element) => element.closest("section");
 for (const part of document.querySelectorAll("main table, main p.exports")) {
   if (part.tagName === "TABLE") {
     waiting.push(part);
@@ -16,7 +17,9 @@ for (const part of document.querySelectorAll("main table, main p.exports")) {
     });
     const isChart = table.closest("figure.chart") !== null;
     const isDaily = rows.every((row) => !row.text.includes(" to "));
-    found.push({ json: json.pathname + json.search, list: csv?.searchParams.get("list"), isChart, isDaily, rows });
+    // A chart shows sums, and a table without links of its own may show several lists.
+    const list = isChart || sectionOf(table) !== sectionOf(part) ? null : csv.searchParams.get("list");
+    found.push({ json: json.pathname + json.search, list, isDaily, rows });
   }
   waiting = [];
 }
