@@ -153,7 +153,7 @@ fn meanings(code: u8, days: &[ExitCodeDay]) -> Vec<MeaningRuns> {
                 row.generations.push(generation);
             }
             None => {
-                meanings.push(MeaningRuns { description, category, generations: vec![generation], count })
+                meanings.push(MeaningRuns { description, category, generations: vec![generation], count });
             }
         }
     }

@@ -179,7 +179,7 @@ pub struct Difference {
 }
 
 /// The counts behind the list.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct SignatureCounts {
     /// The moment.
     pub as_of: DateTime<Utc>,

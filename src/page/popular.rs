@@ -8,7 +8,8 @@ use crate::page::chart::bar::bar;
 use crate::page::context::Context;
 use crate::page::layout::{Page, document, section};
 use crate::page::number::{count, counted, day, grouped, rate};
-use crate::page::scripts::{kind, name};
+use crate::page::reason;
+use crate::page::scripts::kind;
 use crate::page::table::{Column, exports, table};
 
 /// Rows of each table.
@@ -82,9 +83,9 @@ fn used(scripts: &[UsedScript], caption: &str, none: &str, address: &Address) ->
         .map(|row| {
             html! {
                 tr {
-                    th scope="row" { (name(address, &row.app)) " " (kind(&row.kind)) }
+                    th scope="row" { (reason::script(address, &row.app)) " " (kind(&row.kind)) }
                     td.number { (count(row.count)) }
-                    td.wide { (bar(row.count, largest)) }
+                    td.wide.meter { (bar(row.count, largest)) }
                     td.number {
                         @match row.count_before {
                             Some(before) => (count(before)),
@@ -109,7 +110,7 @@ fn new(scripts: &[UsedScript], none: &str, address: &Address) -> Markup {
         .map(|row| {
             html! {
                 tr {
-                    th scope="row" { (name(address, &row.app)) " " (kind(&row.kind)) }
+                    th scope="row" { (reason::script(address, &row.app)) " " (kind(&row.kind)) }
                     td { @if let Some(first) = row.first_seen_day { (day(first)) } }
                     td.number { (count(row.count)) }
                     td.number { (rate(&row.failure_rate)) }

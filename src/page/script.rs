@@ -6,13 +6,19 @@ use maud::{Markup, html};
 
 use crate::expose::one_script::{ExitCodeRuns, ScriptView, SignatureRuns};
 use crate::page::address::Address;
+use crate::page::chart::period::Period;
 use crate::page::chart::rate::{Shares, rate as rate_chart};
-use crate::page::chart::stacked::{Counts, OUTCOMES, stacked};
+use crate::page::chart::stacked::{Counts, OUTCOMES, stacked_in};
 use crate::page::context::Context;
 use crate::page::layout::{Page, document, section};
 use crate::page::number::{change, count, counted, day, duration, grouped, percent};
 use crate::page::reason;
 use crate::page::table::{Column, exports, table};
+
+/// Most periods of a chart. There are two, and the page should stay small.
+const PERIODS: i64 = 46;
+/// Rows of the table of exit codes.
+const EXIT_CODES: usize = 15;
 
 /// The page of one script.
 #[must_use]
@@ -102,7 +108,7 @@ fn reasons(data: &ScriptView, address: &Address) -> Markup {
         Column::number("Failed runs"),
         Column::text("To be fixed by"),
         Column::text("First seen").wide(),
-        Column::text("Last seen"),
+        Column::text("Last seen").wide(),
     ];
     let row = |row: &SignatureRuns| {
         let blame = row.reason.as_ref().map(|reason| reason.blame.as_str());
@@ -115,7 +121,7 @@ fn reasons(data: &ScriptView, address: &Address) -> Markup {
                 td.number { (count(row.count)) }
                 td { (reason::blame(blame)) }
                 td.wide { (day(row.first_seen_day)) }
-                td { (day(row.last_seen_day)) }
+                td.wide { (day(row.last_seen_day)) }
             }
         }
     };
@@ -127,15 +133,15 @@ fn days(data: &ScriptView, address: &Address, api: &Address) -> Markup {
     let (Some(first), Some(last)) = (data.daily_stats.first(), data.daily_stats.last()) else {
         return Markup::default();
     };
-    let shown = (first.date, last.date);
+    let periods = Period::divide_into(first.date, last.date, PERIODS);
     let with_runs = || data.daily_stats.iter().filter(|day| day.total > 0);
     let outcomes: Counts = with_runs()
         .map(|day| (day.date, vec![day.success, day.failed, day.blocked, day.aborted, day.open]))
         .collect();
     let shares: Shares = with_runs().map(|day| (day.date, (day.failed, day.success + day.failed))).collect();
     html! {
-        (rate_chart("Failure rate by UTC day", "Failed runs", &shares, shown, data.as_of, address))
-        (stacked("Runs by UTC day and outcome", &OUTCOMES, &outcomes, shown, data.as_of, address))
+        (rate_chart("Failure rate by UTC day", "Failed runs", &shares, &periods, data.as_of, address))
+        (stacked_in("Runs by UTC day and outcome", &OUTCOMES, &outcomes, &periods, data.as_of, address))
         (exports(api, "daily_stats"))
     }
 }
@@ -153,13 +159,20 @@ fn exit_codes(data: &ScriptView, address: &Address) -> Markup {
                     }
                 }
                 td { (row.description) }
+                td.wide { (row.category.replace('_', " ")) }
                 td { (row.outcome) }
                 td.number { (count(row.count)) }
             }
         }
     };
-    let rows: Vec<_> = data.exit_codes.iter().map(row).collect();
-    table("Exit codes of runs that did not succeed", &columns, &rows, "Every ended run succeeded.")
+    let rows: Vec<_> = data.exit_codes.iter().take(EXIT_CODES).map(row).collect();
+    html! {
+        (table("Exit codes of runs that did not succeed", &columns, &rows, "Every ended run succeeded."))
+        p.note {
+            "A code can have several meanings, depending on the version of the scripts."
+            @if data.exit_codes.len() > EXIT_CODES { " These are the first " (EXIT_CODES) " rows of " (data.exit_codes.len()) "." }
+        }
+    }
 }
 
 fn times(data: &ScriptView) -> Markup {

@@ -8,6 +8,7 @@ use crate::page::chart::bar::bar;
 use crate::page::context::Context;
 use crate::page::layout::{Page, document, tabs};
 use crate::page::number::{count, counted, rate};
+use crate::page::reason;
 use crate::page::table::{Column, exports, table};
 
 /// The parameters of the page besides the common ones.
@@ -97,26 +98,14 @@ fn search_form(address: &Address) -> Markup {
 fn row(row: &TopScript, largest: i64, address: &Address) -> Markup {
     html! {
         tr {
-            th scope="row" { (name(address, &row.app)) " " (kind(&row.kind)) }
+            th scope="row" { (reason::script(address, &row.app)) " " (kind(&row.kind)) }
             td.number { (count(row.total)) }
-            td.wide { (bar(row.total, largest)) }
+            td.wide.meter { (bar(row.total, largest)) }
             td.number { (rate(&row.failure)) }
             td.number.wide { (count(row.blocked)) }
             td.number.wide { (count(row.aborted)) }
             td.number.wide { (count(row.unfinished)) }
             td.number.wide { data value=(row.installs_per_day) { (format!("{:.1}", row.installs_per_day)) } }
-        }
-    }
-}
-
-/// The name of a script with a link to its page; without one for all that few hosts run.
-#[must_use]
-pub fn name(address: &Address, app: &str) -> Markup {
-    html! {
-        @if app == "(rare)" {
-            span.few { "Scripts that few hosts run" }
-        } @else {
-            a href=(address.to(&["scripts", app]).href()) { bdi { (app) } }
         }
     }
 }

@@ -33,20 +33,23 @@ pub fn form(context: &Context, decided: &Decided<'_>) -> Markup {
     // A signature that has regressed was resolved.
     let state = if decided.state == "regressed" { "resolved" } else { decided.state };
     html! {
-        form.stacked action=(action.href()) method="post" {
-            input type="hidden" name="form_token" value=(form_token);
-            fieldset {
-                legend { "State" }
-                @for (value, text) in STATES {
-                    label { input type="radio" name="state" value=(value) checked[value == state]; " " (text) }
+        details.decide {
+            summary { "Set its state, issue or note" }
+            form.stacked action=(action.href()) method="post" {
+                input type="hidden" name="form_token" value=(form_token);
+                fieldset {
+                    legend { "State" }
+                    @for (value, text) in STATES {
+                        label { input type="radio" name="state" value=(value) checked[value == state]; " " (text) }
+                    }
                 }
+                label for="issue_url" { "Address of the issue (public)" }
+                input #issue_url type="url" name="issue_url" maxlength="500" value=[decided.issue_url]
+                    placeholder="https://github.com/…/issues/1";
+                label for="note" { "Note (for maintainers only)" }
+                textarea #note name="note" rows="3" maxlength="1000" { (decided.note.unwrap_or_default()) }
+                button type="submit" { "Save" }
             }
-            label for="issue_url" { "Address of the issue (public)" }
-            input #issue_url type="url" name="issue_url" maxlength="500" value=[decided.issue_url]
-                placeholder="https://github.com/…/issues/1";
-            label for="note" { "Note (for maintainers only)" }
-            textarea #note name="note" rows="3" maxlength="1000" { (decided.note.unwrap_or_default()) }
-            button type="submit" { "Save" }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::common::DataDir;
 use crate::common::app::Cluster;
@@ -28,7 +28,7 @@ impl Place {
     }
 
     /// Runs a command with this file on the cluster in this folder.
-    fn run(&self, command: &str, file: &PathBuf, more: &[&str]) -> Finished {
+    fn run(&self, command: &str, file: &Path, more: &[&str]) -> Finished {
         let file = file.to_string_lossy();
         run(&[&[command, &*file], more].concat(), &[("DATA_DIR", &self.folder)])
     }

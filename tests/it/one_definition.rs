@@ -128,53 +128,63 @@ async fn compare(app: &TestApp, history: &History, filter: &Filter<'_>, sees_all
     let known: BTreeSet<_> = runs.iter().map(|run| (run.facts.app.get(), run.facts.kind.get())).collect();
     assert_eq!(scripts["total_scripts"], known.len(), "{query}");
 
-    let listed = get_with("/api/scripts", "search=docker&limit=1000").await;
-    let found = runs.iter().filter(|run| run.facts.app.get().is_some_and(|app| app == "docker")).count();
-    assert_eq!(sum(&listed["top_scripts"], "total"), found as i64, "{query}");
-    assert_eq!(listed["total_installs"], total, "{query}");
+    // These take longer, so some filters do without.
+    if filter.kind.is_none() || sees_all && filter.slug.is_none() && filter.platform.is_none() {
+        let listed = get_with("/api/scripts", "search=docker&limit=1000").await;
+        let found = runs.iter().filter(|run| run.facts.app.get().is_some_and(|app| app == "docker")).count();
+        assert_eq!(sum(&listed["top_scripts"], "total"), found as i64, "{query}");
+        assert_eq!(listed["total_installs"], total, "{query}");
 
-    let script = get("/api/scripts/docker").await;
-    let docker: Vec<_> =
-        runs.iter().filter(|run| run.facts.app.get().is_some_and(|app| app == "docker")).copied().collect();
-    let by = counts(&docker);
-    for (field, expected) in [
-        ("total", docker.len() as i64),
-        ("success", by["success"]),
-        ("failed", by["failed"]),
-        ("blocked", by["blocked"]),
-        ("aborted", by["aborted"]),
-        ("open", by["installing"] + by["unfinished"]),
-    ] {
-        assert_eq!(sum(&script["daily_stats"], field), expected, "{field} of {query}");
-    }
-    let rates = get_with("/api/scripts", "sort=failure_rate&limit=1000").await;
-    let rates: Vec<_> = rates["top_scripts"].as_array().expect("a list").iter().collect();
-    assert_eq!(rates.len(), scripts["top_scripts"].as_array().expect("a list").len(), "{query}");
-    assert!(
-        rates.iter().map(|row| row["failure"]["rate"].as_f64().unwrap_or(-1.0)).is_sorted_by(|a, b| a >= b),
-        "{query}"
-    );
-
-    compare_sizes(&dashboard, &script, &runs, &query);
-    compare_with_before(&dashboard, &get("/api/popular").await, history, filter, sees_all);
-    for code in [1, 130] {
-        let is_bad = |run: &&&Execution| matches!(outcome(run), "failed" | "blocked" | "aborted");
-        let with: Vec<_> =
-            runs.iter().filter(is_bad).filter(|run| run.exit_code() == Some(code)).copied().collect();
-        let answer = get(&format!("/api/exit-codes/{code}/runs")).await;
-        let (count, by) = (with.len() as i64, counts(&with));
-        assert_eq!(
-            (&answer["count"], &answer["share"]["denominator"]),
-            (&json!(count), &json!(bad)),
+        let script = get("/api/scripts/docker").await;
+        let docker: Vec<_> = runs
+            .iter()
+            .filter(|run| run.facts.app.get().is_some_and(|app| app == "docker"))
+            .copied()
+            .collect();
+        let by = counts(&docker);
+        for (field, expected) in [
+            ("total", docker.len() as i64),
+            ("success", by["success"]),
+            ("failed", by["failed"]),
+            ("blocked", by["blocked"]),
+            ("aborted", by["aborted"]),
+            ("open", by["installing"] + by["unfinished"]),
+        ] {
+            assert_eq!(sum(&script["daily_stats"], field), expected, "{field} of {query}");
+        }
+        let rates = get_with("/api/scripts", "sort=failure_rate&limit=1000").await;
+        let rates: Vec<_> = rates["top_scripts"].as_array().expect("a list").iter().collect();
+        assert_eq!(rates.len(), scripts["top_scripts"].as_array().expect("a list").len(), "{query}");
+        assert!(
+            rates
+                .iter()
+                .map(|row| row["failure"]["rate"].as_f64().unwrap_or(-1.0))
+                .is_sorted_by(|a, b| a >= b),
             "{query}"
         );
-        assert_eq!(sum(&answer["scripts"], "count"), count, "{code} of {query}");
-        assert_eq!(sum(&answer["meanings"], "count"), count, "{code} of {query}");
-        let known: BTreeSet<_> = with.iter().map(|run| (run.facts.app.get(), run.facts.kind.get())).collect();
-        assert_eq!(answer["unique_scripts"], known.len(), "{code} of {query}");
-        for outcome in ["failed", "blocked", "aborted"] {
-            assert_eq!(answer[outcome], by[outcome], "{code} of {query}");
-            assert_eq!(sum(&answer["daily_stats"], outcome), by[outcome], "{code} of {query}");
+
+        compare_sizes(&dashboard, &script, &runs, &query);
+        compare_with_before(&dashboard, &get("/api/popular").await, history, filter, sees_all);
+        for code in [1, 130] {
+            let is_bad = |run: &&&Execution| matches!(outcome(run), "failed" | "blocked" | "aborted");
+            let with: Vec<_> =
+                runs.iter().filter(is_bad).filter(|run| run.exit_code() == Some(code)).copied().collect();
+            let answer = get(&format!("/api/exit-codes/{code}/runs")).await;
+            let (count, by) = (with.len() as i64, counts(&with));
+            assert_eq!(
+                (&answer["count"], &answer["share"]["denominator"]),
+                (&json!(count), &json!(bad)),
+                "{query}"
+            );
+            assert_eq!(sum(&answer["scripts"], "count"), count, "{code} of {query}");
+            assert_eq!(sum(&answer["meanings"], "count"), count, "{code} of {query}");
+            let known: BTreeSet<_> =
+                with.iter().map(|run| (run.facts.app.get(), run.facts.kind.get())).collect();
+            assert_eq!(answer["unique_scripts"], known.len(), "{code} of {query}");
+            for outcome in ["failed", "blocked", "aborted"] {
+                assert_eq!(answer[outcome], by[outcome], "{code} of {query}");
+                assert_eq!(sum(&answer["daily_stats"], outcome), by[outcome], "{code} of {query}");
+            }
         }
     }
 
@@ -237,11 +247,15 @@ async fn compare(app: &TestApp, history: &History, filter: &Filter<'_>, sees_all
     assert_eq!(sum(&dashboard["error_analysis"], "count"), signatures, "{query}");
 }
 
+/// A list of the dashboard, its key, the size that it classifies, and some classes with their bounds.
+type Classes =
+    (&'static str, &'static str, fn(&Execution) -> Option<i32>, &'static [(&'static str, i32, i32)]);
+
 /// Compares the distributions of sizes with a count of the runs.
 fn compare_sizes(dashboard: &Value, docker: &Value, runs: &[&Execution], query: &str) {
     let of_docker: Vec<_> =
         runs.iter().filter(|run| run.facts.app.get().is_some_and(|app| app == "docker")).copied().collect();
-    let classes: [(_, _, fn(&Execution) -> Option<i32>, &[(&str, i32, i32)]); 4] = [
+    let classes: [Classes; 4] = [
         (
             "core_stats",
             "cores",

@@ -116,7 +116,7 @@ async fn every_aggregate_has_tables_and_an_entity_tag() {
     for (path, list, names) in [
         ("/api/signatures", "", "id,template,reason"),
         ("/api/reasons", "", "id,title,category,blame,hint"),
-        ("/api/reasons/disk.no-space", "", "id,subject,state,count"),
+        ("/api/reasons/disk.no-space", "", "id,subject,state,issue_url,count"),
         (&one, "&list=differs", ""),
         (&one, "", "date,failed"),
         (&one, "&list=apps", "app,count"),

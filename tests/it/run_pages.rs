@@ -147,6 +147,9 @@ async fn the_catalogues_say_what_to_do_and_where_it_occurs() {
     let page = visitor.page("/exit-codes/231").await;
     assert!(page.contains("What older clients mean by it"), "{page}");
     assert_eq!(links(&page, "/runs?exit_code=231").len(), 1);
+    let page = visitor.page("/exit-codes/100").await;
+    assert!(page.contains("1 run of 1 script ended with this code"), "{page}");
+    assert_eq!(links(&page, "/scripts/jellyfin").len(), 1);
     assert_eq!(visitor.get("/exit-codes/256").await.status(), StatusCode::NOT_FOUND);
     app.stop().await;
 }

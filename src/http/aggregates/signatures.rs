@@ -136,20 +136,46 @@ pub async fn read_list(
     choice: &SignatureChoice,
     limit: i64,
 ) -> Result<Signatures, ApiError> {
+    let counts = read_counts(snapshot, choice, limit).await?;
+    let runs = snapshot.signature_runs(choice.outcomes, &Listed::of(&counts.rows)).await?;
+    Ok(signatures(SignatureCounts { runs, ..counts }))
+}
+
+/// Like [`read_list`], without exit codes and sessions, which are counted from the stored runs.
+///
+/// # Errors
+/// Any error from the database.
+pub async fn read_short_list(
+    snapshot: &mut Snapshot<'_>,
+    choice: &SignatureChoice,
+    limit: i64,
+) -> Result<Signatures, ApiError> {
+    Ok(signatures(read_counts(snapshot, choice, limit).await?))
+}
+
+async fn read_counts(
+    snapshot: &mut Snapshot<'_>,
+    choice: &SignatureChoice,
+    limit: i64,
+) -> Result<SignatureCounts, ApiError> {
     let as_of = snapshot.as_of().await?;
     let rows = snapshot.signatures(choice, limit).await?;
-    let listed = Listed::of(&rows);
     let outcomes = snapshot.outcomes().await?;
     let of_choice = outcomes.iter().filter(|row| choice.outcomes.contains(&row.outcome.as_str()));
-    Ok(signatures(SignatureCounts {
+    let failed = of_choice.map(|row| row.runs).sum();
+    if rows.is_empty() {
+        return Ok(SignatureCounts { as_of, failed, ..SignatureCounts::default() });
+    }
+    let listed = Listed::of(&rows);
+    Ok(SignatureCounts {
         as_of,
-        failed: of_choice.map(|row| row.runs).sum(),
+        failed,
         scripts: snapshot.signature_scripts(choice.outcomes, &listed, SCRIPTS_IN_LIST).await?,
         weeks: snapshot.signature_weeks(choice.today, &listed).await?,
         days: snapshot.signature_days(choice.outcomes, &listed).await?,
-        runs: snapshot.signature_runs(choice.outcomes, &listed).await?,
+        runs: Vec::new(),
         rows,
-    }))
+    })
 }
 
 /// One signature: reason, state, days, scripts, where its failures differ, and some recent runs

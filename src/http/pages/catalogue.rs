@@ -7,11 +7,11 @@ use telemetry_protocol::Generation;
 use telemetry_protocol::reason::rule;
 
 use crate::expose::exit_codes::one;
-use crate::http::aggregates::{days_shown, reasons};
+use crate::http::aggregates::{days_shown, exit_code, reasons};
 use crate::http::error::ApiError;
 use crate::http::reply::read_request::ReadRequest;
 use crate::page::catalogue::exit_codes::{ExitCodes, exit_codes};
-use crate::page::catalogue::one_exit_code::one_exit_code;
+use crate::page::catalogue::one_exit_code::{ExitCodePage, one_exit_code};
 use crate::page::catalogue::one_reason::{ReasonPage, one_reason};
 use crate::page::catalogue::reasons::{PARAMETERS, Reasons, reasons as reasons_page};
 use crate::state::AppState;
@@ -67,6 +67,9 @@ pub async fn list_exit_codes(request: ReadRequest) -> Result<HttpResponse, ApiEr
 /// [`ApiError::NoSuchPath`] for anything but 0 to 255, [`ApiError::BadParameter`], or any error from the database.
 pub async fn show_exit_code(code: web::Path<String>, request: ReadRequest) -> Result<HttpResponse, ApiError> {
     let code: u8 = code.parse().map_err(|_| ApiError::NoSuchPath)?;
-    let read = async |_: &AppState, _: &mut Snapshot<'_>| Ok(one(Generation::NEWEST, code));
+    let read = async |state: &AppState, snapshot: &mut Snapshot<'_>| {
+        let runs = exit_code::read(state, snapshot, code).await?;
+        Ok(ExitCodePage { code: one(Generation::NEWEST, code), runs })
+    };
     request.page(&[], &request.filter()?, code, read, one_exit_code).await
 }

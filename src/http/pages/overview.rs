@@ -28,15 +28,15 @@ pub async fn show(request: ReadRequest) -> Result<HttpResponse, ApiError> {
 }
 
 async fn read(state: &AppState, snapshot: &mut Snapshot<'_>, today: NaiveDate) -> Result<Overview, ApiError> {
-    let dashboard = dashboard::read(state, snapshot).await?;
+    let dashboard = dashboard::read_totals(state, snapshot).await?;
     let days = snapshot.days().await?;
     let first_with_data = days.first().map(|row| row.day);
     let days_shown = days_shown(&snapshot.filter, dashboard.as_of, first_with_data);
     let choice = SignatureChoice { order: SignatureOrder::Priority, today, ..SignatureChoice::of(FAILED) };
     let important = SignatureChoice { with_ignored: false, ..choice };
-    let signatures = signatures::read_list(snapshot, &important, REASONS).await?;
+    let signatures = signatures::read_short_list(snapshot, &important, REASONS).await?;
     let regressed = SignatureChoice { state: Some("regressed"), ..choice };
-    let regressed = signatures::read_list(snapshot, &regressed, REASONS).await?;
+    let regressed = signatures::read_short_list(snapshot, &regressed, REASONS).await?;
     let (from, to) = regressions::days_compared(today);
     snapshot.change_days(from, to);
     let regressions = regressions::read(snapshot, today, &Window::ALL).await?;

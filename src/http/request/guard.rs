@@ -115,9 +115,11 @@ pub fn add_security_headers(headers: &mut HeaderMap, request: &HttpRequest, stat
             headers.insert(VARY, HeaderValue::from_static("Authorization, Cookie"));
         }
     }
-    if !is_signed_in && !headers.contains_key(SET_COOKIE) && request.cookie(COOKIE).is_some() {
-        if let Ok(removal) = HeaderValue::from_str(&session::end(request).to_string()) {
-            headers.insert(SET_COOKIE, removal);
-        }
+    if !is_signed_in
+        && !headers.contains_key(SET_COOKIE)
+        && request.cookie(COOKIE).is_some()
+        && let Ok(removal) = HeaderValue::from_str(&session::end(request).to_string())
+    {
+        headers.insert(SET_COOKIE, removal);
     }
 }

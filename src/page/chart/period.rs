@@ -17,11 +17,18 @@ pub struct Period {
 }
 
 impl Period {
-    /// Divides the days from `first` to `last` into periods of a day, a week, four weeks or a year.
+    /// Divides the days from `first` to `last` into at most 93 periods of a day, of one, two or four weeks, or of a year.
     #[must_use]
     pub fn divide(first: NaiveDate, last: NaiveDate) -> Vec<Self> {
+        Self::divide_into(first, last, MOST)
+    }
+
+    /// As [`Self::divide`], into at most so many periods.
+    #[must_use]
+    pub fn divide_into(first: NaiveDate, last: NaiveDate, most: i64) -> Vec<Self> {
         let days = (last - first).num_days() + 1;
-        let length = [1_u64, 7, 28].into_iter().find(|length| days <= MOST * *length as i64).unwrap_or(364);
+        let lengths = [1_u64, 7, 14, 28];
+        let length = lengths.into_iter().find(|length| days <= most * *length as i64).unwrap_or(364);
         let starts = first.iter_days().step_by(length as usize).take_while(|day| *day <= last);
         let end = |start: NaiveDate| start.checked_add_days(Days::new(length - 1)).unwrap_or(last).min(last);
         starts.map(|start| Self { first: start, last: end(start) }).collect()
@@ -64,5 +71,7 @@ mod tests {
             assert_eq!((periods.len(), periods[0].last), (count, (first + Days::new(length - 1)).min(last)));
             assert_eq!(periods.last().map(|period| period.last), Some(last));
         }
+        let few = |days: u64| Period::divide_into(first, first + Days::new(days - 1), 46).len();
+        assert_eq!([46, 90, 365].map(few), [46, 13, 27]);
     }
 }

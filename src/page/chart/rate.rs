@@ -19,17 +19,16 @@ const TOPS: [f64; 6] = [0.05, 0.1, 0.2, 0.4, 0.6, 1.0];
 /// Numerator and denominator by UTC day.
 pub type Shares = BTreeMap<NaiveDate, (i64, i64)>;
 
-/// A rate from `days.0` to `days.1`; `unit` names it in the table.
+/// A rate over some periods; `unit` names it in the table.
 #[must_use]
 pub fn rate(
     title: &str,
     unit: &str,
     shares: &Shares,
-    days: (NaiveDate, NaiveDate),
+    periods: &[Period],
     as_of: DateTime<Utc>,
     address: &Address,
 ) -> Markup {
-    let periods = Period::divide(days.0, days.1);
     let rates: Vec<Rate> = periods
         .iter()
         .map(|period| {
@@ -54,7 +53,7 @@ pub fn rate(
     let frame = Frame {
         title,
         top: format!("{:.0} %", top * 100.0),
-        periods: &periods,
+        periods,
         as_of,
         legend: html! { "with the range that chance explains (95 %); periods with fewer than ten runs are left out" },
         drawing: html! {

@@ -32,7 +32,19 @@ pub fn stacked(
     as_of: DateTime<Utc>,
     address: &Address,
 ) -> maud::Markup {
-    let periods = Period::divide(days.0, days.1);
+    stacked_in(title, series, counts, &Period::divide(days.0, days.1), as_of, address)
+}
+
+/// As [`stacked`], over these periods.
+#[must_use]
+pub fn stacked_in(
+    title: &str,
+    series: &[(&str, &str)],
+    counts: &Counts,
+    periods: &[Period],
+    as_of: DateTime<Utc>,
+    address: &Address,
+) -> maud::Markup {
     let sums: Vec<Vec<i64>> = periods
         .iter()
         .map(|period| {
@@ -57,7 +69,7 @@ pub fn stacked(
     let frame = Frame {
         title,
         top: grouped(top),
-        periods: &periods,
+        periods,
         as_of,
         legend: html! { @for (name, class) in series { span class={ "key " (class) } { (name) } " " } },
         drawing: html! { @for (position, (_, class)) in series.iter().enumerate() { path class=(class) d=(path(position)) {} } },

@@ -90,7 +90,7 @@ pub fn runs(context: &Context, data: &Runs) -> String {
             (count(data.total)) " " (if data.total == 1 { "run" } else { "runs" }) ", newest first. "
             "A click on a cell shows only runs like it."
         }
-        (table("Runs", &columns, &rows, "No run matches in this period. Choose a longer one, or remove a filter."))
+        div.log { (table("Runs", &columns, &rows, "No run matches in this period. Choose a longer one, or remove a filter.")) }
         nav.pages aria-label="Pages of the list" {
             @if !data.is_first { a href=(address.href()) { "Newest runs" } }
             @if let Some(next) = &data.next { a href=(address.with(&[("cursor", next)]).href()) rel="next" { "Older runs" } }
@@ -122,7 +122,7 @@ fn row(address: &Address, key: Uuid, run: &ExecutionView) -> Markup {
         }
     };
     let details = address.to(&["runs", &key.simple().to_string()]);
-    let code = run.exit_code.map(|code| code.to_string());
+    let code = run.exit_code.filter(|code| *code != 0).map(|code| code.to_string());
     html! {
         tr {
             td { a href=(details.href()) { (moment(run.first_seen)) } }

@@ -9,6 +9,7 @@ use crate::page::context::Context;
 use crate::page::number::{count, day, moment, rate};
 use crate::page::reason;
 use crate::page::table::{Column, exports, table};
+use crate::store::model::names::RARE;
 
 /// Rows of a table.
 const LENGTH: usize = 12;
@@ -65,8 +66,8 @@ pub(super) fn sizes(data: &ScriptView, api: &Address) -> Markup {
     }
 }
 
-fn distribution(rows: &[DistributionView], name: &'static str, unit: &str) -> Markup {
-    let columns = [Column::text(name), Column::number("Runs"), Column::number("Failed")];
+fn distribution(rows: &[DistributionView], name: &str, unit: &str) -> Markup {
+    let columns = [Column::text("Value"), Column::number("Runs"), Column::number("Failed")];
     let shown: Vec<_> = rows
         .iter()
         .take(LENGTH)
@@ -74,7 +75,7 @@ fn distribution(rows: &[DistributionView], name: &'static str, unit: &str) -> Ma
             html! {
                 tr {
                     th scope="row" {
-                        @if row.value == "(rare)" { span.few { "versions that few have" } }
+                        @if row.value == RARE { span.few { "versions that few have" } }
                         @else { bdi { (row.value) } (unit) }
                     }
                     td.number { (count(row.count)) }
@@ -93,7 +94,7 @@ fn distribution(rows: &[DistributionView], name: &'static str, unit: &str) -> Ma
 pub(super) fn runs(data: &ScriptView, context: &Context, api: &Address) -> Markup {
     let address = &context.address;
     let columns = [
-        Column::text("Begin"),
+        Column::text("Begin").wide(),
         Column::text("Outcome"),
         Column::text("Reason"),
         Column::text("System").wide(),
@@ -103,7 +104,7 @@ pub(super) fn runs(data: &ScriptView, context: &Context, api: &Address) -> Marku
     let row = |run: &ExecutionView| {
         html! {
             tr {
-                th scope="row" { (moment(run.first_seen)) }
+                th.wide scope="row" { (moment(run.first_seen)) }
                 td { (run.outcome.unwrap_or("running")) }
                 td { (why(run, address)) }
                 td.wide { bdi { (run.os_type.as_deref().unwrap_or_default()) " " (run.os_version.as_deref().unwrap_or_default()) } }
