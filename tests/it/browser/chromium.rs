@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// Chromiums that run at the same time. Each takes some 300 MB.
 static FREE: Semaphore = Semaphore::const_new(2);
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Chromium ends when its pipe to the driver closes. No name is resolved, so that no request leaves this machine.
 const FLAGS: [&str; 13] = [
     "--headless",

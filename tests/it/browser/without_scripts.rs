@@ -58,7 +58,7 @@ async fn signing_in_triage_and_erasing_work_without_scripts() {
     browser.click("section[aria-labelledby=broke] tbody a.reason").await;
     browser.until("location.pathname.startsWith('/failures/')").await;
     let reason = browser.path().await;
-    browser.click("main details:has(form[action*='/state']) summary").await;
+    browser.click("details.decide summary").await;
     browser.click("form[action*='/state'] input[value=known]").await;
     let issue = "https://github.com/owner/name/issues/7";
     browser.fill("#issue_url", issue).await;
