@@ -1,7 +1,7 @@
 //! Sessions of maintainers in a browser: a signed cookie takes the place of a bearer token.
 //!
 //! The server stores no sessions. A cookie is `role-expiry-nonce-signature`, and its signature needs the key of the
-//! run ids and the token with which its owner signed in. So it holds on every instance, and ends after [`HOURS`] or
+//! run ids and the token with which its owner signed in. So it holds on every instance, and ends after 12 hours or
 //! when the token changes. A cookie that is not valid counts as none.
 
 use actix_web::HttpRequest;
