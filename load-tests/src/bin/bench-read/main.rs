@@ -93,7 +93,7 @@ fn main() -> anyhow::Result<()> {
         missed += cached(&serve(&program, &url, "5")?.address)?;
     }
     if is_wanted("web") {
-        missed += web::measure(&serve(&program, &url, "600")?.address, rounds, &web::CACHED)?;
+        missed += web::measure(&serve(&program, &url, "60")?.address, rounds, &web::CACHED)?;
     }
     say(&if missed == 0 { "all targets are met".to_owned() } else { format!("{missed} targets are missed") })
 }
